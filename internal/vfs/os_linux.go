@@ -1,0 +1,77 @@
+package vfs
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// iovecsMax is the kernel's UIO_MAXIOV: more buffers in one call are refused.
+const iovecsMax = 1024
+
+func isNoSpace(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+}
+
+func writevAt(o *osFile, bufs [][]byte, off int64) error {
+	owned := false // whether bufs is our copy, which may be cut
+	for {
+		for len(bufs) > 0 && len(bufs[0]) == 0 {
+			bufs = bufs[1:]
+		}
+		if len(bufs) == 0 {
+			return nil
+		}
+		var n int
+		err := o.control(func(fd uintptr) (err error) {
+			n, err = unix.Pwritev(int(fd), bufs[:min(len(bufs), iovecsMax)], off)
+			return err
+		})
+		switch {
+		case err != nil:
+			return err
+		case n <= 0:
+			return io.ErrShortWrite
+		}
+		off += int64(n)
+		for n > 0 && n >= len(bufs[0]) {
+			n -= len(bufs[0])
+			bufs = bufs[1:]
+		}
+		if n > 0 {
+			if !owned {
+				bufs, owned = append([][]byte(nil), bufs...), true
+			}
+			bufs[0] = bufs[0][n:]
+		}
+	}
+}
+
+func allocate(o *osFile, size int64) error {
+	if size <= 0 {
+		return nil
+	}
+	err := o.control(func(fd uintptr) error { return unix.Fallocate(int(fd), 0, 0, size) })
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
+		return allocateByWriting(o, size)
+	}
+	return err
+}
+
+func syncFile(o *osFile) error {
+	return o.control(func(fd uintptr) error { return unix.Fdatasync(int(fd)) })
+}
+
+func freeBytes(dir string) (int64, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return 0, err
+	}
+	return int64(s.Bavail) * s.Bsize, nil
+}
+
+func syncDir(dir string) error { return openAndSync(dir) }
+
+func lockFile(f *os.File) error { return flock(f) }
