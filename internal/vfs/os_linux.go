@@ -16,37 +16,35 @@ func isNoSpace(err error) bool {
 }
 
 func writevAt(o *osFile, bufs [][]byte, off int64) error {
-	owned := false // whether bufs is our copy, which may be cut
-	for {
-		for len(bufs) > 0 && len(bufs[0]) == 0 {
-			bufs = bufs[1:]
-		}
-		if len(bufs) == 0 {
-			return nil
-		}
+	for bufs = unwritten(bufs, 0); len(bufs) > 0; {
 		var n int
 		err := o.control(func(fd uintptr) (err error) {
 			n, err = unix.Pwritev(int(fd), bufs[:min(len(bufs), iovecsMax)], off)
 			return err
 		})
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case n <= 0:
+		}
+		if n <= 0 {
 			return io.ErrShortWrite
 		}
 		off += int64(n)
-		for n > 0 && n >= len(bufs[0]) {
-			n -= len(bufs[0])
-			bufs = bufs[1:]
-		}
-		if n > 0 {
-			if !owned {
-				bufs, owned = append([][]byte(nil), bufs...), true
-			}
-			bufs[0] = bufs[0][n:]
-		}
+		bufs = unwritten(bufs, n)
 	}
+	return nil
+}
+
+// unwritten is what is left of bufs after n bytes. It starts with a buffer that
+// is not empty, and leaves the caller's slice alone.
+func unwritten(bufs [][]byte, n int) [][]byte {
+	for len(bufs) > 0 && n >= len(bufs[0]) {
+		n -= len(bufs[0])
+		bufs = bufs[1:]
+	}
+	if n > 0 {
+		return append([][]byte{bufs[0][n:]}, bufs[1:]...)
+	}
+	return bufs
 }
 
 func allocate(o *osFile, size int64) error {
