@@ -33,8 +33,9 @@ type Limits struct {
 	MembersPerGroup     int // default 5,000; joins beyond get ErrGroupFull
 	ProtocolsPerMember  int // default 64
 	MemberBytes         int // names and metadata of one member's protocols, default 1 MiB
-	GroupBytes          int // the same of all members, and assignments, default 16 MiB each
-	IDBytes             int // group, member and instance ids, protocol names; default 1,024
+	GroupBytes          int // the same of a group's members, and their assignments; default 16 MiB
+	TotalBytes          int // the same of all groups, default 256 MiB
+	IDBytes             int // group, instance and client ids, protocol types; default 1,024
 	OffsetMetadataBytes int // text beside a committed offset, default 4,096
 }
 
@@ -52,6 +53,7 @@ func Defaults() Config {
 			ProtocolsPerMember:  64,
 			MemberBytes:         1 << 20,
 			GroupBytes:          16 << 20,
+			TotalBytes:          256 << 20,
 			IDBytes:             1024,
 			OffsetMetadataBytes: 4096,
 		},
@@ -76,6 +78,7 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.Limits.ProtocolsPerMember, d.Limits.ProtocolsPerMember)
 	orDefault(&c.Limits.MemberBytes, d.Limits.MemberBytes)
 	orDefault(&c.Limits.GroupBytes, d.Limits.GroupBytes)
+	orDefault(&c.Limits.TotalBytes, d.Limits.TotalBytes)
 	orDefault(&c.Limits.IDBytes, d.Limits.IDBytes)
 	orDefault(&c.Limits.OffsetMetadataBytes, d.Limits.OffsetMetadataBytes)
 	if c.InitialRebalanceDelay < 0 {

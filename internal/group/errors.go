@@ -49,4 +49,6 @@ var (
 	ErrUnavailable = fault.New(fault.Unavailable, "group: coordinator not available")
 	// ErrCorrupt says that stored bytes cannot be decoded.
 	ErrCorrupt = fault.New(fault.DataLoss, "group: corrupt state")
+	// ErrNewerFormat says that stored bytes were written by a newer version.
+	ErrNewerFormat = fault.New(fault.Unimplemented, "group: state written by a newer version")
 )
