@@ -20,7 +20,7 @@ func (h *RequestHeader) Decode(r *Reader) {
 	h.CorrelationId = r.int32()
 	// The length of the client id is never compact: brokers of any age must be able to read an ApiVersions request.
 	h.setClientID(r)
-	if api, ok := APIs[h.RequestApiKey]; ok && api.IsFlexible(h.RequestApiVersion) {
+	if APIs[h.RequestApiKey].IsFlexible(h.RequestApiVersion) {
 		r.skipTags()
 	}
 }
@@ -45,7 +45,7 @@ func (h *RequestHeader) Append(w *Writer) {
 	w.int16(h.RequestApiVersion)
 	w.int32(h.CorrelationId)
 	w.nullString(false, true, h.ClientId)
-	if api, ok := APIs[h.RequestApiKey]; ok && api.IsFlexible(h.RequestApiVersion) {
+	if APIs[h.RequestApiKey].IsFlexible(h.RequestApiVersion) {
 		w.tags()
 	}
 }

@@ -32,11 +32,13 @@ type API struct {
 // noFlexible is above all versions.
 const noFlexible = 1<<15 - 1
 
-// Supports says whether version is in the table.
-func (a API) Supports(version int16) bool { return a.Min <= version && version <= a.Max }
+// Supports says whether version is in the table. The zero API, which APIs gives for an unknown key, has no versions.
+func (a API) Supports(version int16) bool {
+	return a.Name != "" && a.Min <= version && version <= a.Max
+}
 
 // IsFlexible says whether version uses compact lengths, tagged fields, and headers with tagged fields (KIP-482).
-func (a API) IsFlexible(version int16) bool { return version >= a.Flexible }
+func (a API) IsFlexible(version int16) bool { return a.Name != "" && version >= a.Flexible }
 
 // Advertised returns the versions that the answer to ApiVersions lists: without an unstable last one, and for Produce
 // from 0 on, although nothing below Min is served: older librdkafka takes a broker that
