@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/narumq/naru/bench/internal/load"
+	"github.com/narumq/naru/bench/internal/peer"
+	"github.com/narumq/naru/bench/internal/report"
+)
+
+// partitions of the topics that throughput and latency are measured on.
+const partitions = 6
+
+// session is one round of one side: an empty data directory, one broker.
+type session struct {
+	settings
+	spec   peer.Spec
+	corpus *load.Corpus // nil if this machine has none
+	out    string
+
+	home      peer.Home
+	broker    *peer.Process
+	client    load.Options
+	values    map[string]float64
+	stored    map[string]load.Tally // what each topic must hold
+	cacheLeft int64                 // bytes that stayed in the page cache for the cold start
+}
+
+// run goes through the scenarios. A scenario that fails is noted and the rest
+// goes on; an error means that the comparison itself cannot go on.
+func (s *session) run(ctx context.Context) (report.Run, error) {
+	s.values, s.stored = map[string]float64{}, map[string]load.Tally{}
+	result := report.Run{Side: s.spec.Name, Values: s.values, Failed: map[string]string{}}
+	dir, err := os.MkdirTemp(s.out, "run-"+s.spec.Name+"-")
+	if err != nil {
+		return result, err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return result, err
+	}
+	err = s.begin(ctx, dir)
+	if err == nil {
+		for _, step := range s.steps() {
+			began := time.Now()
+			if err := step.do(ctx); err != nil {
+				result.Failed[step.name] = err.Error()
+			}
+			s.say("%s in %.1f s", step.name, time.Since(began).Seconds())
+			if ctx.Err() != nil {
+				break
+			}
+		}
+	} else {
+		result.Failed["start"] = err.Error()
+	}
+	return result, errors.Join(s.end(len(result.Failed) > 0), ctx.Err())
+}
+
+type step struct {
+	name string
+	do   func(context.Context) error
+}
+
+func (s *session) steps() []step {
+	all := []step{{"warm-up", s.warmUp}}
+	add := func(when bool, name string, do func(context.Context) error) {
+		if when {
+			all = append(all, step{name, do})
+		}
+	}
+	real := s.has("real") && s.corpus != nil
+	synthetic := func() load.Source { return load.NewSynthetic(s.seed) }
+	stanzas := func() load.Source { return s.corpus.Rewound() }
+	add(s.has("produce"), "produce", s.produce("a", synthetic, s.synthetic))
+	add(s.has("tail"), "tail", s.tail("tail", synthetic, s.synthetic))
+	add(real, "produce real", s.produce("real.a", stanzas, s.real))
+	add(real, "tail real", s.tail("real.tail", stanzas, s.real))
+	add(s.has("latency"), "latency", s.latency)
+	add(s.has("partitions"), "partitions", s.thousand)
+	add(s.has("cold"), "restart", s.restart)
+	add(s.has("cold") && s.has("produce"), "cold", s.cold("cold", "a"))
+	add(s.has("cold") && real, "cold real", s.cold("real.cold", "real.a"))
+	return all
+}
+
+// begin formats the storage and starts the broker: scenario (f).
+func (s *session) begin(ctx context.Context, dir string) error {
+	var err error
+	if s.home, err = peer.NewHome(dir, s.profile); err != nil {
+		return err
+	}
+	if s.spec.Prepare != nil {
+		if err := s.spec.Prepare(ctx, s.home); err != nil {
+			return err
+		}
+	}
+	s.client = load.Options{Addr: s.home.Addr(), Codec: s.codec}
+	if s.values["ready.ms"], err = s.start(ctx); err != nil {
+		return err
+	}
+	if err := load.FirstAck(ctx, s.client, "first"); err != nil {
+		return err
+	}
+	s.values["firstack.ms"] = milliseconds(time.Since(s.broker.Spawned))
+	select {
+	case <-time.After(s.idle): // not to wait for anything: this is what idle means
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	usage, err := s.broker.Usage()
+	s.values["idle.mib"] = mebibytes(usage.RSSBytes)
+	s.say("ready in %.0f ms, idle at %.0f MiB", s.values["ready.ms"], s.values["idle.mib"])
+	return err
+}
+
+// start spawns the broker and waits until it is ready.
+func (s *session) start(ctx context.Context) (readyMS float64, err error) {
+	if s.broker, err = s.spec.Start(s.home); err != nil {
+		return 0, err
+	}
+	took, err := s.broker.AwaitReady(ctx, s.client.Addr)
+	return milliseconds(took), err
+}
+
+// end stops the broker and removes its directory, unless something failed:
+// then the broker's log is worth reading.
+func (s *session) end(keep bool) error {
+	var err error
+	if s.broker != nil {
+		err = s.broker.Stop()
+	}
+	if keep {
+		s.say("failed; see %s", s.home.Dir)
+		return err
+	}
+	err = errors.Join(err, os.RemoveAll(s.home.Dir))
+	return errors.Join(err, peer.SyncFiles(s.out)) // the next side starts with a quiet disk
+}
+
+// measured runs do with a quiet disk and notes, below id, what the broker and
+// this client used for each million of the records that do returns.
+func (s *session) measured(ctx context.Context, id string, do func() (records int64, err error)) error {
+	if err := peer.SyncFiles(s.home.Dir); err != nil {
+		return err
+	}
+	runtime.GC()
+	if err := s.broker.ResetPeak(); err != nil {
+		return err
+	}
+	profiled := s.startProfile(ctx, id)
+	before, err := s.broker.Usage()
+	if err != nil {
+		return err
+	}
+	clientBefore := ownCPU()
+	records, err := do()
+	clientCPU := ownCPU() - clientBefore
+	if err = errors.Join(err, <-profiled); err != nil {
+		return err
+	}
+	after, err := s.broker.Usage()
+	if err != nil {
+		return err
+	}
+	if records == 0 {
+		return fmt.Errorf("no record got through")
+	}
+	millions := float64(records) / 1e6
+	s.values[id+".cpu"] = (after.CPU - before.CPU).Seconds() / millions
+	s.values[id+".client"] = clientCPU.Seconds() / millions
+	s.values[id+".peak"] = mebibytes(after.PeakBytes)
+	return nil
+}
+
+// say reports progress to the person who waits.
+func (s *session) say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "%-12s %s\n", s.spec.Name, fmt.Sprintf(format, args...))
+}
+
+// ownCPU is the CPU time that this process has used.
+func ownCPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func mebibytes(n int64) float64 { return float64(n) / (1 << 20) }
