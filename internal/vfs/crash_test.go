@@ -158,6 +158,30 @@ func TestCrashNeverRevivesCutBytes(t *testing.T) {
 	wantOutcomes(t, crashes(t, m, file(t, "a")), "abcdef", "ab", "ab\x00\x00\x00\x00", "ab\x00\x00\x00X")
 }
 
+// TestCrashCutsEachVersion cuts bytes that were not synced either.
+func TestCrashCutsEachVersion(t *testing.T) {
+	m := NewMem()
+	f := durable(t, m, "a", "")
+	write(t, f, "abcdef", 0)
+	must(t, f.Truncate(2))
+	must(t, f.Truncate(7))
+	zeros := func(n int) string { return strings.Repeat("\x00", n) }
+	wantOutcomes(t, crashes(t, m, file(t, "a")), "", "abcdef", zeros(6), "ab", zeros(2), "ab"+zeros(5), zeros(7))
+}
+
+// TestCrashLeavesNothingBeyondTheSize lets the file grow after the crash.
+func TestCrashLeavesNothingBeyondTheSize(t *testing.T) {
+	m := NewMem()
+	f := durable(t, m, "a", "ab")
+	write(t, f, "c", 2)
+	wantOutcomes(t, crashes(t, m, func(m *Mem) string {
+		f := open(t, m, "a")
+		found := content(t, f)
+		must(t, f.Truncate(4))
+		return found + ", " + content(t, f)
+	}), "abc, abc\x00", "ab\x00, ab\x00\x00", "ab, ab\x00\x00")
+}
+
 func TestCrashRenamesAtomically(t *testing.T) {
 	m := NewMem()
 	durable(t, m, "old", "o")
@@ -167,6 +191,18 @@ func TestCrashRenamesAtomically(t *testing.T) {
 	wantOutcomes(t, crashes(t, m, both), "o n", "none o")
 	must(t, m.SyncDir("."))
 	wantOutcomes(t, crashes(t, m, both), "none o")
+}
+
+// TestCrashRemovesOnlyWhatWasRemoved removes the file that a rename put in
+// another's place: if the rename is lost, the other one was never removed.
+func TestCrashRemovesOnlyWhatWasRemoved(t *testing.T) {
+	m := NewMem()
+	durable(t, m, "old", "o")
+	durable(t, m, "new", "n")
+	must(t, m.Rename("old", "new"))
+	must(t, m.Remove("new"))
+	both := func(m *Mem) string { return file(t, "old")(m) + " " + file(t, "new")(m) }
+	wantOutcomes(t, crashes(t, m, both), "o n", "none o", "none none")
 }
 
 // TestCrashRenameAcrossDirectories syncs one of the two only.
@@ -217,6 +253,22 @@ func TestFailedSyncIsForGood(t *testing.T) {
 	wantOutcomes(t, crashes(t, m, file(t, "a")), "new")
 }
 
+// TestFailedSyncOfCut cuts a file, fails to sync that, and succeeds later: the
+// cut is durable then, and the bytes must not come back when the file grows.
+func TestFailedSyncOfCut(t *testing.T) {
+	m := NewMem()
+	f := durable(t, m, "a", "abc")
+	must(t, f.Truncate(1))
+	m.SetFault(func(op Op) error { return errors.New("broken") })
+	if f.Sync() == nil {
+		t.Fatal("no fault")
+	}
+	m.SetFault(nil)
+	must(t, f.Sync())
+	must(t, f.Truncate(3))
+	wantOutcomes(t, crashes(t, m, file(t, "a")), "a", "a\x00\x00")
+}
+
 func TestSkipSyncIsNoticed(t *testing.T) {
 	m := NewMem()
 	f := durable(t, m, "a", "old")
@@ -256,11 +308,12 @@ func TestCloneIsApart(t *testing.T) {
 	f := durable(t, m, "a", "old")
 	write(t, f, "new", 0)
 	before := crashes(t, m, file(t, "a"))
-	c := m.CrashClone(rand.New(rand.NewPCG(1, 0)))
-	g := open(t, c, "a")
-	write(t, g, "clone", 0)
-	must(t, g.Sync())
-	must(t, c.Remove("a"))
+	for _, c := range []*Mem{m.CrashClone(rand.New(rand.NewPCG(1, 0))), m.ProcessCrashClone()} {
+		g := open(t, c, "a")
+		write(t, g, "clone", 0)
+		must(t, g.Sync())
+		must(t, c.Remove("a"))
+	}
 	if got := content(t, f); got != "new" {
 		t.Errorf("the original became %q", got)
 	}
