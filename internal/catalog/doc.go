@@ -1,0 +1,49 @@
+// Package catalog is what exists: topics, their partitions and settings, the
+// cluster's id, and the numbers that are never given out twice.
+//
+// A Catalog is a typed view, in memory, of a Store: a small ordered set of keys
+// that changes atomically and durably. Bolt keeps it in a file; Mem, for tests,
+// in memory, failing where it is told to.
+//
+// # Who owns what
+//
+// Changes are serialised by one mutex and reach the store before they become
+// visible. Readers take the latest snapshot from an atomic pointer: no lock,
+// and what they got never changes. The package starts no goroutines.
+//
+// # Invariants
+//
+//   - A stream id (a partition's name in the journal) and a producer id are
+//     never given out twice, not even after a deletion or a crash.
+//   - A change is visible only after the store said that it is durable. When
+//     the store fails, it is unknown whether the change took place: it is
+//     reported as failed, and the next change reads the store anew first.
+//   - A log start never goes backwards.
+//   - A damaged value is an error that names its key. So is one that a newer
+//     version of Naru wrote: nothing is guessed and nothing is dropped.
+//
+// # On disk
+//
+// Keys are text. A value is
+//
+//	+---------+-----------------+---------+
+//	| version | CRC-32C         | payload |
+//	| 1 byte  | 4, big-endian   |         |
+//	+---------+-----------------+---------+
+//
+// where the checksum covers the version, the key and the payload, because the
+// file underneath has no checksums of its own. Version is 1 throughout.
+//
+//	key                payload
+//	cluster            {"id": "<uuid>"}
+//	next/producer      decimal: the first producer id that was never given out
+//	next/stream        decimal: the first stream id that was never given out
+//	start/<stream>     decimal: log start offset; <stream> has 16 hex digits.
+//	                   Absent means 0.
+//	topic/<name>       {"id": "<uuid>", "streams": [1, 2, …], "settings":
+//	                   {"retention.ms": "1000", …}, "internal": true}
+//
+// streams[i] is the stream of partition i; "settings" and "internal" may be
+// absent. UUIDs are written as Kafka writes them: 22 characters of unpadded
+// base64url. Deleting a topic deletes its log starts with it.
+package catalog

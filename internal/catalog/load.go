@@ -1,0 +1,147 @@
+package catalog
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/narumq/naru/internal/record"
+)
+
+// loading gathers what the store holds before any of it is believed.
+type loading struct {
+	state
+	rules     rules
+	clusterID UUID
+	topics    []*Topic
+	streams   map[uint64]string // to the topic's name
+	ids       map[UUID]string
+}
+
+// load replaces the state and the snapshot by what the store holds; c.mu is
+// held, or nobody knows c yet.
+func (c *Catalog) load() error {
+	l := loading{rules: c.rules, streams: map[uint64]string{}, ids: map[UUID]string{}}
+	l.nextStream, l.starts, l.collisions = 1, map[uint64]record.Offset{}, map[string]string{}
+	if err := c.opt.Store.Scan("", l.value); err != nil {
+		return err
+	}
+	if err := l.check(); err != nil {
+		return err
+	}
+	for _, t := range l.topics {
+		for i := range t.Partitions {
+			t.Partitions[i].LogStart = l.starts[t.Partitions[i].Stream]
+		}
+	}
+	// Numbers that were given out stay so even if the store forgot: a store
+	// that goes back in time must not make two partitions one.
+	l.nextStream = max(l.nextStream, c.nextStream)
+	l.nextProducer = max(l.nextProducer, c.nextProducer)
+	if c.clusterID.IsZero() {
+		c.clusterID = l.clusterID // once, before anybody can read it
+	} else if c.clusterID != l.clusterID {
+		return fmt.Errorf("%w: key %q: the cluster was %s and is now %s", ErrDamaged, keyCluster, c.clusterID, l.clusterID)
+	}
+	c.state = l.state
+	c.current.Store(newSnapshot(l.topics))
+	return nil
+}
+
+// value takes one stored value in.
+func (l *loading) value(key string, value []byte) error {
+	payload, err := unwrap(key, value)
+	if err != nil {
+		return err
+	}
+	switch {
+	case key == keyCluster:
+		var s storedCluster
+		if err := decodeJSON(key, payload, &s); err != nil {
+			return err
+		}
+		if l.clusterID, err = ParseUUID(s.ID); err != nil || l.clusterID.IsZero() {
+			return fmt.Errorf("%w: key %q: id %.40q", ErrDamaged, key, s.ID)
+		}
+	case key == keyNextStream:
+		l.nextStream, err = decodeNumber(key, payload)
+	case key == keyNextProducer:
+		l.nextProducer, err = decodeNumber(key, payload)
+	case strings.HasPrefix(key, prefixStart):
+		err = l.start(key, payload)
+	case strings.HasPrefix(key, prefixTopic):
+		err = l.topic(key, payload)
+	default:
+		return fmt.Errorf("%w: key %q is unknown to this version", ErrNewerVersion, key)
+	}
+	return err
+}
+
+func (l *loading) start(key string, payload []byte) error {
+	stream, err := decodeStartKey(key)
+	if err != nil {
+		return err
+	}
+	o, err := decodeNumber(key, payload)
+	if err != nil {
+		return err
+	}
+	l.starts[stream] = record.Offset(o)
+	return nil
+}
+
+func (l *loading) topic(key string, payload []byte) error {
+	var s storedTopic
+	if err := decodeJSON(key, payload, &s); err != nil {
+		return err
+	}
+	t := &Topic{Name: strings.TrimPrefix(key, prefixTopic), Internal: s.Internal}
+	if err := CheckTopicName(t.Name); err != nil {
+		return fmt.Errorf("%w: key %q: %w", ErrDamaged, key, err)
+	}
+	var err error
+	if t.ID, err = ParseUUID(s.ID); err != nil || t.ID.IsZero() {
+		return fmt.Errorf("%w: key %q: id %.40q", ErrDamaged, key, s.ID)
+	}
+	if other, taken := l.ids[t.ID]; taken {
+		return fmt.Errorf("%w: key %q: id %s is that of %s", ErrDamaged, key, t.ID, other)
+	}
+	// A setting that this version refuses was valid to the one that stored it.
+	if t.Settings, err = l.rules.settings(s.Settings); err != nil {
+		return fmt.Errorf("%w of Naru, perhaps: key %q: %w", ErrNewerVersion, key, err)
+	}
+	if len(s.Streams) == 0 {
+		return fmt.Errorf("%w: key %q: no partitions", ErrDamaged, key)
+	}
+	t.Partitions = make([]PartitionMeta, len(s.Streams))
+	for i, stream := range s.Streams {
+		if other, taken := l.streams[stream]; taken {
+			return fmt.Errorf("%w: key %q: stream %d is that of %s", ErrDamaged, key, stream, other)
+		}
+		l.streams[stream] = t.Name
+		t.Partitions[i].Stream = stream
+	}
+	l.ids[t.ID] = t.Name
+	l.collisions[collisionKey(t.Name)] = t.Name
+	l.partitions += len(t.Partitions)
+	l.topics = append(l.topics, t)
+	return nil
+}
+
+// check holds the values against each other.
+func (l *loading) check() error {
+	for stream, name := range l.streams {
+		if stream == 0 || stream >= l.nextStream {
+			return fmt.Errorf("%w: key %q: stream %d was never given out, the next one is %d",
+				ErrDamaged, prefixTopic+name, stream, l.nextStream)
+		}
+	}
+	for stream := range l.starts {
+		if _, ok := l.streams[stream]; !ok {
+			return fmt.Errorf("%w: key %q: no topic has stream %d", ErrDamaged, startKey(stream), stream)
+		}
+	}
+	if l.clusterID.IsZero() && (len(l.topics) > 0 || l.nextStream > 1 || l.nextProducer > 0) {
+		return fmt.Errorf("%w: key %q is missing", ErrDamaged, keyCluster)
+	}
+	return nil
+}
