@@ -128,6 +128,20 @@ func TestNestedLies(t *testing.T) {
 	})
 }
 
+// TestPromisesAddUp nests two arrays that each could just fit: together they want more memory than any message may.
+func TestPromisesAddUp(t *testing.T) {
+	const left = 64 << 10
+	var b []byte
+	b = binary.AppendUvarint(b, left/5+1)                   // groups, of at least five bytes each in version 9
+	b = append(b, 2, 'g', 0, 0, 0, 0, 0)                    // group, no member, epoch
+	b = binary.AppendUvarint(b, left/3+1)                   // topics, of at least three
+	b = append(b, bytes.Repeat([]byte{1}, left+left/10)...) // and none of it is true
+	err := decodeBounded(t, new(OffsetFetchRequest), 9, b)
+	if err == nil || !strings.Contains(err.Error(), "promise more") {
+		t.Errorf("error %v, want one about the budget", err)
+	}
+}
+
 // TestSevenBytes is the body that keeps kmsg busy for a minute: 2^32-1 tagged fields.
 func TestSevenBytes(t *testing.T) {
 	body := []byte("\x01\x01\xff\xff\xff\xff\x0f")

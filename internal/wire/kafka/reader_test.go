@@ -117,15 +117,15 @@ func TestReaderLatches(t *testing.T) {
 	}
 }
 
-// TestTagConfined: a tagged field can neither be shorter nor longer than its size, nor reach behind it.
+// TestTagConfined: a tagged field must be read to the end of its size exactly, even if what follows would make sense.
 func TestTagConfined(t *testing.T) {
-	m := &FetchRequest{ClusterId: new(string)}
+	m := &FetchRequest{ClusterId: new(string), ReplicaState: &FetchRequestReplicaState{ReplicaId: 7}}
 	*m.ClusterId = "abc"
-	wire := encode(t, m, 12)
-	at := bytes.Index(wire, []byte("\x00\x04\x04abc")) + 1 // tag 0, size 4, compact string
+	wire := encode(t, m, 15)
+	at := bytes.Index(wire, []byte("\x00\x04\x04abc")) + 1 // tag 0, size 4, compact string; then tag 1
 	for size, ok := range map[byte]bool{3: false, 4: true, 5: false, 200: false} {
 		wire[at] = size
-		if _, err := DecodeRequest(KeyFetch, 12, append(wire, 0, 0, 0)[:len(wire)]); (err == nil) != ok {
+		if _, err := DecodeRequest(KeyFetch, 15, wire); (err == nil) != ok {
 			t.Errorf("size %d: %v", size, err)
 		}
 	}
