@@ -67,7 +67,7 @@ func freeBytes(dir string) (int64, error) {
 	if err := unix.Statfs(dir, &s); err != nil {
 		return 0, err
 	}
-	return int64(s.Bavail) * s.Bsize, nil
+	return int64(s.Bavail) * int64(s.Bsize), nil // Bsize is an int32 on 32-bit machines
 }
 
 func syncDir(dir string) error { return openAndSync(dir) }
