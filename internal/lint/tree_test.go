@@ -90,15 +90,6 @@ func (f *file) span(n ast.Node) int {
 	return f.set.Position(n.End()).Line - f.set.Position(n.Pos()).Line + 1
 }
 
-// imports lists what a file imports.
-func (f *file) imports() []string {
-	var list []string
-	for _, i := range f.syntax.Imports {
-		list = append(list, importPath(i))
-	}
-	return list
-}
-
 func importPath(i *ast.ImportSpec) string {
 	p, err := strconv.Unquote(i.Path.Value)
 	if err != nil {

@@ -150,34 +150,6 @@ func (o *osFile) Close() error {
 	return wrap("close", o.name, o.f.Close())
 }
 
-// control runs call on the file's descriptor, again while a signal interrupts it.
-func (o *osFile) control(call func(fd uintptr) error) error {
-	var inner error
-	err := o.raw.Control(func(fd uintptr) {
-		for {
-			if inner = call(fd); inner != syscall.EINTR {
-				return
-			}
-		}
-	})
-	if err != nil {
-		return os.ErrClosed // the one reason for which Control itself fails
-	}
-	return inner
-}
-
-// writeEach is WritevAt where there is no vectored write.
-func writeEach(o *osFile, bufs [][]byte, off int64) error {
-	for _, b := range bufs {
-		n, err := o.f.WriteAt(b, off)
-		if err != nil {
-			return err
-		}
-		off += int64(n)
-	}
-	return nil
-}
-
 // allocateByWriting reserves space where the file system cannot do it by
 // itself: it writes zeros after the file's end.
 func allocateByWriting(o *osFile, size int64) error {

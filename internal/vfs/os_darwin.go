@@ -11,8 +11,6 @@ func isNoSpace(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 }
 
-func writevAt(o *osFile, bufs [][]byte, off int64) error { return writeEach(o, bufs, off) }
-
 func allocate(o *osFile, size int64) error { return allocateByWriting(o, size) }
 
 // syncFile asks for F_FULLFSYNC: fsync on macOS leaves the bytes in the drive's

@@ -9,6 +9,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// control runs call on the file's descriptor, again while a signal interrupts it.
+func (o *osFile) control(call func(fd uintptr) error) error {
+	var inner error
+	err := o.raw.Control(func(fd uintptr) {
+		for {
+			if inner = call(fd); inner != unix.EINTR {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return os.ErrClosed // the one reason for which Control itself fails
+	}
+	return inner
+}
+
 // flock locks the open file, not the process, so that a second lock in the
 // same process fails too.
 func flock(f *os.File) error {

@@ -12,8 +12,6 @@ func isNoSpace(err error) bool {
 		errors.Is(err, windows.ERROR_DISK_QUOTA_EXCEEDED)
 }
 
-func writevAt(o *osFile, bufs [][]byte, off int64) error { return writeEach(o, bufs, off) }
-
 func allocate(o *osFile, size int64) error { return allocateByWriting(o, size) }
 
 func syncFile(o *osFile) error { return o.f.Sync() }
