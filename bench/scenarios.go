@@ -126,11 +126,16 @@ func (s *session) thousand(ctx context.Context) error {
 	if err := load.CreateTopic(ctx, s.client, topicOf(id), s.trickle.Partitions); err != nil {
 		return err
 	}
+	trickler, err := s.trickle.Prime(ctx, s.client, topicOf(id), s.seed)
+	defer trickler.Close()
+	if err != nil {
+		return err
+	}
 	s.values["d.create"] = milliseconds(time.Since(began))
 	var got load.Trickled
-	err := s.measured(ctx, id, func() (n int64, err error) {
-		got, err = s.trickle.Run(ctx, s.client, topicOf(id), s.seed)
-		return got.Tally.Records, err
+	err = s.measured(ctx, id, func() (n int64, err error) {
+		got, err = trickler.Run()
+		return got.Ran, err
 	})
 	if err != nil {
 		return err

@@ -45,6 +45,10 @@ func (s *session) run(ctx context.Context) (report.Run, error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return result, err
 	}
+	before, err := readMachine()
+	if err != nil {
+		return result, err
+	}
 	err = s.begin(ctx, dir)
 	if err == nil {
 		for _, step := range s.steps() {
@@ -60,7 +64,10 @@ func (s *session) run(ctx context.Context) (report.Run, error) {
 	} else {
 		result.Failed["start"] = err.Error()
 	}
-	return result, errors.Join(s.end(len(result.Failed) > 0), ctx.Err())
+	err = errors.Join(s.end(len(result.Failed) > 0), ctx.Err())
+	after, readErr := readMachine()
+	s.values["others.cpu"] = after.othersSince(before)
+	return result, errors.Join(err, readErr)
 }
 
 type step struct {

@@ -23,43 +23,91 @@ type Trickle struct {
 type Trickled struct {
 	PerSecond float64         // acknowledged within Trickle.For
 	Sorted    []time.Duration // produce to acknowledgement
-	Tally     Tally           // of all records, warm-up included
+	Ran       int64           // records of the run, its warm-up included
+	Tally     Tally           // of all records in the topic
 }
 
-// Run trickles to every partition of topic. What it returns is acknowledged;
-// reading it back to compare is the caller's.
-func (t Trickle) Run(ctx context.Context, o Options, topic string, seed uint64) (Trickled, error) {
-	start := time.Now()
-	loops := make([]*loop, t.Clients)
-	for i := range loops {
+// Trickler is a Trickle whose partitions have all taken their first records.
+type Trickler struct {
+	Trickle
+	loops  []*loop
+	primed int64 // records before the run
+}
+
+// PrimeRecords is how many records each partition takes before the run. One
+// would do to know that its log exists; Kafka touches its index files for the
+// first time after 4 KiB (index.interval.bytes), which costs it milliseconds of
+// page faults for each, and a run of seconds should not consist of those.
+const PrimeRecords = 8
+
+// Prime connects and sends the first records to each partition of topic: a
+// broker may name leaders long before it has made the logs. The caller must
+// Close, whatever comes of it.
+func (t Trickle) Prime(ctx context.Context, o Options, topic string, seed uint64) (*Trickler, error) {
+	tr := &Trickler{Trickle: t}
+	for i := range t.Clients {
 		client, err := o.producer(
 			kgo.DefaultProduceTopic(topic), kgo.ProducerLinger(0), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 		if err != nil {
-			return Trickled{}, err
+			return tr, err
 		}
-		defer client.Close()
-		loops[i] = &loop{
-			client: client, ctx: ctx, source: NewSynthetic(seed + uint64(i)),
-			countFrom: start.Add(t.Warm), end: start.Add(t.Warm + t.For),
+		tr.loops = append(tr.loops, &loop{client: client, ctx: ctx, source: NewSynthetic(seed + uint64(i))})
+	}
+	for range PrimeRecords {
+		now := time.Now() // a loop whose end is now sends one record to each partition
+		if err := tr.turn(now, now); err != nil {
+			return tr, err
 		}
 	}
-	for p := range t.Partitions {
-		loops[p%t.Clients].add(p)
+	tr.primed = tr.tally().Records
+	return tr, nil
+}
+
+// Close ends the connections.
+func (tr *Trickler) Close() {
+	for _, l := range tr.loops {
+		l.client.Close()
 	}
-	var out Trickled
-	var failed []error
-	for _, l := range loops {
-		l.open.Wait()
-		failed = append(failed, l.err)
-		out.Sorted = append(out.Sorted, l.samples...)
-		out.Tally.Merge(l.acked)
-	}
-	if err := errors.Join(failed...); err != nil {
+}
+
+// Run trickles. What it returns is acknowledged; reading it back to compare is
+// the caller's.
+func (tr *Trickler) Run() (Trickled, error) {
+	now := time.Now()
+	if err := tr.turn(now.Add(tr.Warm), now.Add(tr.Warm+tr.For)); err != nil {
 		return Trickled{}, err
 	}
+	out := Trickled{Tally: tr.tally()}
+	for _, l := range tr.loops {
+		out.Sorted = append(out.Sorted, l.samples...)
+	}
 	slices.Sort(out.Sorted)
-	out.PerSecond = float64(len(out.Sorted)) / t.For.Seconds()
+	out.Ran = out.Tally.Records - tr.primed
+	out.PerSecond = float64(len(out.Sorted)) / tr.For.Seconds()
 	return out, nil
+}
+
+func (tr *Trickler) tally() (t Tally) {
+	for _, l := range tr.loops {
+		t.Merge(l.acked)
+	}
+	return t
+}
+
+// turn runs all loops until end and counts the acknowledgements from countFrom on.
+func (tr *Trickler) turn(countFrom, end time.Time) error {
+	for _, l := range tr.loops {
+		l.countFrom, l.end = countFrom, end // nothing is in flight between turns
+	}
+	for p := range tr.Partitions {
+		tr.loops[p%tr.Clients].add(p)
+	}
+	var failed []error
+	for _, l := range tr.loops {
+		l.open.Wait()
+		failed = append(failed, l.err)
+	}
+	return errors.Join(failed...)
 }
 
 // loop is one client's share of the partitions. The client runs the

@@ -93,7 +93,10 @@ func Groups() []Group {
 			{ID: "d.cpu", Text: "(e) broker CPU", Unit: "s per million", Digits: 2, Targets: halfCPU},
 			{ID: "d.peak", Text: "(e) broker memory, peak", Unit: "MiB", Targets: tenthRAM},
 			{ID: "d.client", Text: "client CPU", Unit: "s per million", Digits: 2},
-			{ID: "d.create", Text: "create the topic", Unit: "ms"},
+			{ID: "d.create", Text: "create the topic, until each partition took 8 records", Unit: "ms"},
+		}},
+		{"the machine meanwhile", []Measure{
+			{ID: "others.cpu", Text: "CPU used by anything else", Unit: "% of all cores", Digits: 1},
 		}},
 	}
 }
