@@ -20,7 +20,10 @@ const BoltFile = "catalog.db"
 // boltLockWait bounds the wait for another process that has the file open.
 const boltLockWait = time.Second
 
-var boltBucket = []byte("naru")
+var (
+	boltBucket  = []byte("naru")
+	errNoBucket = fmt.Errorf("%w: bucket %q is missing", ErrDamaged, boltBucket)
+)
 
 // Bolt is a Store in one bbolt file: copy-on-write pages, two meta pages, each
 // Apply durable with fdatasync before it returns.
@@ -30,28 +33,38 @@ type Bolt struct {
 	sticky error // guarded by the catalog's mutex: Apply is never concurrent
 }
 
-// OpenBolt opens the file at path, or creates it durably.
+// OpenBolt opens the file at path, or creates it durably. The caller holds the
+// data directory's lock: the file's structure is verified before bbolt locks it.
 //
 // Errors: ErrStorage if it cannot be opened, or another process has it open;
-// ErrDamaged if it is not a whole bbolt file.
-func OpenBolt(path string) (s *Bolt, err error) {
-	s = &Bolt{path: path}
-	defer s.recoverDamage(&err)
-	_, statErr := os.Stat(path)
-	s.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout: boltLockWait, FreelistType: bbolt.FreelistMapType, NoStatistics: true,
-	})
+// ErrDamaged if it is not a whole bbolt file; ErrDiskFull.
+func OpenBolt(path string) (*Bolt, error) {
+	s := &Bolt{path: path}
+	err := s.verify()
+	if errors.Is(err, os.ErrNotExist) {
+		err = s.create()
+	}
+	if err == nil {
+		s.db, err = openDB(path)
+	}
 	if err != nil {
 		return nil, s.openError(err)
-	}
-	if err := s.prepare(errors.Is(statErr, os.ErrNotExist)); err != nil {
-		return nil, errors.Join(err, s.db.Close())
 	}
 	return s, nil
 }
 
+func openDB(path string) (db *bbolt.DB, err error) {
+	defer recoverDamage(&err)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	return bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout: boltLockWait, FreelistType: bbolt.FreelistMapType, NoStatistics: true,
+	})
+}
+
 func (s *Bolt) openError(err error) error {
 	switch {
+	case errors.Is(err, ErrDamaged):
+		return fmt.Errorf("%w (%s)", err, s.path)
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return fmt.Errorf("%w: %s is open in another process", ErrStorage, s.path)
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum),
@@ -63,35 +76,55 @@ func (s *Bolt) openError(err error) error {
 	return fmt.Errorf("%w: %s: %w", ErrStorage, s.path, err)
 }
 
-// prepare refuses a file that lost its end, which would fault when its pages
-// are read through the memory map, and makes the name of a new one durable.
-func (s *Bolt) prepare(created bool) error {
-	if created {
-		if err := syncDir(filepath.Dir(s.path)); err != nil {
-			return fmt.Errorf("%w: %w", ErrStorage, err)
-		}
-		return s.apply(nil)
-	}
-	info, err := os.Stat(s.path)
+// verify holds the file's pages against each other.
+func (s *Bolt) verify() error {
+	f, err := os.Open(s.path)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrStorage, err)
+		return err
 	}
-	return s.db.View(func(tx *bbolt.Tx) error {
-		if tx.Size() > info.Size() {
-			return fmt.Errorf("%w: %s has %d bytes of %d", ErrDamaged, s.path, info.Size(), tx.Size())
-		}
-		return nil
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if err := checkBolt(f, info.Size()); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return nil
+}
+
+// create makes an empty file under another name first, so that a crash leaves
+// no half of one behind.
+func (s *Bolt) create() error {
+	fresh := s.path + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	db, err := openDB(fresh) // writes and syncs
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		_, err := tx.CreateBucket(boltBucket)
+		return err
 	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, s.path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(s.path))
 }
 
 // Scan implements Store.
 func (s *Bolt) Scan(prefix string, fn func(key string, value []byte) error) (err error) {
-	defer s.recoverDamage(&err)
+	defer recoverDamage(&err)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	return s.db.View(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(boltBucket)
 		if b == nil {
-			return nil
+			return errNoBucket
 		}
 		c := b.Cursor()
 		for k, v := c.Seek([]byte(prefix)); k != nil && strings.HasPrefix(string(k), prefix); k, v = c.Next() {
@@ -126,14 +159,15 @@ func (s *Bolt) Apply(ops []Op) error {
 }
 
 func (s *Bolt) apply(ops []Op) (err error) {
-	defer s.recoverDamage(&err)
+	defer recoverDamage(&err)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	return s.db.Update(func(tx *bbolt.Tx) error {
-		b, err := tx.CreateBucketIfNotExists(boltBucket)
-		if err != nil {
-			return err
+		b := tx.Bucket(boltBucket)
+		if b == nil {
+			return errNoBucket
 		}
 		for _, op := range ops {
+			var err error
 			if op.Value == nil {
 				err = b.Delete([]byte(op.Key))
 			} else {
@@ -150,11 +184,12 @@ func (s *Bolt) apply(ops []Op) (err error) {
 // Close implements Store.
 func (s *Bolt) Close() error { return s.db.Close() }
 
-// recoverDamage turns what bbolt does about a damaged page, which is to panic,
-// into an error. A transaction that panicked has been rolled back.
-func (s *Bolt) recoverDamage(err *error) {
+// recoverDamage turns what bbolt does about a damaged page that came to be after
+// verify, which is to panic, into an error. A transaction that panicked has been
+// rolled back.
+func recoverDamage(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("%w: %s: %v", ErrDamaged, s.path, p)
+		*err = fmt.Errorf("%w: %v", ErrDamaged, p)
 	}
 }
 

@@ -37,7 +37,7 @@ func create(t testing.TB, c *Catalog, name string, n int32) *Topic {
 	return topic
 }
 
-func wantErr(t testing.TB, err, want error, texts ...string) {
+func wantErr(t tb, err, want error, texts ...string) {
 	t.Helper()
 	if !errors.Is(err, want) {
 		t.Fatalf("got error %v, want %v", err, want)
@@ -330,4 +330,10 @@ func dump(c *Catalog) string {
 		fmt.Fprintln(&out)
 	}
 	return out.String()
+}
+
+// tb is what the tests of testing and of rapid have in common.
+type tb interface {
+	Helper()
+	Fatalf(format string, args ...any)
 }
