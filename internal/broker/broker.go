@@ -1,0 +1,263 @@
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"path"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/commitlog"
+	"github.com/narumq/naru/internal/journal"
+	"github.com/narumq/naru/internal/record"
+	"github.com/narumq/naru/internal/statelog"
+	"github.com/narumq/naru/internal/vfs"
+)
+
+// Config of a broker. A zero field takes the default.
+type Config struct {
+	Dir   string        // data directory; made if it does not exist
+	FS    vfs.FS        // default vfs.OS()
+	Store catalog.Store // default a file in Dir; tests may pass catalog.NewMem()
+
+	Journal journal.Options // Live and Sealed are the broker's own
+	Groups  GroupsConfig    // hooks into the broker are filled in
+
+	NodeID            int32 // default 1
+	AutoCreate        bool  // EnsureTopic makes topics that do not exist
+	DefaultPartitions int32
+	TopicDefaults     map[string]string
+	RetentionEvery    time.Duration // default 30 s; below 0: never
+	ProducerRetention time.Duration // default 24 h
+	Now               func() time.Time
+	Logger            *slog.Logger
+}
+
+const (
+	retentionEveryDefault    = 30 * time.Second
+	producerRetentionDefault = 24 * time.Hour
+	relocateEveryDefault     = 10 * time.Second
+
+	journalDir = "journal"
+)
+
+func (c *Config) setDefaults() {
+	if c.FS == nil {
+		c.FS = vfs.OS()
+	}
+	if c.NodeID == 0 {
+		c.NodeID = 1
+	}
+	if c.RetentionEvery == 0 {
+		c.RetentionEvery = retentionEveryDefault
+	}
+	if c.ProducerRetention == 0 {
+		c.ProducerRetention = producerRetentionDefault
+	}
+	if c.Journal.RelocateEvery == 0 {
+		c.Journal.RelocateEvery = relocateEveryDefault
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	c.Journal.Logger = c.Logger
+}
+
+// Broker serves one data directory.
+type Broker struct {
+	*Groups
+	cfg     Config
+	log     *slog.Logger
+	catalog *catalog.Catalog
+	journal *journal.Journal
+	topics  topics
+	limits  record.Limits
+
+	groupsLog   *statelog.Log
+	producers   *producersMachine
+	producerIDs producerIDs
+
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+	once   sync.Once
+}
+
+// Open recovers the data directory and starts the broker. Close it when done.
+func Open(cfg Config) (*Broker, error) {
+	cfg.setDefaults()
+	b := &Broker{cfg: cfg, log: cfg.Logger}
+	if err := b.open(); err != nil {
+		b.abandon()
+		return nil, err
+	}
+	// Recovery reads segments whole; nothing later needs as much memory.
+	debug.FreeOSMemory()
+	b.start()
+	return b, nil
+}
+
+func (b *Broker) open() error {
+	dir := path.Join(b.cfg.Dir, journalDir)
+	if err := b.cfg.FS.MkdirAll(dir); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	if err := b.openCatalog(); err != nil {
+		return err
+	}
+	b.topics.init(b.catalog.Topics())
+	b.producers = newProducersMachine(b)
+	opt := b.cfg.Journal
+	opt.Live = b.topics.live
+	opt.Sealed = b.producers.sealed
+	var err error
+	if b.journal, err = journal.Open(b.cfg.FS, dir, opt); err != nil {
+		return err
+	}
+	b.limits.BatchBytesMax = b.journal.EntryBytesMax()
+	b.topics.openAll(b.journal, b.catalog.Topics())
+	if err := b.openProducers(); err != nil {
+		return err
+	}
+	return b.openGroups()
+}
+
+func (b *Broker) openCatalog() error {
+	store := b.cfg.Store
+	if store == nil {
+		bolt, err := catalog.OpenBolt(path.Join(b.cfg.Dir, catalog.BoltFile))
+		if err != nil {
+			return err
+		}
+		store = bolt
+	}
+	var err error
+	b.catalog, err = catalog.Open(catalog.Options{
+		Store: store, Random: rand.Reader, DefaultPartitions: b.cfg.DefaultPartitions, Defaults: b.cfg.TopicDefaults,
+	})
+	if err != nil {
+		store.Close()
+	}
+	return err
+}
+
+func (b *Broker) openGroups() error {
+	cfg := b.cfg.Groups
+	cfg.CheckPartition = func(topic string, index int32) error {
+		_, err := b.Partition(topic, index)
+		return err
+	}
+	cfg.EndOffset = func(topic string, index int32) (record.Offset, bool) {
+		p, err := b.Partition(topic, index)
+		if err != nil {
+			return 0, false
+		}
+		return p.LastStable(), true
+	}
+	cfg.Now, cfg.Log = b.cfg.Now, b.log
+	groups, err := NewGroups(cfg)
+	if err != nil {
+		return err
+	}
+	b.groupsLog, err = b.openState("__naru_offsets", groups.Machine())
+	if err != nil {
+		return err
+	}
+	groups.Start(b.groupsLog)
+	b.Groups = groups
+	groups.RetainTopicOffsets(func(name string) bool {
+		_, err := b.catalog.Topic(name)
+		return err == nil
+	})
+	return nil
+}
+
+// openState opens a state machine on an internal topic, made if it is new.
+func (b *Broker) openState(topic string, m statelog.Machine) (*statelog.Log, error) {
+	if _, err := b.catalog.Topic(topic); err != nil {
+		if _, err := b.CreateTopic(catalog.TopicSpec{Name: topic, Partitions: 1, Internal: true}, false); err != nil {
+			return nil, fmt.Errorf("make %s: %w", topic, err)
+		}
+	}
+	p, err := b.Partition(topic, 0)
+	if err != nil {
+		return nil, err
+	}
+	trim := func(to record.Offset) error { return b.trim(p, to) }
+	log, err := statelog.Open(p.log, trim, m, statelog.Options{Logger: b.log, Now: b.nowMS})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", topic, err)
+	}
+	return log, nil
+}
+
+func (b *Broker) nowMS() int64 { return b.cfg.Now().UnixMilli() }
+
+func (b *Broker) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	b.cancel = cancel
+	b.work.Go(func() { b.producers.saveLoop(ctx) })
+	if b.cfg.RetentionEvery > 0 {
+		b.work.Go(func() { b.retentionLoop(ctx) })
+	}
+}
+
+// abandon gives back what a failed open had taken.
+func (b *Broker) abandon() {
+	if b.journal != nil {
+		b.journal.Close()
+	}
+	if b.catalog != nil {
+		b.catalog.Close()
+	}
+}
+
+// Close ends the broker: appends that were accepted are committed, the journal
+// is sealed. It returns the error that made the journal fail, if one did.
+func (b *Broker) Close() (err error) {
+	b.once.Do(func() {
+		b.CloseGroups()
+		b.cancel()
+		b.work.Wait()
+		b.groupsLog.Close()
+		b.producers.close()
+		err = b.journal.Close()
+		if cerr := b.catalog.Close(); err == nil {
+			err = cerr
+		}
+	})
+	return err
+}
+
+// ClusterID identifies the data directory.
+func (b *Broker) ClusterID() string { return b.catalog.ClusterID() }
+
+// NodeID is this broker's number.
+func (b *Broker) NodeID() int32 { return b.cfg.NodeID }
+
+// Ready is nil while records can be appended; else it says why not.
+func (b *Broker) Ready() error { return b.journal.Err() }
+
+// JournalStats looks at the journal.
+func (b *Broker) JournalStats() journal.Stats { return b.journal.Stats() }
+
+// FreeBytes is what the disk still has room for.
+func (b *Broker) FreeBytes() (int64, error) { return b.journal.FreeBytes() }
+
+// DescribeSettings lists the broker-wide settings, the server's own values
+// among them.
+func (b *Broker) DescribeSettings(values map[string]string) []catalog.Described {
+	return b.catalog.DescribeBroker(values)
+}
+
+// Waiter wakes a reader; see commitlog.Waiter.
+type Waiter = commitlog.Waiter
+
+// NewWaiter returns a waiter that watches nothing.
+func NewWaiter() *Waiter { return commitlog.NewWaiter() }

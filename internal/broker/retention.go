@@ -1,0 +1,100 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/narumq/naru/internal/commitlog"
+	"github.com/narumq/naru/internal/record"
+)
+
+// retentionLoop keeps every topic within its retention.
+func (b *Broker) retentionLoop(ctx context.Context) {
+	tick := time.NewTicker(b.cfg.RetentionEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := b.Retain(b.cfg.Now()); err != nil {
+			b.log.Warn("retention put off", "err", err)
+		}
+	}
+}
+
+// Retain moves log starts up as retention.ms and retention.bytes say, and
+// forgets producers that have been silent too long. Space is given back later,
+// by the relocator.
+func (b *Broker) Retain(now time.Time) error {
+	starts := make(map[uint64]record.Offset)
+	var moved []*Partition
+	for _, p := range b.topics.all() {
+		topic := p.Topic()
+		p.log.ExpireProducers(now.Add(-b.cfg.ProducerRetention).UnixMilli())
+		if topic.Internal {
+			continue
+		}
+		olderThan := int64(-1)
+		if ms := topic.Settings.RetentionMS; ms >= 0 {
+			olderThan = now.UnixMilli() - ms
+		}
+		start := p.log.RetentionStart(olderThan, topic.Settings.RetentionBytes)
+		if start > p.LogStart() {
+			starts[uint64(p.log.ID())] = start
+			moved = append(moved, p)
+		}
+	}
+	if len(starts) == 0 {
+		return nil
+	}
+	if err := b.catalog.SetLogStarts(starts); err != nil {
+		return err
+	}
+	for _, p := range moved {
+		p.log.Trim(starts[uint64(p.log.ID())])
+	}
+	return nil
+}
+
+// trim makes a log start durable and applies it.
+func (b *Broker) trim(p *Partition, to record.Offset) error {
+	if err := b.catalog.SetLogStarts(map[uint64]record.Offset{uint64(p.log.ID()): to}); err != nil {
+		return err
+	}
+	p.log.Trim(to)
+	return nil
+}
+
+// DeleteRecords moves the log start to before, or to the high watermark if
+// that is -1, and returns the new log start.
+//
+// Errors: commitlog.ErrOffsetOutOfRange, those of the catalog.
+func (b *Broker) DeleteRecords(p *Partition, before record.Offset) (record.Offset, error) {
+	high := p.HighWatermark()
+	if before == -1 {
+		before = high
+	}
+	if before < 0 || before > high {
+		return 0, fmt.Errorf("%w: cannot delete up to %d, the high watermark is %d", commitlog.ErrOffsetOutOfRange, before, high)
+	}
+	if before <= p.LogStart() {
+		return p.LogStart(), nil
+	}
+	if err := b.trim(p, before); err != nil {
+		return 0, err
+	}
+	return p.LogStart(), nil
+}
+
+// Reclaim runs the relocator until it finds nothing more to do.
+func (b *Broker) Reclaim(ctx context.Context) error {
+	for {
+		more, err := b.journal.Relocate(ctx)
+		if err != nil || !more {
+			return err
+		}
+	}
+}

@@ -1,0 +1,216 @@
+package journal
+
+import (
+	"container/list"
+	"sync"
+
+	"github.com/narumq/naru/internal/record"
+)
+
+// extentCache keeps extents that were read from footers, least recently used
+// out first.
+type extentCache struct {
+	mu       sync.Mutex
+	byKey    map[extentKey]*list.Element
+	order    *list.List // of *cachedExtents, most recent in front
+	bytes    int
+	bytesMax int
+}
+
+type extentKey struct {
+	seg   SegmentID
+	first uint32
+}
+
+type cachedExtents struct {
+	key     extentKey
+	extents []extent
+}
+
+func newExtentCache(bytesMax int) *extentCache {
+	return &extentCache{byKey: make(map[extentKey]*list.Element), order: list.New(), bytesMax: bytesMax}
+}
+
+func (c *extentCache) get(seg *segment, r footerRange) ([]extent, error) {
+	key := extentKey{seg.id, r.first}
+	c.mu.Lock()
+	if e := c.byKey[key]; e != nil {
+		c.order.MoveToFront(e)
+		c.mu.Unlock()
+		return e.Value.(*cachedExtents).extents, nil
+	}
+	c.mu.Unlock()
+	extents, err := seg.readExtents(r)
+	if err != nil {
+		return nil, err
+	}
+	c.put(key, extents)
+	return extents, nil
+}
+
+func (c *extentCache) put(key extentKey, extents []extent) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byKey[key] != nil {
+		return
+	}
+	c.byKey[key] = c.order.PushFront(&cachedExtents{key, extents})
+	c.bytes += len(extents) * extentBytes
+	for c.bytes > c.bytesMax && c.order.Len() > 1 {
+		oldest := c.order.Remove(c.order.Back()).(*cachedExtents)
+		delete(c.byKey, oldest.key)
+		c.bytes -= len(oldest.extents) * extentBytes
+	}
+}
+
+// runCopy is what a search needs of a run, taken under the lock, with a
+// reference to its segment.
+type runCopy struct {
+	*run
+	base, last   record.Offset
+	maxTimestamp int64
+	extents      []extent
+	footer       footerRange
+}
+
+// copyRun copies r. Caller holds index.mu and releases the segment later.
+func copyRun(r *run) runCopy {
+	r.seg.acquire()
+	c := runCopy{run: r, base: r.base, last: r.last, maxTimestamp: r.maxTimestamp, footer: r.footer}
+	if r.extents != nil {
+		c.extents = append([]extent(nil), r.extents...)
+	}
+	return c
+}
+
+func (j *Journal) extentsOf(c runCopy) ([]extent, error) {
+	if c.extents != nil {
+		return c.extents, nil
+	}
+	return j.foot.get(c.seg, c.footer)
+}
+
+// SeekTime returns the base offset of the first extent, at or above `from`,
+// that holds a timestamp of at least ms; ok is false if there is none. An
+// extent may hold several payloads, and begin below `from`.
+func (j *Journal) SeekTime(id StreamID, from record.Offset, ms int64) (base record.Offset, ok bool, err error) {
+	for {
+		c, found := j.nextRun(id, from, ms)
+		if !found {
+			return 0, false, nil
+		}
+		extents, err := j.extentsOf(c)
+		c.seg.release()
+		if err != nil {
+			return 0, false, err
+		}
+		for i := range extents {
+			if e := &extents[i]; e.last() >= from && e.maxTimestamp >= ms {
+				return e.base, true, nil
+			}
+		}
+		from = c.last + 1
+	}
+}
+
+// nextRun returns the first run that ends at or above `from` and reaches ms.
+func (j *Journal) nextRun(id StreamID, from record.Offset, ms int64) (runCopy, bool) {
+	x := j.index
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	s := x.streams[id]
+	if s == nil {
+		return runCopy{}, false
+	}
+	for _, r := range s.runs[s.find(from):] {
+		if r.maxTimestamp >= ms {
+			return copyRun(r), true
+		}
+	}
+	return runCopy{}, false
+}
+
+// MaxTimestamp returns the greatest timestamp of the runs of a stream that
+// reach its log start; ok is false if there are none.
+func (j *Journal) MaxTimestamp(id StreamID) (ms int64, ok bool) {
+	x := j.index
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	s := x.streams[id]
+	if s == nil {
+		return 0, false
+	}
+	for _, r := range s.runs[s.find(s.start):] {
+		if !ok || r.maxTimestamp > ms {
+			ms, ok = r.maxTimestamp, true
+		}
+	}
+	return ms, ok
+}
+
+// RetentionStart returns where the log of a stream should start so that
+// nothing older than olderThan (milliseconds; below 0: any age) is kept, and
+// no more than bytesMax bytes (below 0: any number), by whole runs or extents:
+// what is returned never cuts a piece that is still wanted.
+func (j *Journal) RetentionStart(id StreamID, olderThan, bytesMax int64) record.Offset {
+	x := j.index
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	s := x.streams[id]
+	if s == nil {
+		return 0
+	}
+	start, runs := s.start, s.runs[s.find(s.start):]
+	var total int64
+	for _, r := range runs {
+		total += r.bytes
+	}
+	drop := func(maxTimestamp, bytes int64) bool {
+		if olderThan >= 0 && maxTimestamp < olderThan {
+			return true
+		}
+		return bytesMax >= 0 && total-bytes >= bytesMax
+	}
+	for _, r := range runs {
+		if drop(r.maxTimestamp, r.bytes) {
+			start, total = r.last+1, total-r.bytes
+			continue
+		}
+		for i := range r.extents {
+			e := &r.extents[i]
+			if !drop(e.maxTimestamp, int64(e.length)) {
+				break
+			}
+			total -= int64(e.length)
+			start = max(start, e.last()+1)
+		}
+		break
+	}
+	return start
+}
+
+// Available counts the bytes that a stream has from offset `from` on, up to
+// max, by extents: it may count up to one extent too many.
+func (j *Journal) Available(id StreamID, from record.Offset, max int) int {
+	x := j.index
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	s := x.streams[id]
+	if s == nil || from >= s.next {
+		return 0
+	}
+	var n int64
+	for _, r := range s.runs[s.find(from):] {
+		if r.extents == nil || r.base >= from {
+			n += r.bytes
+		} else {
+			for _, e := range extentsFrom(r.extents, from, false) {
+				n += int64(e.length)
+			}
+		}
+		if n >= int64(max) {
+			return max
+		}
+	}
+	return int(n)
+}

@@ -1,0 +1,33 @@
+package journal
+
+import "github.com/narumq/naru/internal/record"
+
+// Replayed is one append that recovery found.
+type Replayed struct {
+	Stream  StreamID
+	Base    record.Offset
+	Payload []byte // valid during the call only
+}
+
+// Replay gives each every sound frame of the segments numbered above `after`
+// that commits went to, in the order of their commits within a stream. Call it
+// after Open and before the first append: state that was saved when segment
+// `after` was sealed is brought up to date so. Frames may come that the state
+// knows already.
+func (j *Journal) Replay(after SegmentID, each func(Replayed)) error {
+	for _, s := range j.sealedSegments() {
+		if s.id <= after || s.relocated {
+			continue
+		}
+		view := &segment{id: s.id, file: s.file, path: s.path, salt: s.salt, capacity: s.end}
+		_, _, err := scan(view, true, func(f *frame, _ int64, payload []byte) {
+			if _, live := j.opt.Live(f.stream); live && checksum(payload) == f.payloadCRC {
+				each(Replayed{Stream: f.stream, Base: f.base, Payload: payload})
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/narumq/naru/internal/vfs"
+)
+
+// sealLoop is the sealer: it ends full segments with their footer.
+func (j *Journal) sealLoop() {
+	for s := range j.sealQ {
+		if j.Err() != nil {
+			continue // recovery will scan it
+		}
+		if err := j.seal(s); err != nil {
+			j.fail(fmt.Errorf("seal %s: %w", s.path, err))
+		}
+	}
+}
+
+// seal writes the footer behind the last frame, cuts the file there and syncs
+// it. A segment without frames is removed. Nobody appends to s any more.
+func (j *Journal) seal(s *segment) error {
+	if s.end == segmentHeaderBytes {
+		return j.discard(s)
+	}
+	runs := s.runs
+	footer, ranges := buildFooter(s.salt, s.end, runs, nil)
+	if err := s.writeFooter(footer); err != nil {
+		return err
+	}
+	j.index.mu.Lock()
+	for i, r := range runs {
+		r.footer, r.extents = ranges[i], nil
+	}
+	s.extents = 0
+	s.frames = s.end
+	s.sealed.Store(true)
+	j.index.mu.Unlock()
+	if j.opt.Sealed != nil {
+		j.opt.Sealed(s.id)
+	}
+	return nil
+}
+
+func (s *segment) writeFooter(footer []byte) error {
+	if _, err := s.file.WriteAt(footer, s.end); err != nil {
+		return err
+	}
+	if err := s.file.Truncate(s.end + int64(len(footer))); err != nil {
+		return err
+	}
+	return s.file.Sync()
+}
+
+// discard removes a segment that no stream needs.
+func (j *Journal) discard(s *segment) error {
+	j.segMu.Lock()
+	delete(j.segments, s.id)
+	j.segMu.Unlock()
+	err := j.fs.Remove(s.path)
+	s.release()
+	return err
+}
+
+// noSpace gives a full disk its own error.
+func noSpace(err error) error {
+	if errors.Is(err, vfs.ErrNoSpace) {
+		return fmt.Errorf("%w: %w", ErrDiskFull, err)
+	}
+	return err
+}

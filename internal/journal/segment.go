@@ -1,0 +1,169 @@
+package journal
+
+import (
+	"fmt"
+	"path"
+	"sync/atomic"
+
+	"github.com/narumq/naru/internal/vfs"
+)
+
+// segment is one file. Runs and extents are guarded by index.mu.
+type segment struct {
+	id        SegmentID
+	salt      uint32
+	relocated bool
+	file      vfs.File
+	fs        vfs.FS
+	path      string
+	capacity  int64 // bytes preallocated
+
+	end    int64 // one past the last frame; the committer's until sealed
+	sealed atomic.Bool
+	frames int64 // position of the footer; 0 until sealed
+
+	runs    []*run
+	extents int // in memory, over all runs
+
+	// refs counts the index (1 while the segment is listed) and each read
+	// under way; at zero the file is closed, and removed if doomed.
+	refs     atomic.Int64
+	doomed   atomic.Bool
+	unusable bool // a damaged header inside: not to be relocated
+	reported atomic.Bool
+}
+
+func segmentPath(dir string, id SegmentID) string { return path.Join(dir, id.String()) }
+
+// createSegment makes a preallocated file under its final name. It is not
+// durable until the first commit in it has been synced; see standby.
+func createSegment(fs vfs.FS, dir, name string, h segmentHeader, capacity int64) (*segment, error) {
+	p := path.Join(dir, name)
+	file, err := fs.Create(p)
+	if err != nil {
+		return nil, err
+	}
+	s := &segment{
+		id: h.id, salt: h.salt, relocated: h.flags&flagRelocated != 0,
+		file: file, fs: fs, path: p, capacity: capacity, end: segmentHeaderBytes,
+	}
+	s.refs.Store(1)
+	if err := s.prepare(h); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("create %s: %w", p, firstError(err, fs.Remove(p)))
+	}
+	return s, nil
+}
+
+func (s *segment) prepare(h segmentHeader) error {
+	if err := s.file.Allocate(s.capacity); err != nil {
+		return err
+	}
+	if _, err := s.file.WriteAt(h.encode(), 0); err != nil {
+		return err
+	}
+	return s.file.Sync()
+}
+
+// firstError keeps the error that came first; the second is of cleaning up.
+func firstError(err, _ error) error { return err }
+
+func (s *segment) acquire() { s.refs.Add(1) }
+
+func (s *segment) release() {
+	if s.refs.Add(-1) == 0 {
+		s.file.Close()
+	}
+}
+
+// footerRoom is what the footer needs if so many more entries come.
+func (s *segment) footerRoom(more int) int64 {
+	return int64(s.extents+more)*extentBytes + int64(len(s.runs)+more)*runBytes + trailerBytes
+}
+
+// readExtents loads r's extents from the footer.
+func (s *segment) readExtents(r footerRange) ([]extent, error) {
+	b := make([]byte, int(r.n)*extentBytes)
+	pos := s.frames + int64(r.first)*extentBytes
+	if _, err := s.file.ReadAt(b, pos); err != nil {
+		return nil, fmt.Errorf("%s at byte %d: read footer: %w", s.path, pos, err)
+	}
+	if checksum(b) != r.crc {
+		return nil, fmt.Errorf("%w: %s at byte %d: footer extents do not match their checksum", ErrDamaged, s.path, pos)
+	}
+	extents := make([]extent, r.n)
+	for i := range extents {
+		extents[i] = decodeExtent(b[i*extentBytes:])
+	}
+	return extents, nil
+}
+
+// footer builds the bytes that follow the last frame. runs need not be sorted.
+func buildFooter(salt uint32, dataEnd int64, runs []*run, replaced []SegmentID) ([]byte, []footerRange) {
+	t := trailer{salt: salt, dataEnd: dataEnd, runs: uint32(len(runs)), replaced: uint32(len(replaced))}
+	for _, r := range runs {
+		t.extents += uint32(len(r.extents))
+	}
+	b := make([]byte, t.footerBytes())
+	ranges := make([]footerRange, len(runs))
+	pos, table := 0, int(t.extents)*extentBytes
+	for i, r := range runs {
+		from := pos
+		for j := range r.extents {
+			r.extents[j].encode(b[pos:])
+			pos += extentBytes
+		}
+		ranges[i] = footerRange{first: uint32(from / extentBytes), n: uint32(len(r.extents)), crc: checksum(b[from:pos])}
+		e := runEntry{
+			stream: r.stream, base: r.base, last: r.last, maxTimestamp: r.maxTimestamp, bytes: r.bytes,
+			first: ranges[i].first, n: ranges[i].n, extentsCRC: ranges[i].crc,
+		}
+		e.encode(b[table+i*runBytes:])
+	}
+	at := table + len(runs)*runBytes
+	for i, id := range replaced {
+		le.PutUint64(b[at+i*replacedBytes:], uint64(id))
+	}
+	end := at + len(replaced)*replacedBytes
+	t.tableCRC = checksum(b[table:end])
+	t.encode(b[end:])
+	return b, ranges
+}
+
+// readFooter returns the table of a sealed segment; ok is false when there is
+// no sound footer, so that the segment must be scanned.
+func readFooter(file vfs.File, salt uint32) (t trailer, runs []runEntry, replaced []SegmentID, ok bool, err error) {
+	size, err := file.Size()
+	if err != nil || size < segmentHeaderBytes+trailerBytes {
+		return t, nil, nil, false, err
+	}
+	b := make([]byte, trailerBytes)
+	if _, err := file.ReadAt(b, size-trailerBytes); err != nil {
+		return t, nil, nil, false, err
+	}
+	t, ok, err = decodeTrailer(b)
+	if err != nil || !ok || t.salt != salt {
+		return t, nil, nil, false, err
+	}
+	if t.dataEnd < segmentHeaderBytes || t.dataEnd+t.footerBytes() != size {
+		return t, nil, nil, false, nil
+	}
+	table := make([]byte, int(t.runs)*runBytes+int(t.replaced)*replacedBytes)
+	if _, err := file.ReadAt(table, t.dataEnd+int64(t.extents)*extentBytes); err != nil {
+		return t, nil, nil, false, err
+	}
+	if checksum(table) != t.tableCRC {
+		return t, nil, nil, false, nil
+	}
+	runs = make([]runEntry, t.runs)
+	for i := range runs {
+		runs[i] = decodeRun(table[i*runBytes:])
+		if r := &runs[i]; r.last < r.base || r.n == 0 || uint64(r.first)+uint64(r.n) > uint64(t.extents) {
+			return t, nil, nil, false, nil
+		}
+	}
+	for i := range int(t.replaced) {
+		replaced = append(replaced, SegmentID(le.Uint64(table[int(t.runs)*runBytes+i*replacedBytes:])))
+	}
+	return t, runs, replaced, true, nil
+}
