@@ -12,6 +12,7 @@ import (
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/commitlog"
+	"github.com/narumq/naru/internal/group"
 	"github.com/narumq/naru/internal/journal"
 	"github.com/narumq/naru/internal/record"
 	"github.com/narumq/naru/internal/statelog"
@@ -121,7 +122,7 @@ func (b *Broker) open() error {
 		return err
 	}
 	b.limits.BatchBytesMax = b.journal.EntryBytesMax()
-	b.topics.openAll(b.journal, b.catalog.Topics())
+	b.topics.openAll(b, b.catalog.Topics())
 	if err := b.openProducers(); err != nil {
 		return err
 	}
@@ -161,6 +162,9 @@ func (b *Broker) openGroups() error {
 		return p.LastStable(), true
 	}
 	cfg.Now, cfg.Log = b.cfg.Now, b.log
+	if cfg.Group == (group.Config{}) {
+		cfg.Group = group.Defaults()
+	}
 	groups, err := NewGroups(cfg)
 	if err != nil {
 		return err

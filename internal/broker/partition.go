@@ -17,9 +17,10 @@ var ErrForeignBatch = fault.New(fault.InvalidArgument, "batch is transactional o
 
 // Partition is a partition of a topic, with the topic's settings in force.
 type Partition struct {
-	log   *commitlog.Partition
-	topic *topicState
-	index int32
+	broker *Broker
+	log    *commitlog.Partition
+	topic  *topicState
+	index  int32
 }
 
 // Topic is the partition's topic as it is now.
@@ -44,8 +45,8 @@ type Appended struct {
 //
 // Errors: those of record.Check, record.ErrTooLarge, record.ErrInvalidTimestamp,
 // ErrForeignBatch, and those of commitlog.Partition.Append.
-func (b *Broker) Append(ctx context.Context, p *Partition, batch []byte, done func(Appended, error)) {
-	batch, h, stamp, err := b.admit(p.Topic(), batch)
+func (p *Partition) Append(ctx context.Context, batch []byte, done func(Appended, error)) {
+	batch, h, stamp, err := p.broker.admit(p.Topic(), batch)
 	if err != nil {
 		done(Appended{}, err)
 		return

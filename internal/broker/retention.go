@@ -72,7 +72,7 @@ func (b *Broker) trim(p *Partition, to record.Offset) error {
 // that is -1, and returns the new log start.
 //
 // Errors: commitlog.ErrOffsetOutOfRange, those of the catalog.
-func (b *Broker) DeleteRecords(p *Partition, before record.Offset) (record.Offset, error) {
+func (p *Partition) DeleteRecords(before record.Offset) (record.Offset, error) {
 	high := p.HighWatermark()
 	if before == -1 {
 		before = high
@@ -83,7 +83,7 @@ func (b *Broker) DeleteRecords(p *Partition, before record.Offset) (record.Offse
 	if before <= p.LogStart() {
 		return p.LogStart(), nil
 	}
-	if err := b.trim(p, before); err != nil {
+	if err := p.broker.trim(p, before); err != nil {
 		return 0, err
 	}
 	return p.LogStart(), nil

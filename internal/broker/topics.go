@@ -60,14 +60,14 @@ func (t *topics) live(id journal.StreamID) (record.Offset, bool) {
 	return start, ok
 }
 
-func (t *topics) openAll(j *journal.Journal, existing []*catalog.Topic) {
+func (t *topics) openAll(b *Broker, existing []*catalog.Topic) {
 	for _, topic := range existing {
-		t.put(j, topic)
+		t.put(b, topic)
 	}
 }
 
 // put opens a topic's partitions that are not open, and shows the new version.
-func (t *topics) put(j *journal.Journal, topic *catalog.Topic) {
+func (t *topics) put(b *Broker, topic *catalog.Topic) {
 	t.mu.RLock()
 	state := t.byID[topic.ID]
 	t.mu.RUnlock()
@@ -78,7 +78,8 @@ func (t *topics) put(j *journal.Journal, topic *catalog.Topic) {
 	partitions := append([]*Partition(nil), state.partitions...)
 	for i := len(partitions); i < len(topic.Partitions); i++ {
 		partitions = append(partitions, &Partition{
-			log: commitlog.Open(j, journal.StreamID(topic.Partitions[i].Stream)), topic: state, index: int32(i),
+			broker: b, topic: state, index: int32(i),
+			log: commitlog.Open(b.journal, journal.StreamID(topic.Partitions[i].Stream)),
 		})
 	}
 	t.mu.Lock()
@@ -164,7 +165,7 @@ func (b *Broker) CreateTopic(spec catalog.TopicSpec, validateOnly bool) (*catalo
 		return topic, err
 	}
 	b.topics.register(topic)
-	b.topics.put(b.journal, topic)
+	b.topics.put(b, topic)
 	b.log.Info("topic created", "topic", topic.Name, "partitions", len(topic.Partitions))
 	return topic, nil
 }
@@ -204,7 +205,7 @@ func (b *Broker) AddPartitions(name string, total int32, validateOnly bool) erro
 		return err
 	}
 	b.topics.register(topic)
-	b.topics.put(b.journal, topic)
+	b.topics.put(b, topic)
 	return nil
 }
 
@@ -214,6 +215,6 @@ func (b *Broker) AlterTopic(name string, changes []catalog.Change, validateOnly 
 	if err != nil || validateOnly {
 		return err
 	}
-	b.topics.put(b.journal, topic)
+	b.topics.put(b, topic)
 	return nil
 }
