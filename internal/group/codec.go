@@ -13,6 +13,7 @@ import (
 //
 //	key of a group     0x01 | str group
 //	key of an offset   0x02 | str group | str topic | uvarint partition
+//	key of a topic     0x03 | str topic
 //
 //	group     0x01 | varint generation | str protocol type | str protocol | str leader |
 //	          varint since | uvarint count | count × member
@@ -25,17 +26,19 @@ import (
 //	a time that is not set is 0.
 //
 // A key without a value deletes. Deleting a group's key deletes its offsets too,
-// so that a group disappears in one step.
+// and a topic's key is only ever deleted, which deletes all groups' offsets in
+// it: both happen in one step, and to commits that were under way before.
 
 // On disk: never renumber.
 const (
 	keyGroup     = 0x01
 	keyOffset    = 0x02
+	keyTopic     = 0x03
 	valueVersion = 0x01
 )
 
 // Command changes one key of a Table. Value nil deletes the key.
-type Command struct{ Key, Value []byte }
+type Command = record.Command
 
 func appendStr[S string | []byte](b []byte, s S) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
@@ -50,18 +53,21 @@ func offsetKey(group string, p PartitionKey) []byte {
 }
 
 // SaveGroup returns the command that stores a group.
-func SaveGroup(s *Saved) Command { return Command{groupKey(s.Group), encodeSaved(s)} }
+func SaveGroup(s *Saved) Command { return Command{Key: groupKey(s.Group), Value: encodeSaved(s)} }
 
 // ForgetGroup returns the command that deletes a group and all its offsets.
 func ForgetGroup(group string) Command { return Command{Key: groupKey(group)} }
 
 // CommitOffset returns the command that stores a committed offset.
 func CommitOffset(group string, p PartitionKey, c Committed) Command {
-	return Command{offsetKey(group, p), encodeCommitted(c)}
+	return Command{Key: offsetKey(group, p), Value: encodeCommitted(c)}
 }
 
 // ForgetOffset returns the command that deletes a committed offset.
 func ForgetOffset(group string, p PartitionKey) Command { return Command{Key: offsetKey(group, p)} }
+
+// ForgetTopic returns the command that deletes all groups' offsets in a topic.
+func ForgetTopic(topic string) Command { return Command{Key: appendStr([]byte{keyTopic}, topic)} }
 
 func millis(t time.Time) int64 {
 	if t.IsZero() {
@@ -147,6 +153,8 @@ func decodeKey(b []byte) (kind byte, group string, p PartitionKey, err error) {
 	switch kind {
 	case keyGroup:
 		group = r.str()
+	case keyTopic:
+		p.Topic = r.str()
 	case keyOffset:
 		group, p.Topic = r.str(), r.str()
 		p.Partition = int32(r.uvarint(math.MaxInt32))

@@ -172,7 +172,7 @@ func (c *Coordinator) Describe(id string) Description {
 func (c *Coordinator) List() []Listing {
 	out := make([]Listing, 0, len(c.groups))
 	for _, g := range c.groups {
-		out = append(out, Listing{Group: g.id, State: g.state, ProtocolType: g.protocolType})
+		out = append(out, Listing{Group: g.id, State: g.state, ProtocolType: g.protocolType, Members: len(g.members)})
 	}
 	slices.SortFunc(out, func(a, b Listing) int { return strings.Compare(a.Group, b.Group) })
 	return out

@@ -1,7 +1,6 @@
 package group
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -55,6 +54,10 @@ func (t *Table) Apply(key, value []byte) error {
 	switch {
 	case kind == keyGroup && value == nil:
 		delete(t.groups, group)
+	case kind == keyTopic && value == nil:
+		t.forgetTopic(p.Topic)
+	case kind == keyTopic:
+		return fmt.Errorf("%w: topic %q has a value", ErrNewerFormat, p.Topic)
 	case kind == keyGroup:
 		if _, err := decodeSaved(group, value); err != nil {
 			return fmt.Errorf("group %q: %w", group, err)
@@ -95,13 +98,23 @@ func (t *Table) commit(group string, p PartitionKey, c Committed) {
 }
 
 func (t *Table) forget(group string, p PartitionKey) {
-	k := t.groups[group]
-	if k == nil {
-		return
+	if k := t.groups[group]; k != nil {
+		delete(k.topics[p.Topic], p.Partition)
+		t.tidy(group, k, p.Topic)
 	}
-	slots := k.topics[p.Topic]
-	if delete(slots, p.Partition); len(slots) == 0 {
-		delete(k.topics, p.Topic)
+}
+
+func (t *Table) forgetTopic(topic string) {
+	for group, k := range t.groups {
+		clear(k.topics[topic])
+		t.tidy(group, k, topic)
+	}
+}
+
+// tidy drops what holds nothing any more.
+func (t *Table) tidy(group string, k *kept, topic string) {
+	if len(k.topics[topic]) == 0 {
+		delete(k.topics, topic)
 	}
 	if len(k.topics) == 0 && k.saved == nil {
 		delete(t.groups, group)
@@ -131,10 +144,15 @@ func (t *Table) Len() int { return len(t.groups) }
 // Has says whether the group keeps anything.
 func (t *Table) Has(group string) bool { return t.groups[group] != nil }
 
-// HasOffsets says whether the group has committed offsets.
-func (t *Table) HasOffsets(group string) bool {
-	k := t.groups[group]
-	return k != nil && len(k.topics) > 0
+// Count returns how many offsets the group has committed.
+func (t *Table) Count(group string) int {
+	n := 0
+	if k := t.groups[group]; k != nil {
+		for _, slots := range k.topics {
+			n += len(slots)
+		}
+	}
+	return n
 }
 
 // Saved returns the group's last stored generation, nil if it has none.
@@ -170,25 +188,15 @@ func (t *Table) Each(group string, f func(PartitionKey, Committed)) {
 	}
 }
 
-// OfTopics returns the keys of all groups' offsets in the topics that match.
-func (t *Table) OfTopics(match func(topic string) bool) map[string][]PartitionKey {
-	found := map[string][]PartitionKey{}
-	for group, k := range t.groups {
-		for topic, slots := range k.topics {
-			if !match(topic) {
-				continue
-			}
-			for n := range slots {
-				found[group] = append(found[group], PartitionKey{topic, n})
-			}
+// Topics returns the names of the topics that groups have offsets in, sorted.
+func (t *Table) Topics() []string {
+	found := map[string]struct{}{}
+	for _, k := range t.groups {
+		for topic := range k.topics {
+			found[topic] = struct{}{}
 		}
-		slices.SortFunc(found[group], comparePartitions)
 	}
-	return found
-}
-
-func comparePartitions(a, b PartitionKey) int {
-	return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	return slices.Sorted(maps.Keys(found))
 }
 
 // UnusedSince says since when an offset of a topic, committed at the time given,

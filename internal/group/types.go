@@ -159,6 +159,7 @@ type Listing struct {
 	Group        string
 	State        State
 	ProtocolType string
+	Members      int
 }
 
 // Type is the kind of group that this package keeps, as ListGroups names it.
