@@ -27,10 +27,10 @@ const producersTopic = "__naru_producers"
 //	key stream u64      value: version 1, then per batch: producer i64, epoch i16,
 //	                    first i32, last i32, base offset i64, timestamp i64
 type producersMachine struct {
-	b         *Broker
-	log       *statelog.Log
-	newest    atomic.Uint64 // the newest sealed segment
-	wake      chan struct{}
+	b      *Broker
+	log    *statelog.Log
+	newest atomic.Uint64 // the newest sealed segment
+	wake   chan struct{}
 
 	// During replay only: the partitions, and what the last snapshot held.
 	parts     map[journal.StreamID]*Partition
