@@ -91,6 +91,10 @@ func (j *Journal) roll() error {
 	if err != nil {
 		return err
 	}
+	fresh.zeroing.Lock() // a zero on its way must not overtake a commit
+	fresh.taken = true
+	fresh.zeroing.Unlock()
+	j.rolled.Store(time.Now().UnixNano())
 	if old := j.active; old != nil {
 		j.retire(old)
 	}
@@ -210,52 +214,6 @@ func (c *commit) publish(entries []*Entry) {
 		x.add(c.seg, &c.frames[i], c.positions[i])
 	}
 	c.seg.end = c.pos
-}
-
-// awaitStandby waits for the preparer. Admission has seen to it that there is
-// a standby or will be one.
-func (m *spaceman) awaitStandby(failed func() error) (*segment, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for m.standby == nil {
-		m.requestLocked()
-		m.change.Wait()
-		if err := failed(); err != nil {
-			return nil, err
-		}
-		if m.standby == nil && !m.preparing && m.err != nil {
-			return nil, m.err
-		}
-	}
-	s := m.standby
-	m.standby = nil
-	return s, nil
-}
-
-// prepareLoop is the preparer: it makes a standby when one is wanted.
-func (j *Journal) prepareLoop(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			j.space.prepared(nil, ErrClosed)
-			return
-		case <-j.space.wanted:
-		}
-		s, err := j.prepareStandby()
-		j.space.prepared(s, err)
-	}
-}
-
-func (j *Journal) prepareStandby() (*segment, error) {
-	s, err := j.newSegment("", 0, j.opt.SegmentBytes)
-	if err != nil {
-		return nil, noSpace(err)
-	}
-	if err := j.fs.SyncDir(j.dir); err != nil {
-		s.file.Close()
-		return nil, err
-	}
-	return s, nil
 }
 
 // syncLoop is SyncInterval's: what was written is synced once per interval.

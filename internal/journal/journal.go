@@ -33,8 +33,9 @@ type Journal struct {
 	nextID atomic.Uint64
 	space  spaceman
 
-	active *segment // the committer's
-	tail   *chunk   // the committer's: the chunk being filled
+	active *segment     // the committer's
+	rolled atomic.Int64 // when it became active, unix nanoseconds
+	tail   *chunk       // the committer's: the chunk being filled
 
 	segMu    sync.Mutex
 	segments map[SegmentID]*segment // guarded by segMu; all but the standby

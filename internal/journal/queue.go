@@ -159,7 +159,7 @@ func (m *spaceman) setRemaining(n int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.remaining = n
-	if m.standby == nil && n < m.capacity/2 {
+	if m.standby == nil && n < m.capacity/standbyShareStart {
 		m.requestLocked()
 	}
 }

@@ -3,6 +3,7 @@ package journal
 import (
 	"fmt"
 	"path"
+	"sync"
 	"sync/atomic"
 
 	"github.com/narumq/naru/internal/vfs"
@@ -21,6 +22,9 @@ type segment struct {
 	end    int64 // one past the last frame; the committer's until sealed
 	sealed atomic.Bool
 	frames int64 // position of the footer; 0 until sealed
+
+	zeroing sync.Mutex
+	taken   bool // guarded by zeroing: commits go here, so no zero may
 
 	runs    []*run
 	extents int // in memory, over all runs
