@@ -15,28 +15,30 @@ func topicOf(id string) string { return "bench-" + id }
 
 // warmUp moves records both ways, unmeasured.
 func (s *session) warmUp(ctx context.Context) error {
-	if err := load.CreateTopic(ctx, s.client, "warm-up", partitions); err != nil {
+	topic, err := load.CreateTopic(ctx, s.client, "warm-up", partitions)
+	if err != nil {
 		return err
 	}
-	_, err := load.Tail(ctx, s.client, "warm-up", load.NewSynthetic(s.seed), s.warm)
+	_, err = load.Tail(ctx, s.client, topic, load.NewSynthetic(s.seed), s.warm)
 	return err
 }
 
 // produce is scenario (a); what it stored is kept for the cold start.
 func (s *session) produce(id string, source func() load.Source, limit load.Limit) func(context.Context) error {
 	return func(ctx context.Context) error {
-		if err := load.CreateTopic(ctx, s.client, topicOf(id), partitions); err != nil {
+		topic, err := load.CreateTopic(ctx, s.client, topicOf(id), partitions)
+		if err != nil {
 			return err
 		}
 		var done load.Done
-		err := s.measured(ctx, id, func() (n int64, err error) {
-			done, err = load.Produce(ctx, s.client, topicOf(id), source(), limit)
+		err = s.measured(ctx, id, func() (n int64, err error) {
+			done, err = load.Produce(ctx, s.client, topic, source(), limit)
 			return done.Tally.Records, err
 		})
 		if err != nil {
 			return err
 		}
-		s.stored[id] = done.Tally
+		s.stored[id] = stored{topic, done.Tally}
 		s.values[id+".rate"] = done.PerSecond()
 		// What is acknowledged from the page cache is still to be written:
 		// the same rate with that counted in.
@@ -53,11 +55,12 @@ func (s *session) produce(id string, source func() load.Source, limit load.Limit
 // tail is the first half of scenario (b).
 func (s *session) tail(id string, source func() load.Source, limit load.Limit) func(context.Context) error {
 	return func(ctx context.Context) error {
-		if err := load.CreateTopic(ctx, s.client, topicOf(id), partitions); err != nil {
+		topic, err := load.CreateTopic(ctx, s.client, topicOf(id), partitions)
+		if err != nil {
 			return err
 		}
 		return s.measured(ctx, id, func() (int64, error) {
-			done, err := load.Tail(ctx, s.client, topicOf(id), source(), limit)
+			done, err := load.Tail(ctx, s.client, topic, source(), limit)
 			if err == nil {
 				s.values[id+".rate"] = done.PerSecond()
 			}
@@ -70,16 +73,16 @@ func (s *session) tail(id string, source func() load.Source, limit load.Limit) f
 // start after a restart.
 func (s *session) cold(id, from string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		acked, ok := s.stored[from]
+		kept, ok := s.stored[from]
 		if !ok {
 			return fmt.Errorf("nothing to read: %s did not finish", from)
 		}
 		return s.measured(ctx, id, func() (int64, error) {
-			done, err := load.Consume(ctx, s.client, topicOf(from), acked)
+			done, err := load.Consume(ctx, s.client, kept.topic, kept.acked)
 			if err == nil {
 				s.values[id+".rate"] = done.PerSecond()
 			}
-			return acked.Records, err
+			return kept.acked.Records, err
 		})
 	}
 }
@@ -101,12 +104,13 @@ func (s *session) restart(ctx context.Context) error {
 // latency is scenario (c).
 func (s *session) latency(ctx context.Context) error {
 	const id = "c"
-	if err := load.CreateTopic(ctx, s.client, topicOf(id), partitions); err != nil {
+	topic, err := load.CreateTopic(ctx, s.client, topicOf(id), partitions)
+	if err != nil {
 		return err
 	}
 	var got load.Latencies
-	err := s.measured(ctx, id, func() (n int64, err error) {
-		got, err = load.Latency(ctx, s.client, topicOf(id), load.NewSynthetic(s.seed), s.pace)
+	err = s.measured(ctx, id, func() (n int64, err error) {
+		got, err = load.Latency(ctx, s.client, topic, load.NewSynthetic(s.seed), s.pace)
 		return got.Tally.Records, err
 	})
 	if err != nil {
@@ -123,10 +127,11 @@ func (s *session) latency(ctx context.Context) error {
 func (s *session) thousand(ctx context.Context) error {
 	const id = "d"
 	began := time.Now()
-	if err := load.CreateTopic(ctx, s.client, topicOf(id), s.trickle.Partitions); err != nil {
+	topic, err := load.CreateTopic(ctx, s.client, topicOf(id), s.trickle.Partitions)
+	if err != nil {
 		return err
 	}
-	trickler, err := s.trickle.Prime(ctx, s.client, topicOf(id), s.seed)
+	trickler, err := s.trickle.Prime(ctx, s.client, topic, s.seed)
 	defer trickler.Close()
 	if err != nil {
 		return err
@@ -143,6 +148,6 @@ func (s *session) thousand(ctx context.Context) error {
 	s.values["d.rate"] = got.PerSecond
 	s.values["d.p50"] = milliseconds(stats.Percentile(got.Sorted, 0.5))
 	s.values["d.p99"] = milliseconds(stats.Percentile(got.Sorted, 0.99))
-	_, err = load.Consume(ctx, s.client, topicOf(id), got.Tally)
+	_, err = load.Consume(ctx, s.client, topic, got.Tally)
 	return err
 }

@@ -29,14 +29,20 @@ type session struct {
 	broker    *peer.Process
 	client    load.Options
 	values    map[string]float64
-	stored    map[string]load.Tally // what each topic must hold
-	cacheLeft int64                 // bytes that stayed in the page cache for the cold start
+	stored    map[string]stored // by the measure that produced it
+	cacheLeft int64             // bytes that stayed in the page cache for the cold start
+}
+
+// stored is a topic and what must be in it.
+type stored struct {
+	topic load.Topic
+	acked load.Tally
 }
 
 // run goes through the scenarios. A scenario that fails is noted and the rest
 // goes on; an error means that the comparison itself cannot go on.
 func (s *session) run(ctx context.Context) (report.Run, error) {
-	s.values, s.stored = map[string]float64{}, map[string]load.Tally{}
+	s.values, s.stored = map[string]float64{}, map[string]stored{}
 	result := report.Run{Side: s.spec.Name, Values: s.values, Failed: map[string]string{}}
 	dir, err := os.MkdirTemp(s.out, "run-"+s.spec.Name+"-")
 	if err != nil {

@@ -12,6 +12,10 @@ import (
 // producePatience bounds how long one record may wait for its acknowledgement.
 const producePatience = 60 * time.Second
 
+// primeBytes is the size of a topic's first records, all zeroes: what the
+// latency scenario reads as due long ago.
+const primeBytes = 8
+
 // Options are the client settings that a run may vary; the rest are
 // franz-go's defaults, which include idempotence, acks=all, batches of up to
 // 1,000,012 bytes, a linger of 10 ms and 50,000 buffered records.
@@ -60,25 +64,55 @@ func (o Options) consumer(topic string) (*kgo.Client, error) {
 	)
 }
 
-// CreateTopic makes a topic and waits until its partitions have a leader.
-func CreateTopic(ctx context.Context, o Options, topic string, partitions int32) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(o.Addr))
+// Topic is one that has been created and primed.
+type Topic struct {
+	Name  string
+	Prime Tally // the records that it began with
+}
+
+// CreateTopic makes a topic, waits until its partitions have a leader, and has
+// one record acknowledged in each. A broker may name a leader before it has
+// made the log; a client that finds out only then backs off for seconds, and
+// that would be measured as the scenario's.
+func CreateTopic(ctx context.Context, o Options, name string, partitions int32) (Topic, error) {
+	client, err := o.producer(kgo.DefaultProduceTopic(name), kgo.ProducerLinger(0),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
-		return err
+		return Topic{}, err
 	}
 	defer client.Close()
 	admin := kadm.NewClient(client)
-	if _, err := admin.CreateTopic(ctx, partitions, 1, nil, topic); err != nil {
-		return fmt.Errorf("create topic %s: %w", topic, err)
+	if _, err := admin.CreateTopic(ctx, partitions, 1, nil, name); err != nil {
+		return Topic{}, fmt.Errorf("create topic %s: %w", name, err)
 	}
+	if err := awaitLeaders(ctx, admin, name, int(partitions)); err != nil {
+		return Topic{}, err
+	}
+	first := make([]*kgo.Record, partitions)
+	for p := range first {
+		first[p] = &kgo.Record{Partition: int32(p), Value: make([]byte, primeBytes)}
+	}
+	topic := Topic{Name: name}
+	for _, r := range client.ProduceSync(ctx, first...) {
+		if r.Err != nil {
+			return topic, fmt.Errorf("first record of %s/%d: %w", name, r.Record.Partition, r.Err)
+		}
+		topic.Prime.Add(r.Record)
+	}
+	return topic, nil
+}
+
+func awaitLeaders(ctx context.Context, admin *kadm.Client, name string, partitions int) error {
+	ctx, cancel := context.WithTimeout(ctx, producePatience)
+	defer cancel()
 	for {
-		details, err := admin.ListTopics(ctx, topic)
-		if err == nil && led(details[topic]) == int(partitions) {
+		details, err := admin.ListTopics(ctx, name)
+		if err == nil && led(details[name]) == partitions {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("topic %s has %d of %d partitions led: %w", topic, led(details[topic]), partitions, ctx.Err())
+			return fmt.Errorf("topic %s has %d of %d partitions led: %w", name, led(details[name]), partitions, ctx.Err())
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
@@ -96,13 +130,6 @@ func led(t kadm.TopicDetail) int {
 
 // FirstAck creates a topic of one partition and has one record acknowledged.
 func FirstAck(ctx context.Context, o Options, topic string) error {
-	if err := CreateTopic(ctx, o, topic, 1); err != nil {
-		return err
-	}
-	client, err := o.producer(kgo.ProducerLinger(0))
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	return client.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: []byte("first")}).FirstErr()
+	_, err := CreateTopic(ctx, o, topic, 1)
+	return err
 }

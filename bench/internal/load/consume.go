@@ -19,6 +19,7 @@ const (
 // reader consumes one topic in a goroutine of its own and checks the order.
 type reader struct {
 	client *kgo.Client
+	prime  Tally
 	each   func(*kgo.Record) // may be nil; called from the reader's goroutine
 	stop   context.CancelFunc
 	exited chan struct{}
@@ -32,14 +33,14 @@ type reader struct {
 	err     error
 }
 
-// read starts to consume topic.
-func read(ctx context.Context, o Options, topic string, each func(*kgo.Record)) (*reader, error) {
-	client, err := o.consumer(topic)
+// read starts to consume topic from its start.
+func read(ctx context.Context, o Options, topic Topic, each func(*kgo.Record)) (*reader, error) {
+	client, err := o.consumer(topic.Name)
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(ctx)
-	r := &reader{client: client, each: each, stop: stop, exited: make(chan struct{}), started: time.Now()}
+	r := &reader{client: client, prime: topic.Prime, each: each, stop: stop, exited: make(chan struct{}), started: time.Now()}
 	go r.loop(ctx)
 	return r, nil
 }
@@ -74,26 +75,46 @@ func (r *reader) loop(ctx context.Context) {
 	}
 }
 
-// drain waits until as many records have been consumed as were acknowledged,
-// stops, compares the tallies, and returns when the last record was consumed.
-func (r *reader) drain(ctx context.Context, acked Tally) (time.Time, error) {
+// follow is read for those who go on to produce: it returns once the consumer
+// has the topic's first records, so that it is connected and at the tail.
+func follow(ctx context.Context, o Options, topic Topic, each func(*kgo.Record)) (*reader, error) {
+	r, err := read(ctx, o, topic, each)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.await(ctx, topic.Prime.Records); err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// await waits until so many records have been consumed.
+func (r *reader) await(ctx context.Context, records int64) error {
 	ctx, cancel := context.WithTimeout(ctx, drainPatience)
 	defer cancel()
 	ticker := time.NewTicker(drainPoll)
 	defer ticker.Stop()
-	var late error
-	for late == nil && r.records.Load() < acked.Records {
+	for r.records.Load() < records {
 		select {
 		case <-ctx.Done():
-			late = fmt.Errorf("consumed %d of %d records: %w", r.records.Load(), acked.Records, ctx.Err())
+			return fmt.Errorf("consumed %d of %d records: %w", r.records.Load(), records, ctx.Err())
 		case <-r.exited:
-			late = errors.New("the consumer stopped early")
+			return errors.Join(errors.New("the consumer stopped early"), r.err)
 		case <-ticker.C:
 		}
 	}
+	return nil
+}
+
+// drain waits until all that was acknowledged has been consumed, stops,
+// compares the tallies, and returns when the last record was consumed.
+func (r *reader) drain(ctx context.Context, acked Tally) (time.Time, error) {
+	acked.Merge(r.prime)
+	late := r.await(ctx, acked.Records)
 	r.close()
-	if err := errors.Join(late, r.err); err != nil {
-		return time.Time{}, err
+	if late != nil || r.err != nil {
+		return time.Time{}, errors.Join(late, r.err)
 	}
 	return r.started.Add(time.Duration(r.last.Load())), mustEqual(acked, r.tally)
 }
@@ -106,7 +127,7 @@ func (r *reader) close() {
 }
 
 // Consume reads topic from its start until it has all that was acknowledged.
-func Consume(ctx context.Context, o Options, topic string, acked Tally) (Done, error) {
+func Consume(ctx context.Context, o Options, topic Topic, acked Tally) (Done, error) {
 	r, err := read(ctx, o, topic, nil)
 	if err != nil {
 		return Done{}, err
@@ -118,8 +139,8 @@ func Consume(ctx context.Context, o Options, topic string, acked Tally) (Done, e
 
 // Tail produces while a consumer that started first reads along; the time ends
 // with the last record consumed.
-func Tail(ctx context.Context, o Options, topic string, source Source, limit Limit) (Done, error) {
-	r, err := read(ctx, o, topic, nil)
+func Tail(ctx context.Context, o Options, topic Topic, source Source, limit Limit) (Done, error) {
+	r, err := follow(ctx, o, topic, nil)
 	if err != nil {
 		return Done{}, err
 	}

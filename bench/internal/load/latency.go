@@ -25,11 +25,11 @@ type Latencies struct {
 // Latency sends records on a fixed schedule, without linger, and measures from
 // the instant each was due (not sent) until the consumer has it. A stall of
 // the broker therefore counts against every record that fell due in it.
-func Latency(ctx context.Context, o Options, topic string, source Source, pace Pace) (Latencies, error) {
+func Latency(ctx context.Context, o Options, topic Topic, source Source, pace Pace) (Latencies, error) {
 	epoch := time.Now()
 	total := int64(float64(pace.PerSecond) * (pace.Warm + pace.For).Seconds())
 	arrivals := make([]arrival, 0, total)
-	r, err := read(ctx, o, topic, func(rec *kgo.Record) {
+	r, err := follow(ctx, o, topic, func(rec *kgo.Record) {
 		due := time.Duration(binary.LittleEndian.Uint64(rec.Value))
 		arrivals = append(arrivals, arrival{due: due, took: time.Since(epoch) - due})
 	})
@@ -37,7 +37,7 @@ func Latency(ctx context.Context, o Options, topic string, source Source, pace P
 		return Latencies{}, err
 	}
 	defer r.close()
-	client, err := o.producer(kgo.DefaultProduceTopic(topic), kgo.ProducerLinger(0))
+	client, err := o.producer(kgo.DefaultProduceTopic(topic.Name), kgo.ProducerLinger(0))
 	if err != nil {
 		return Latencies{}, err
 	}

@@ -25,8 +25,8 @@ type Done struct {
 func (d Done) PerSecond() float64 { return float64(d.Tally.Records) / d.Elapsed.Seconds() }
 
 // Produce sends records as fast as the broker takes them.
-func Produce(ctx context.Context, o Options, topic string, source Source, limit Limit) (Done, error) {
-	client, err := o.producer(kgo.DefaultProduceTopic(topic))
+func Produce(ctx context.Context, o Options, topic Topic, source Source, limit Limit) (Done, error) {
+	client, err := o.producer(kgo.DefaultProduceTopic(topic.Name))
 	if err != nil {
 		return Done{}, err
 	}

@@ -24,7 +24,7 @@ type Trickled struct {
 	PerSecond float64         // acknowledged within Trickle.For
 	Sorted    []time.Duration // produce to acknowledgement
 	Ran       int64           // records of the run, its warm-up included
-	Tally     Tally           // of all records in the topic
+	Tally     Tally           // of all records since Prime
 }
 
 // Trickler is a Trickle whose partitions have all taken their first records.
@@ -34,26 +34,25 @@ type Trickler struct {
 	primed int64 // records before the run
 }
 
-// PrimeRecords is how many records each partition takes before the run. One
-// would do to know that its log exists; Kafka touches its index files for the
-// first time after 4 KiB (index.interval.bytes), which costs it milliseconds of
-// page faults for each, and a run of seconds should not consist of those.
-const PrimeRecords = 8
+// primeRecords is how many records each partition takes before the run. Kafka
+// touches its index files for the first time after 4 KiB
+// (index.interval.bytes), which costs it milliseconds of page faults for each,
+// and a run of seconds should not consist of those.
+const primeRecords = 7
 
-// Prime connects and sends the first records to each partition of topic: a
-// broker may name leaders long before it has made the logs. The caller must
-// Close, whatever comes of it.
-func (t Trickle) Prime(ctx context.Context, o Options, topic string, seed uint64) (*Trickler, error) {
+// Prime connects and sends the first records to each partition of topic. The
+// caller must Close, whatever comes of it.
+func (t Trickle) Prime(ctx context.Context, o Options, topic Topic, seed uint64) (*Trickler, error) {
 	tr := &Trickler{Trickle: t}
 	for i := range t.Clients {
 		client, err := o.producer(
-			kgo.DefaultProduceTopic(topic), kgo.ProducerLinger(0), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+			kgo.DefaultProduceTopic(topic.Name), kgo.ProducerLinger(0), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 		if err != nil {
 			return tr, err
 		}
 		tr.loops = append(tr.loops, &loop{client: client, ctx: ctx, source: NewSynthetic(seed + uint64(i))})
 	}
-	for range PrimeRecords {
+	for range primeRecords {
 		now := time.Now() // a loop whose end is now sends one record to each partition
 		if err := tr.turn(now, now); err != nil {
 			return tr, err
