@@ -14,6 +14,11 @@ func varint32(b []byte, i int) (v int32, next int) {
 		return int32(c>>1) ^ -int32(c&1), i + 1
 	}
 	u := uint32(c & 0x7f)
+	if uint(i+1) < uint(len(b)) && b[i+1] < 0x80 {
+		// Two bytes are the usual size of lengths and offsets.
+		u |= uint32(b[i+1]) << 7
+		return int32(u>>1) ^ -int32(u&1), i + 2
+	}
 	for k := 1; k < 5; k++ {
 		if i+k >= len(b) {
 			return 0, -1
