@@ -42,6 +42,7 @@ const (
 	retentionEveryDefault    = 30 * time.Second
 	producerRetentionDefault = 24 * time.Hour
 	relocateEveryDefault     = 10 * time.Second
+	relocateAfterDefault     = time.Minute
 
 	journalDir = "journal"
 )
@@ -61,6 +62,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Journal.RelocateEvery == 0 {
 		c.Journal.RelocateEvery = relocateEveryDefault
+	}
+	if c.Journal.RelocateAfter == 0 {
+		c.Journal.RelocateAfter = relocateAfterDefault
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -148,7 +148,7 @@ func (j *Journal) chooseGroup() []*segment {
 		l := j.liveOf(s)
 		whole := s.end - segmentHeaderBytes
 		sparse := float64(l.bytes) <= sparseShare*float64(whole)
-		fragmented := !s.relocated && whole >= fragmentedBytesMin && l.bytes/max(l.extents, 1) <= fragmentBytesMax
+		fragmented := !s.relocated && time.Since(s.sealedAt) >= j.opt.RelocateAfter && whole >= fragmentedBytesMin && l.bytes/max(l.extents, 1) <= fragmentBytesMax
 		small := float64(whole) <= smallShare*float64(j.opt.SegmentBytes)
 		if !sparse && !fragmented && !small {
 			continue

@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/narumq/naru/internal/vfs"
 )
@@ -36,6 +37,7 @@ func (j *Journal) seal(s *segment) error {
 	}
 	s.extents = 0
 	s.frames = s.end
+	s.sealedAt = time.Now()
 	s.sealed.Store(true)
 	j.index.mu.Unlock()
 	if j.opt.Sealed != nil {

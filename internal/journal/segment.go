@@ -5,6 +5,7 @@ import (
 	"path"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/narumq/naru/internal/vfs"
 )
@@ -19,9 +20,10 @@ type segment struct {
 	path      string
 	capacity  int64 // bytes preallocated
 
-	end    int64 // one past the last frame; the committer's until sealed
-	sealed atomic.Bool
-	frames int64 // position of the footer; 0 until sealed
+	end      int64 // one past the last frame; the committer's until sealed
+	sealed   atomic.Bool
+	sealedAt time.Time // zero if it was so before the journal was opened
+	frames   int64     // position of the footer; 0 until sealed
 
 	zeroing sync.Mutex
 	taken   bool // guarded by zeroing: commits go here, so no zero may

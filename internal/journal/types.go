@@ -120,6 +120,9 @@ type Options struct {
 	Sealed func(SegmentID)
 	// RelocateEvery is the relocator's period; 0 turns its goroutine off.
 	RelocateEvery time.Duration
+	// RelocateAfter is how long a segment stays as it is before it is rewritten
+	// for being fragmented: much of what is young is soon dead.
+	RelocateAfter time.Duration
 	// RelocateBytesPerSecond paces rewriting; 0 is the default, below 0 no limit.
 	RelocateBytesPerSecond int64
 	Observer               Observer
