@@ -1,0 +1,122 @@
+package kafka
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/narumq/naru/internal/broker"
+)
+
+// Config of a Server. Broker is required; a zero field takes the default.
+type Config struct {
+	Broker *broker.Broker
+	// Advertised is the address that clients are told to connect to, given the
+	// local address of their connection. Nil tells them the latter, so that
+	// listening on port 0, or through loopback, works without a setting.
+	Advertised func(local net.Addr) (host string, port int32)
+	// Settings are the server's own settings, as DescribeConfigs shows them for
+	// the broker, by Kafka's names.
+	Settings map[string]string
+	// DataDir is what DescribeLogDirs calls the log directory.
+	DataDir  string
+	Limits   Limits
+	Logger   *slog.Logger // nil: nothing is logged
+	Observer Observer
+}
+
+// Limits bound what peers can make the server hold or do. Zero means default.
+type Limits struct {
+	ConnectionsMax int // 10,000; more are closed at once
+
+	RequestBytesMax int // 100 MiB, one frame (socket.request.max.bytes)
+	// RequestMemory is for the frames of all connections together, from the
+	// first byte until they are done with: 256 MiB, at least RequestBytesMax.
+	RequestMemory int64
+	// PipelineMax and PipelineBytesMax are what one connection may have in
+	// flight: 64 requests, 64 MiB. One frame is always let through.
+	PipelineMax      int
+	PipelineBytesMax int64
+
+	// FetchBytesMax bounds the records of one answer: 55 MiB (fetch.max.bytes).
+	FetchBytesMax int
+	// FetchMemory is for records between journal and socket, of all
+	// connections: 256 MiB. Past it answers shrink to one batch.
+	FetchMemory int64
+	// FetchSessionsMax and FetchSessionPartitionsMax bound incremental fetch
+	// sessions (KIP-227): 10,000, and 2,000,000 partitions of all together.
+	FetchSessionsMax          int
+	FetchSessionPartitionsMax int
+	// FetchSessionIdle is after how long an unused session may be evicted: 2 min.
+	FetchSessionIdle time.Duration
+
+	// PartitionsPerAnswerMax bounds a page of DescribeTopicPartitions: 2,000.
+	PartitionsPerAnswerMax int
+
+	IdleMax  time.Duration // 10 min without a request (connections.max.idle.ms)
+	FrameMax time.Duration // 30 s for a frame to arrive, and 1 s for each 256 KiB
+	WriteMax time.Duration // 60 s for an answer to be taken, and 1 s for each 64 KiB
+}
+
+func orDefault[T comparable](p *T, v T) {
+	var zero T
+	if *p == zero {
+		*p = v
+	}
+}
+
+func (l Limits) withDefaults() Limits {
+	orDefault(&l.ConnectionsMax, 10_000)
+	orDefault(&l.RequestBytesMax, 100<<20)
+	orDefault(&l.RequestMemory, 256<<20)
+	l.RequestMemory = max(l.RequestMemory, int64(l.RequestBytesMax))
+	orDefault(&l.PipelineMax, 64)
+	orDefault(&l.PipelineBytesMax, 64<<20)
+	orDefault(&l.FetchBytesMax, 55<<20)
+	orDefault(&l.FetchMemory, 256<<20)
+	orDefault(&l.FetchSessionsMax, 10_000)
+	orDefault(&l.FetchSessionPartitionsMax, 2_000_000)
+	orDefault(&l.FetchSessionIdle, 2*time.Minute)
+	orDefault(&l.PartitionsPerAnswerMax, 2_000)
+	orDefault(&l.IdleMax, 10*time.Minute)
+	orDefault(&l.FrameMax, 30*time.Second)
+	orDefault(&l.WriteMax, 60*time.Second)
+	return l
+}
+
+// Observer is told what happens, for metrics. Each func may be nil; they are
+// called from many goroutines and must be quick.
+type Observer struct {
+	Opened  func() // a connection was accepted
+	Closed  func() // it ended
+	Refused func() // a connection was closed because there are too many
+	// Request is told of each request once its answer was handed to the
+	// operating system, or where there is none, once it was done.
+	Request func(RequestStats)
+	// Malformed is told why a connection was closed over what it sent.
+	Malformed func(err error)
+}
+
+// RequestStats is what became of a request.
+type RequestStats struct {
+	API      string // name, as in the protocol: "Produce"
+	Version  int16
+	BytesIn  int           // with the frame's length field
+	BytesOut int           // 0 if there was no answer
+	Total    time.Duration // from the frame's last byte to the answer's
+	Error    int16         // the first error code in the answer; 0 if there is none
+}
+
+var errNoBroker = errors.New("kafka front: Config.Broker is missing")
+
+// localAddress takes a connection's own address apart.
+func localAddress(a net.Addr) (string, int32) {
+	host, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String(), 0 // a pipe, in tests
+	}
+	n, _ := strconv.ParseUint(port, 10, 16)
+	return host, int32(n)
+}

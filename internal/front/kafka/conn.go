@@ -1,0 +1,296 @@
+package kafka
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	wire "github.com/narumq/naru/internal/wire/kafka"
+)
+
+// readBufferBytes holds a few small requests; larger ones bypass it.
+const readBufferBytes = 4 << 10
+
+// conn is one client's connection.
+type conn struct {
+	s      *Server
+	nc     net.Conn
+	log    *slog.Logger
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	host       string // what the client is told to connect to
+	port       int32
+	clientHost string // who it is, as group descriptions show it
+
+	queue chan *call // in the order of requests; closed by the reader at a graceful end
+
+	// Of the reader alone.
+	r          *bufio.Reader
+	header     wire.RequestHeader
+	software   string // what the client says it is
+	lastSerial bool   // the last call started may not overlap others
+
+	outstanding atomic.Int32 // calls started and not finished
+	bytes       atomic.Int64 // of frames in use
+	wake        chan struct{}
+}
+
+func newConn(s *Server, nc net.Conn) *conn {
+	c := &conn{
+		s: s, nc: nc, log: s.log.With("peer", nc.RemoteAddr()),
+		queue: make(chan *call, s.limits.PipelineMax), wake: make(chan struct{}, 1),
+		r: bufio.NewReaderSize(nc, readBufferBytes),
+	}
+	c.ctx, c.cancel = context.WithCancel(s.ctx)
+	c.host, c.port = s.cfg.Advertised(nc.LocalAddr())
+	peer, _ := localAddress(nc.RemoteAddr())
+	c.clientHost = "/" + peer
+	return c
+}
+
+// run serves the connection until it ends.
+func (c *conn) run() {
+	defer c.s.forget(c)
+	writer := make(chan struct{})
+	go func() {
+		defer close(writer)
+		defer c.cancel()
+		// The reader may sit in Read: it ends with the socket.
+		defer c.nc.Close()
+		defer c.survive()
+		c.write()
+	}()
+	c.readAll()
+	<-writer
+	for {
+		select {
+		case x, ok := <-c.queue:
+			if !ok {
+				return
+			}
+			x.abandon()
+		default:
+			return
+		}
+	}
+}
+
+// survive keeps a bug in one request from ending the process: this connection
+// ends, with the stack in the log. No input is meant to get here.
+func (c *conn) survive() {
+	if p := recover(); p != nil {
+		c.log.Error("kafka: internal error, closing the connection", "panic", p, "stack", string(debug.Stack()))
+	}
+}
+
+// readAll reads until the connection ends or the server stops, and says why.
+func (c *conn) readAll() {
+	defer c.cancelUnlessDraining()
+	defer c.survive()
+	err := c.read()
+	switch {
+	case err == nil, errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, context.Canceled):
+	case errors.Is(err, errFrame), errors.Is(err, wire.ErrMalformed), errors.Is(err, wire.ErrUnsupported):
+		c.log.Warn("kafka: closing the connection", "error", err, "client", c.software)
+		if f := c.s.observer.Malformed; f != nil {
+			f(err)
+		}
+	default:
+		c.log.Debug("kafka: connection ended", "error", err)
+	}
+}
+
+// cancelUnlessDraining lets the writer finish what was read if the server is
+// stopping, and else stops it too.
+func (c *conn) cancelUnlessDraining() {
+	if c.draining() {
+		close(c.queue)
+		return
+	}
+	c.cancel()
+}
+
+func (c *conn) draining() bool {
+	select {
+	case <-c.s.draining:
+		return true
+	default:
+		return false
+	}
+}
+
+// stopReading interrupts a read that waits for a request.
+func (c *conn) stopReading() { c.nc.SetReadDeadline(time.Unix(1, 0)) }
+
+// read takes requests until an error; nil means that the server is stopping.
+func (c *conn) read() error {
+	for {
+		n, err := c.nextFrame()
+		if err != nil {
+			if c.draining() {
+				return nil
+			}
+			return err
+		}
+		f, err := c.takeFrame(n)
+		if err != nil {
+			return err
+		}
+		x, err := c.open(f)
+		if err == nil {
+			err = c.start(x)
+		}
+		f.release()
+		if err != nil {
+			return err
+		}
+		select {
+		case c.queue <- x:
+		case <-c.ctx.Done():
+			x.abandon()
+			return c.ctx.Err()
+		}
+	}
+}
+
+// nextFrame waits for the length of the next request. A connection is idle only
+// while it waits for nothing itself.
+func (c *conn) nextFrame() (int, error) {
+	for {
+		c.nc.SetReadDeadline(time.Now().Add(c.s.limits.IdleMax))
+		if c.draining() {
+			return 0, os.ErrDeadlineExceeded
+		}
+		n, err := frameSize(c.r, c.s.limits.RequestBytesMax)
+		if errors.Is(err, os.ErrDeadlineExceeded) && c.outstanding.Load() > 0 && !c.draining() {
+			continue
+		}
+		return n, err
+	}
+}
+
+// frameRate is the least that a client has to send of a frame in a second.
+const frameRate = 256 << 10
+
+// takeFrame reads a request of n bytes once there is room for it.
+func (c *conn) takeFrame(n int) (*frame, error) {
+	for c.bytes.Load() > 0 && c.bytes.Load()+int64(n) > c.s.limits.PipelineBytesMax {
+		if err := c.sleep(); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.s.requestMemory.take(c.ctx, int64(n)); err != nil {
+		return nil, err
+	}
+	if c.r.Buffered() < frameSizeBytes+n {
+		limit := c.s.limits.FrameMax + time.Duration(n/frameRate)*time.Second
+		c.nc.SetReadDeadline(time.Now().Add(limit))
+	}
+	f, err := readFrame(c.r, n)
+	if err != nil {
+		c.s.requestMemory.give(int64(n))
+		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil, fmt.Errorf("%w: of %d bytes not all came: %w", errFrame, n, err)
+		}
+		return nil, err
+	}
+	c.bytes.Add(int64(n))
+	f.released = c.frameReleased
+	return f, nil
+}
+
+func (c *conn) frameReleased(f *frame) {
+	n := int64(len(f.b))
+	c.s.requestMemory.give(n)
+	c.bytes.Add(-n)
+	c.ping()
+}
+
+// open reads a request's header and makes a call of it.
+func (c *conn) open(f *frame) (*call, error) {
+	var r wire.Reader
+	r.Reset(f.b)
+	h := &c.header
+	h.Decode(&r)
+	a := served[h.RequestApiKey]
+	switch {
+	case a == nil:
+		return nil, fmt.Errorf("%w: %v version %d", wire.ErrUnsupported, h.RequestApiKey, h.RequestApiVersion)
+	case a.supports(h.RequestApiVersion):
+		if err := r.Err(); err != nil {
+			return nil, err
+		}
+	case a.Key != wire.KeyApiVersions:
+		return nil, fmt.Errorf("%w: %s version %d, served are %d to %d", wire.ErrUnsupported, a.Name, h.RequestApiVersion, a.Min, a.high)
+	}
+	x := calls.Get().(*call)
+	x.conn, x.api, x.version, x.correlation = c, a, h.RequestApiVersion, h.CorrelationId
+	x.frame, x.frameBytes, x.began = f, len(f.b), time.Now()
+	if h.ClientId != nil {
+		x.clientID = *h.ClientId
+	}
+	x.body = f.b[len(f.b)-r.Remaining():]
+	return x, c.order(x)
+}
+
+// order waits until x may start; see doc.go.
+func (c *conn) order(x *call) error {
+	if x.api.overlap && !c.lastSerial {
+		return nil
+	}
+	for c.outstanding.Load() > 0 {
+		if err := c.sleep(); err != nil {
+			return err
+		}
+	}
+	c.lastSerial = !x.api.overlap
+	return nil
+}
+
+// start carries x out, as far as that goes without waiting.
+func (c *conn) start(x *call) error {
+	c.outstanding.Add(1)
+	if !x.api.supports(x.version) {
+		refuseVersion(x)
+		return nil
+	}
+	body := x.body
+	x.body = nil
+	if err := x.api.start(x, body); err != nil {
+		return fmt.Errorf("%s version %d: %w", x.api.Name, x.version, err)
+	}
+	return nil
+}
+
+// ended is called when a call is finished.
+func (c *conn) ended() {
+	if c.outstanding.Add(-1) == 0 {
+		c.ping()
+	}
+}
+
+func (c *conn) ping() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// sleep waits until something ended.
+func (c *conn) sleep() error {
+	select {
+	case <-c.wake:
+		return nil
+	case <-c.ctx.Done():
+		return c.ctx.Err()
+	}
+}

@@ -1,0 +1,37 @@
+package kafka
+
+import (
+	wire "github.com/narumq/naru/internal/wire/kafka"
+)
+
+// DescribeProducers (61), version 0.
+//
+// Behaviour: the idempotent producers that a partition remembers (KIP-664).
+//
+// Deviations: none has a transaction: coordinator epoch and start offset are -1.
+var _ = answer(wire.KeyDescribeProducers, describeProducers)
+
+func describeProducers(c *call, q *wire.DescribeProducersRequest) wire.Response {
+	resp := new(wire.DescribeProducersResponse)
+	for i := range q.Topics {
+		t := &q.Topics[i]
+		out := wire.DescribeProducersResponseTopicResponse{Name: t.Name}
+		for _, index := range t.PartitionIndexes {
+			r := wire.DescribeProducersResponsePartitionResponse{PartitionIndex: index}
+			part, err := c.conn.s.partition(t.Name, wire.UUID{}, index)
+			if err != nil {
+				r.ErrorCode, r.ErrorMessage = c.codeOf(err), textOf(err)
+			} else {
+				for _, p := range part.Producers() {
+					r.ActiveProducers = append(r.ActiveProducers, wire.DescribeProducersResponseProducerState{
+						ProducerId: p.ID, ProducerEpoch: int32(p.Epoch), LastSequence: p.LastSequence, LastTimestamp: p.LastTimestamp,
+						CoordinatorEpoch: -1, CurrentTxnStartOffset: -1,
+					})
+				}
+			}
+			out.Partitions = append(out.Partitions, r)
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	return resp
+}

@@ -1,0 +1,119 @@
+package kafka
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	frameSizeBytes = 4
+	// frameBytesMin is the shortest header: key, version, correlation id, client id.
+	frameBytesMin = 10
+	// frameStepBytes is how much is allocated for a frame before its first byte
+	// came; past that, a buffer doubles as it fills.
+	frameStepBytes = 1 << 20
+)
+
+// errFrame is the reason to close a connection whose frames make no sense.
+var errFrame = errors.New("malformed frame")
+
+// frame is the buffer of one request. Its bytes are taken from a budget until
+// the last reference is released.
+type frame struct {
+	b        []byte
+	refs     atomic.Int32
+	released func(*frame) // gives the bytes back to the connection and the server
+}
+
+func (f *frame) retain() { f.refs.Add(1) }
+
+func (f *frame) release() {
+	if f.refs.Add(-1) == 0 {
+		f.released(f)
+		f.released = nil
+		putBuffer(f.b)
+		f.b = nil
+		frames.Put(f)
+	}
+}
+
+var frames = sync.Pool{New: func() any { return new(frame) }}
+
+// Buffers of 4 KiB to 4 MiB are kept by powers of two; larger ones are left to
+// the garbage collector, since few are needed twice.
+const (
+	bufferBitsMin = 12
+	bufferBitsMax = 22
+)
+
+var buffers [bufferBitsMax + 1]sync.Pool
+
+// bufferBits is the power of two that holds n bytes.
+func bufferBits(n int) int { return max(bufferBitsMin, bits.Len(uint(n-1))) }
+
+func getBuffer(n int) []byte {
+	k := bufferBits(n)
+	if k > bufferBitsMax {
+		return make([]byte, n)
+	}
+	if b, ok := buffers[k].Get().(*[]byte); ok {
+		return (*b)[:n]
+	}
+	return make([]byte, n, 1<<k)
+}
+
+func putBuffer(b []byte) {
+	k := bufferBits(cap(b))
+	if k <= bufferBitsMax && cap(b) == 1<<k {
+		b = b[:0]
+		buffers[k].Put(&b)
+	}
+}
+
+// frameSize reads the length of the next frame without consuming it.
+func frameSize(r *bufio.Reader, bytesMax int) (int, error) {
+	head, err := r.Peek(frameSizeBytes)
+	if err != nil {
+		return 0, err
+	}
+	n := int32(uint32(head[0])<<24 | uint32(head[1])<<16 | uint32(head[2])<<8 | uint32(head[3]))
+	switch {
+	case n < frameBytesMin:
+		return 0, fmt.Errorf("%w: length %d is shorter than any request", errFrame, n)
+	case int(n) > bytesMax:
+		return 0, fmt.Errorf("%w: length %d, at most %d are allowed (request-bytes-max)", errFrame, n, bytesMax)
+	}
+	return int(n), nil
+}
+
+// readFrame reads the n bytes after the length that was peeked at.
+func readFrame(r *bufio.Reader, n int) (*frame, error) {
+	if _, err := r.Discard(frameSizeBytes); err != nil {
+		return nil, err
+	}
+	b := getBuffer(min(n, frameStepBytes))
+	for got := 0; ; {
+		m, err := io.ReadFull(r, b[got:])
+		got += m
+		if err != nil {
+			putBuffer(b)
+			return nil, err
+		}
+		if got == n {
+			break
+		}
+		more := getBuffer(min(n, 2*got))
+		copy(more, b)
+		putBuffer(b)
+		b = more
+	}
+	f := frames.Get().(*frame)
+	f.b = b
+	f.refs.Store(1)
+	return f, nil
+}

@@ -1,0 +1,103 @@
+package kafka
+
+import (
+	"errors"
+
+	"github.com/narumq/naru/internal/catalog"
+	wire "github.com/narumq/naru/internal/wire/kafka"
+)
+
+// Metadata (3), versions 0-13.
+//
+// Behaviour: topics by name or id (KIP-516), all of them, or none; a topic that
+// does not exist is made on the spot if both the server and the request allow
+// it. This node leads every partition, is its only replica, and is the
+// controller.
+//
+// Deviations: internal topics are not shown: they hold no records that a Kafka
+// client could read. Authorized operations are never given (no authorizer). A
+// topic that was just made is in the answer, where Kafka says
+// LEADER_NOT_AVAILABLE first.
+var _ = answer(wire.KeyMetadata, metadata)
+
+func metadata(c *call, q *wire.MetadataRequest) wire.Response {
+	s := c.conn.s
+	node := s.broker.NodeID()
+	cluster := s.broker.ClusterID()
+	resp := &wire.MetadataResponse{
+		Brokers:      []wire.MetadataResponseMetadataResponseBroker{{NodeId: node, Host: c.conn.host, Port: c.conn.port}},
+		ClusterId:    &cluster,
+		ControllerId: node, ClusterAuthorizedOperations: notAsked,
+	}
+	nodes := []int32{node}
+	if q.Topics == nil || c.version == 0 && len(q.Topics) == 0 {
+		for _, t := range s.listed() {
+			resp.Topics = append(resp.Topics, describeTopic(t, nodes))
+		}
+		return resp
+	}
+	seen := make(map[string]bool, len(q.Topics))
+	for i := range q.Topics {
+		t := &q.Topics[i]
+		byID := t.TopicId != wire.UUID{}
+		if !byID && t.Name != nil && c.version < 12 || byID && c.version >= 12 || t.Name != nil && c.version >= 12 {
+			key := value(t.Name)
+			if byID {
+				key = "\x00" + string(t.TopicId[:]) // no name has that
+			}
+			if !seen[key] {
+				seen[key] = true
+				resp.Topics = append(resp.Topics, metadataTopic(c, q, t, nodes))
+			}
+			continue
+		}
+		// Ids before version 12 are in the schema and nowhere else; a topic
+		// without name and id names nothing.
+		resp.Topics = append(resp.Topics, noTopic(t.Name, t.TopicId, c.note(codeInvalidRequest)))
+	}
+	return resp
+}
+
+// metadataTopic describes one topic that was asked for, or makes it.
+func metadataTopic(c *call, q *wire.MetadataRequest, t *wire.MetadataRequestMetadataRequestTopic, nodes []int32) wire.MetadataResponseMetadataResponseTopic {
+	s := c.conn.s
+	if t.TopicId != (wire.UUID{}) {
+		found, err := s.topicByID(t.TopicId)
+		if err != nil {
+			return noTopic(nil, t.TopicId, c.note(partitionCode(err, true)))
+		}
+		return describeTopic(found, nodes)
+	}
+	name := *t.Name
+	found, err := s.topic(name)
+	if errors.Is(err, catalog.ErrUnknownTopic) {
+		if bad := catalog.CheckTopicName(name); bad != nil {
+			err = bad
+		} else if q.AllowAutoTopicCreation {
+			found, err = visible(s.broker.EnsureTopic(name))
+		}
+	}
+	if err != nil {
+		return noTopic(&name, wire.UUID{}, c.codeOf(err))
+	}
+	return describeTopic(found, nodes)
+}
+
+func noTopic(name *string, id wire.UUID, code int16) wire.MetadataResponseMetadataResponseTopic {
+	return wire.MetadataResponseMetadataResponseTopic{
+		ErrorCode: code, Name: name, TopicId: id, TopicAuthorizedOperations: notAsked,
+	}
+}
+
+func describeTopic(t *catalog.Topic, nodes []int32) wire.MetadataResponseMetadataResponseTopic {
+	out := wire.MetadataResponseMetadataResponseTopic{
+		Name: &t.Name, TopicId: wire.UUID(t.ID), TopicAuthorizedOperations: notAsked,
+		Partitions: make([]wire.MetadataResponseMetadataResponsePartition, len(t.Partitions)),
+	}
+	for i := range out.Partitions {
+		out.Partitions[i] = wire.MetadataResponseMetadataResponsePartition{
+			PartitionIndex: int32(i), LeaderId: nodes[0], LeaderEpoch: leaderEpoch, ReplicaNodes: nodes, IsrNodes: nodes,
+		}
+	}
+	return out
+}

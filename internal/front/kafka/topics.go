@@ -1,0 +1,98 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/narumq/naru/internal/broker"
+	"github.com/narumq/naru/internal/catalog"
+	wire "github.com/narumq/naru/internal/wire/kafka"
+)
+
+// leaderEpoch is that of every partition: a single broker never loses one.
+const leaderEpoch int32 = 0
+
+// notAsked is what stands where authorized operations could (KIP-430): there is
+// no authorizer.
+const notAsked int32 = -1 << 31
+
+// visible hides internal topics: their records are the broker's own.
+func visible(t *catalog.Topic, err error) (*catalog.Topic, error) {
+	if err == nil && t.Internal {
+		return nil, fmt.Errorf("%w: %s", catalog.ErrUnknownTopic, t.Name)
+	}
+	return t, err
+}
+
+func (s *Server) topic(name string) (*catalog.Topic, error) {
+	return visible(s.broker.Topic(name))
+}
+
+func (s *Server) topicByID(id wire.UUID) (*catalog.Topic, error) {
+	return visible(s.broker.TopicByID(catalog.UUID(id)))
+}
+
+// partition finds a partition by its topic's name or, if id is not zero, by
+// the topic's id.
+func (s *Server) partition(name string, id wire.UUID, index int32) (*broker.Partition, error) {
+	var p *broker.Partition
+	var err error
+	if id == (wire.UUID{}) {
+		p, err = s.broker.Partition(name, index)
+	} else {
+		p, err = s.broker.PartitionByID(catalog.UUID(id), index)
+	}
+	if err == nil && p.Topic().Internal {
+		return nil, fmt.Errorf("%w: %s", catalog.ErrUnknownTopic, name)
+	}
+	return p, err
+}
+
+// partitionCode is codeOf where topics are named by id: an unknown one has a
+// code of its own (KIP-516).
+func partitionCode(err error, byID bool) int16 {
+	if byID && errors.Is(err, catalog.ErrUnknownTopic) {
+		return codeUnknownTopicID
+	}
+	return codeOf(err)
+}
+
+// epochCode checks the leader epoch that a client believes in (KIP-320); -1 is
+// none.
+func epochCode(current int32) int16 {
+	switch {
+	case current == -1 || current == leaderEpoch:
+		return codeNone
+	case current < leaderEpoch:
+		return codeFencedLeaderEpoch
+	}
+	return codeUnknownLeaderEpoch
+}
+
+// listed are the topics that clients see, sorted by name.
+func (s *Server) listed() []*catalog.Topic {
+	all := s.broker.Topics()
+	out := make([]*catalog.Topic, 0, len(all))
+	for _, t := range all {
+		if !t.Internal {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// nullable makes "" null.
+func nullable(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// value makes null "".
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
