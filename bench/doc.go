@@ -2,7 +2,7 @@
 // one and the same client, and prints a table of ratios.
 //
 //	cd bench && go run .            # about a quarter of an hour
-//	cd bench && go run . --quick    # about three minutes, one round
+//	cd bench && go run . --quick    # three to four minutes, one round
 //	cd bench && go run . --write    # and put the table into README.md
 //
 // It needs Go, Java 17 or later, and Maven, which fetches Kafka from Maven

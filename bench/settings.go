@@ -66,7 +66,7 @@ type command struct {
 func parse(args []string) (command, error) {
 	var c command
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	isQuick := f.Bool("quick", false, "one round with less of everything, about three minutes")
+	isQuick := f.Bool("quick", false, "one round with less of everything, three to four minutes")
 	sides := f.String("sides", "naru,kafka,kafka-fsync", "what to compare, the first with the others; also naru-os")
 	only := f.String("only", strings.Join(scenarios, ","), "scenarios to run")
 	f.IntVar(&c.rounds, "rounds", 0, "times that each side is run, in turns (default 3, 1 with --quick)")
