@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// shell runs command lines in process against one broker.
+type shell struct {
+	server string
+	stdin  string // for the next command
+	dir    string // stands for $DIR in command lines
+}
+
+// run executes a command line and returns what it wrote, to both streams in
+// the order of the streams, and its exit code if that is not 0.
+func (s *shell) run(line string) string {
+	var out, errs bytes.Buffer
+	a := &app{
+		in: strings.NewReader(s.stdin), out: &out, err: &errs,
+		env: func(name string) (string, bool) {
+			if name == "NARU_SERVER" {
+				return s.server, true
+			}
+			return "", false
+		},
+	}
+	s.stdin = ""
+	words, err := splitWords(os.Expand(line, func(name string) string {
+		return map[string]string{"DIR": s.dir, "SERVER": s.server}[name]
+	}))
+	if err != nil {
+		return err.Error() + "\n"
+	}
+	code := a.run(context.Background(), words)
+	text := s.mask(out.String() + errs.String())
+	if code != exitOK {
+		text += fmt.Sprintf("[exit %d]\n", code)
+	}
+	return text
+}
+
+var masks = []struct{ pattern, with string }{
+	{`\bin \d[\d.]*[µnm]?s\b`, "in TIME"},
+	{`(id +)[A-Za-z0-9_+/=-]{22,24}`, "${1}ID"},
+	{`("id": )"[^"]+"`, `${1}"ID"`},
+	{`"timestamp_ms":\d+`, `"timestamp_ms":TIME`},
+	{`naru-[0-9a-f]{32}`, "MEMBER"},
+	{`naru-[0-9a-f]{8}-[0-9a-f-]{27}`, "MEMBER"},
+}
+
+// mask hides what differs from run to run.
+func (s *shell) mask(text string) string {
+	for _, m := range masks {
+		text = regexp.MustCompile(m.pattern).ReplaceAllString(text, m.with)
+	}
+	text = strings.ReplaceAll(text, s.server, "SERVER")
+	return strings.ReplaceAll(text, s.dir, "DIR")
+}
+
+// splitWords is a shell's splitting, with single quotes only.
+func splitWords(line string) (words []string, err error) {
+	var word strings.Builder
+	begun, quoted := false, false
+	for _, r := range line {
+		switch {
+		case r == '\'':
+			begun, quoted = true, !quoted
+		case !quoted && (r == ' ' || r == '\n'):
+			if begun {
+				words = append(words, word.String())
+			}
+			word.Reset()
+			begun = false
+		default:
+			begun = true
+			word.WriteRune(r)
+		}
+	}
+	if quoted {
+		return nil, fmt.Errorf("a quote is not closed: %s", line)
+	}
+	if begun {
+		words = append(words, word.String())
+	}
+	return words, nil
+}
+
+// runTranscript replays a file: "naru" runs a command line, "stdin" is what
+// the next one reads, "file name=x" writes a file into $DIR.
+func runTranscript(t *testing.T, path string, s *shell) {
+	datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+		switch d.Cmd {
+		case "naru":
+			return s.run(d.Input)
+		case "stdin":
+			s.stdin = d.Input + "\n"
+		case "file":
+			var name string
+			d.ScanArgs(t, "name", &name)
+			if err := os.WriteFile(filepath.Join(s.dir, name), []byte(d.Input), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			t.Fatalf("unknown directive %q", d.Cmd)
+		}
+		return ""
+	})
+}
+
+func newFakeBroker(t *testing.T, opts ...kfake.Opt) string {
+	t.Helper()
+	cluster, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.DefaultNumPartitions(1)}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	return cluster.ListenAddrs()[0]
+}
+
+// TestTranscripts runs every transcript against another broker than ours:
+// what the tool does is the protocol's, not our broker's.
+func TestTranscripts(t *testing.T) {
+	datadriven.Walk(t, "testdata/transcripts", func(t *testing.T, path string) {
+		runTranscript(t, path, &shell{server: newFakeBroker(t, kfake.AllowAutoTopicCreation()), dir: t.TempDir()})
+	})
+}

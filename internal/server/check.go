@@ -1,0 +1,106 @@
+package server
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/journal"
+	"github.com/narumq/naru/internal/vfs"
+)
+
+// Finding is something wrong in a data directory.
+type Finding struct {
+	File string `json:"file"`
+	Text string `json:"text"` // for people; has the file, the byte and the offsets
+}
+
+// CheckSummary counts what was read.
+type CheckSummary struct {
+	Journal journal.CheckSummary
+	Topics  int
+}
+
+const (
+	lockFile   = "naru.lock"
+	journalDir = "journal"
+)
+
+// ErrInUse is a data directory that another process has open.
+var ErrInUse = errors.New("in use by another process")
+
+// lockDir makes sure that one process at a time uses a data directory. It is
+// taken before anything in it is read, so that nothing half written is seen.
+func lockDir(fs vfs.FS, dir string) (io.Closer, error) {
+	lock, err := fs.Lock(filepath.ToSlash(filepath.Join(dir, lockFile)))
+	if errors.Is(err, vfs.ErrLocked) {
+		return nil, fmt.Errorf("data directory %s is %w", dir, ErrInUse)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock data directory %s: %w", dir, err)
+	}
+	return lock, nil
+}
+
+// CheckDir reads every byte of a data directory that no process has open,
+// changes no data in it, and reports what is wrong. The error says why the
+// check could not be done.
+func CheckDir(dir string, report func(Finding)) (CheckSummary, error) {
+	var sum CheckSummary
+	journalPath := filepath.Join(dir, journalDir)
+	catalogPath := filepath.Join(dir, catalog.BoltFile)
+	if missing(journalPath) && missing(catalogPath) {
+		return sum, fmt.Errorf("%s has neither %s nor %s: it is no data directory", dir, catalog.BoltFile, journalDir)
+	}
+	lock, err := lockDir(vfs.OS(), dir)
+	if err != nil {
+		return sum, err
+	}
+	defer lock.Close()
+	if err := checkCatalog(catalogPath, &sum, report); err != nil {
+		return sum, err
+	}
+	if missing(journalPath) {
+		report(Finding{journalPath, journalPath + " is missing: the topics have no records"})
+		return sum, nil
+	}
+	sum.Journal, err = journal.Check(vfs.OS(), filepath.ToSlash(journalPath), func(f journal.Finding) {
+		report(Finding{f.File, f.String()})
+	})
+	return sum, err
+}
+
+func missing(name string) bool {
+	_, err := os.Stat(name)
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// readOnly is a store that a catalog can be opened on without a change.
+type readOnly struct{ catalog.Store }
+
+func (readOnly) Apply([]catalog.Op) error { return nil }
+
+func checkCatalog(name string, sum *CheckSummary, report func(Finding)) error {
+	if missing(name) {
+		report(Finding{name, name + " is missing: without it no topic is known"})
+		return nil
+	}
+	store, err := catalog.OpenBolt(name)
+	if err == nil {
+		var c *catalog.Catalog
+		if c, err = catalog.Open(catalog.Options{Store: readOnly{store}, Random: rand.Reader}); err == nil {
+			sum.Topics = len(c.Topics())
+			return c.Close()
+		}
+		store.Close()
+	}
+	if errors.Is(err, catalog.ErrDamaged) {
+		report(Finding{name, err.Error()})
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,161 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/narumq/naru/internal/group"
+	"github.com/narumq/naru/internal/journal"
+)
+
+// Off as an address turns an endpoint off.
+const Off = "off"
+
+// Config is what a server is started with. Load fills it; DefaultConfig is
+// what it is without a word from anybody.
+type Config struct {
+	DataDir string // holds the journal and the catalog
+
+	KafkaAddr       string // host:port to listen on, or Off
+	KafkaAdvertised string // host:port that clients are told to come back to; "" is the address itself
+	HTTPAddr        string // metrics and health, or Off
+	Pprof           bool   // serve /debug/pprof on HTTPAddr
+
+	Sync         journal.SyncPolicy
+	SegmentBytes int64
+	CacheBytes   int64
+
+	AutoCreateTopics  bool
+	DefaultPartitions int32
+
+	// GroupInitialDelay is how long the first members of an empty group wait
+	// for others before they share out the partitions.
+	GroupInitialDelay time.Duration
+
+	ConnectionsMax  int   // per endpoint
+	RequestBytesMax int   // one request frame
+	MemoryBytes     int64 // soft limit of the heap (GOMEMLIMIT); 0 is by the container
+
+	TopicMetricsMax int // topics and groups that get series of their own
+	ShutdownTimeout time.Duration
+
+	LogLevel  slog.Level
+	LogFormat string // text or json
+}
+
+// DefaultConfig is safe to run: loopback only, fdatasync before every
+// acknowledgement.
+func DefaultConfig() Config {
+	return Config{
+		DataDir:           "naru-data",
+		KafkaAddr:         "127.0.0.1:9092",
+		HTTPAddr:          "127.0.0.1:8080",
+		Sync:              journal.SyncPolicy{Mode: journal.SyncAlways},
+		SegmentBytes:      journal.SegmentBytesDefault,
+		CacheBytes:        journal.CacheBytesDefault,
+		AutoCreateTopics:  true,
+		DefaultPartitions: 1,
+		GroupInitialDelay: group.Defaults().InitialRebalanceDelay,
+		ConnectionsMax:    10_000,
+		RequestBytesMax:   100 << 20,
+		TopicMetricsMax:   200,
+		ShutdownTimeout:   30 * time.Second,
+		LogLevel:          slog.LevelInfo,
+		LogFormat:         "text",
+	}
+}
+
+// Setting is one row of the configuration under its one name.
+type Setting struct {
+	Name string // as a flag; see EnvName for the environment
+	Kind string // of value, as help shows it
+	Help string
+	Set  func(string) error
+	Get  func() string
+}
+
+// EnvName is the setting's environment variable.
+func (s *Setting) EnvName() string { return EnvName(s.Name) }
+
+// IsBool tells whether the setting is a switch, which may stand alone as a flag.
+func (s *Setting) IsBool() bool { return s.Kind == "" }
+
+// Settings are c's rows, bound to c.
+func (c *Config) Settings() []Setting {
+	return []Setting{
+		text("data", "DIR", "directory that holds everything, made if it is missing", &c.DataDir),
+		address("kafka", "address of the Kafka endpoint, or off", &c.KafkaAddr),
+		advertised("kafka-advertised", "address that Kafka clients are told to connect to (default: the endpoint's own)", &c.KafkaAdvertised),
+		address("http", "address of /metrics, /healthz and /readyz, or off", &c.HTTPAddr),
+		boolean("pprof", "serve /debug/pprof on the HTTP endpoint", &c.Pprof),
+		{
+			Name: "sync", Kind: "POLICY",
+			Help: "what an acknowledgement means: always (fdatasync first), a duration such as 10ms (fdatasync that often), or os (never)",
+			Set:  func(s string) (err error) { return assign(&c.Sync, s, journal.ParseSyncPolicy) },
+			Get:  func() string { return c.Sync.String() },
+		},
+		size("segment-bytes", "size of a journal segment", &c.SegmentBytes, journal.SegmentBytesMin, journal.SegmentBytesMax),
+		size("cache-bytes", "memory for recently written and read records", &c.CacheBytes, journal.CacheBytesMin, 1<<40),
+		boolean("auto-create-topics", "create a topic when a client first asks for it", &c.AutoCreateTopics),
+		integer("default-partitions", "partitions of a topic whose creator does not say", &c.DefaultPartitions, 1, 10_000),
+		duration("group-initial-delay", "how long a new consumer group waits for more members", &c.GroupInitialDelay, 0),
+		integer("connections-max", "most connections per endpoint", &c.ConnectionsMax, 1, 1_000_000),
+		size("request-bytes-max", "largest request accepted", &c.RequestBytesMax, 64<<10, 1<<30),
+		size("memory-bytes", "soft limit of memory (default: nine tenths of a container limit; GOMEMLIMIT wins)", &c.MemoryBytes, 0, 1<<44),
+		integer("topic-metrics-max", "topics, and groups, that get metrics of their own", &c.TopicMetricsMax, 0, 100_000),
+		duration("shutdown-timeout", "how long a graceful shutdown may take", &c.ShutdownTimeout, time.Second),
+		{
+			Name: "log-level", Kind: "LEVEL", Help: "least level to log: debug, info, warn or error",
+			Set: func(s string) error {
+				if err := c.LogLevel.UnmarshalText([]byte(s)); err != nil {
+					return fmt.Errorf("want debug, info, warn or error")
+				}
+				return nil
+			},
+			Get: func() string { return lower(c.LogLevel.String()) },
+		},
+		choice("log-format", "format of logs on standard error", &c.LogFormat, "text", "json"),
+	}
+}
+
+// validate checks what no single setting can see.
+func (c *Config) validate() error {
+	if c.KafkaAddr == Off && c.HTTPAddr == Off {
+		return fmt.Errorf("every endpoint is off: set --kafka or --http")
+	}
+	if c.Pprof && c.HTTPAddr == Off {
+		return fmt.Errorf("--pprof needs the HTTP endpoint, and --http is off")
+	}
+	if c.DataDir == "" {
+		return fmt.Errorf("--data is empty: name a directory")
+	}
+	return nil
+}
+
+func unspecified(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "" || ip != nil && ip.IsUnspecified()
+}
+
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func checkAddress(s string) error {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return fmt.Errorf("want host:port, such as 127.0.0.1:9092")
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("port %q: want a number from 0 to 65535 (0 picks a free one)", port)
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Bounds of the HTTP endpoint. Its requests have no bodies.
+const (
+	httpHeaderBytesMax   = 16 << 10
+	httpHeaderTimeout    = 5 * time.Second
+	httpIdleTimeout      = 2 * time.Minute
+	httpConnectionsMax   = 1000
+	metricsAtOnceMax     = 4
+	metricsScrapeTimeout = 20 * time.Second
+)
+
+type httpEndpoint struct {
+	addr   net.Addr
+	server *http.Server
+}
+
+// serveHTTP begins to answer on ln.
+func (s *Server) serveHTTP(ln net.Listener) *httpEndpoint {
+	e := &httpEndpoint{addr: ln.Addr(), server: &http.Server{
+		Handler:           s.routes(),
+		ReadHeaderTimeout: httpHeaderTimeout,
+		IdleTimeout:       httpIdleTimeout,
+		MaxHeaderBytes:    httpHeaderBytesMax,
+	}}
+	ln = limit(ln, min(httpConnectionsMax, s.cfg.ConnectionsMax))
+	go func() {
+		if err := e.server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- fmt.Errorf("http endpoint %s: %w", e.addr, err)
+		}
+	}()
+	return e
+}
+
+func (e *httpEndpoint) shutdown(ctx context.Context) {
+	if e.server.Shutdown(ctx) != nil {
+		e.server.Close()
+	}
+}
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{
+		MaxRequestsInFlight: metricsAtOnceMax,
+		Timeout:             metricsScrapeTimeout,
+	}))
+	// Alive is not ready: a broker whose disk failed serves reads, and a
+	// restart would not repair the disk.
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := s.Ready(); err != nil {
+			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	})
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "naru\n\n/metrics\n/healthz\n/readyz\n")
+		if s.cfg.Pprof {
+			fmt.Fprintln(w, "/debug/pprof/")
+		}
+	})
+	if s.cfg.Pprof {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
+	return mux
+}

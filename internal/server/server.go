@@ -1,0 +1,201 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/narumq/naru/internal/broker"
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/front/kafka"
+	"github.com/narumq/naru/internal/vfs"
+)
+
+// Options of Start that are not for users to configure.
+type Options struct {
+	Log     *slog.Logger  // default: nothing is logged
+	Version string        // shown in metrics
+	FS      vfs.FS        // default vfs.OS()
+	Store   catalog.Store // default a file in the data directory
+}
+
+// Server is a running broker with its endpoints.
+type Server struct {
+	cfg     Config
+	log     *slog.Logger
+	started time.Time
+	ready   time.Duration // from Start to readiness
+	metrics *metrics
+
+	lock      io.Closer
+	broker    *broker.Broker
+	kafka     *kafka.Server
+	kafkaAddr net.Addr // nil: off
+	http      *httpEndpoint
+
+	state  atomic.Pointer[string] // why not ready; nil is ready
+	failed chan error             // an endpoint that ended by itself
+	once   sync.Once
+	err    error // what Close returned
+}
+
+// Endpoint is an address that the server answers at.
+type Endpoint struct {
+	Name string // kafka, http
+	Addr string // as a client would write it
+}
+
+// Start opens the data directory and the endpoints, and returns when both
+// answer. The error names the setting that has to change.
+func Start(cfg Config, opt Options) (*Server, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.FS == nil {
+		opt.FS = vfs.OS()
+	}
+	s := &Server{cfg: cfg, log: opt.Log, started: time.Now(), metrics: newMetrics(opt.Version), failed: make(chan error, 2)}
+	s.notReady("starting")
+	s.warn()
+	if err := s.start(opt); err != nil {
+		s.release(context.Background())
+		return nil, err
+	}
+	s.ready = time.Since(s.started)
+	s.metrics.startSeconds.Set(s.ready.Seconds())
+	s.state.Store(nil)
+	return s, nil
+}
+
+// start goes bottom up. Ports are taken before recovery, so that one in use is
+// found at once, and HTTP answers during it: not ready yet.
+func (s *Server) start(opt Options) (err error) {
+	dir := filepath.ToSlash(s.cfg.DataDir)
+	if err := opt.FS.MkdirAll(dir); err != nil {
+		return fmt.Errorf("--data %s: %w", s.cfg.DataDir, err)
+	}
+	if s.lock, err = lockDir(opt.FS, dir); err != nil {
+		return fmt.Errorf("--data: %w: stop it, or choose another directory", err)
+	}
+	kafkaListener, err := listen("kafka", s.cfg.KafkaAddr)
+	if err != nil {
+		return err
+	}
+	if kafkaListener != nil {
+		s.kafkaAddr = kafkaListener.Addr()
+		defer func() {
+			if err != nil {
+				kafkaListener.Close()
+			}
+		}()
+	}
+	httpListener, err := listen("http", s.cfg.HTTPAddr)
+	if err != nil {
+		return err
+	}
+	if httpListener != nil {
+		s.http = s.serveHTTP(httpListener)
+	}
+	if s.broker, err = broker.Open(s.brokerConfig(dir, opt)); err != nil {
+		return fmt.Errorf("--data %s: %w", s.cfg.DataDir, err)
+	}
+	s.metrics.watch(s.broker, s.cfg.TopicMetricsMax)
+	if kafkaListener == nil {
+		return nil
+	}
+	if s.kafka, err = kafka.New(s.kafkaConfig()); err != nil {
+		return err
+	}
+	s.metrics.watchKafka(s.kafka)
+	go func() {
+		if err := s.kafka.Serve(kafkaListener); err != nil {
+			s.failed <- fmt.Errorf("kafka endpoint %s: %w", kafkaListener.Addr(), err)
+		}
+	}()
+	return nil
+}
+
+func (s *Server) notReady(why string) { s.state.Store(&why) }
+
+// Ready returns nil while clients can be served in full, else why not.
+func (s *Server) Ready() error {
+	if why := s.state.Load(); why != nil {
+		return errors.New(*why)
+	}
+	return s.broker.Ready()
+}
+
+// StartTime is how long it took from Start to being ready.
+func (s *Server) StartTime() time.Duration { return s.ready }
+
+// Failed gives the error of an endpoint that ended without being asked to.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// Endpoints are the addresses that are on.
+func (s *Server) Endpoints() []Endpoint {
+	var list []Endpoint
+	if s.kafkaAddr != nil {
+		list = append(list, Endpoint{"kafka", s.kafkaAddr.String()})
+	}
+	if s.http != nil {
+		list = append(list, Endpoint{"http", "http://" + s.http.addr.String()})
+	}
+	return list
+}
+
+// Close ends the server in an orderly way, within ctx and the configured
+// time: requests that were read get their answers, what was accepted becomes
+// durable, the journal is sealed, and the lock is given back. What was
+// acknowledged is safe whatever it returns.
+func (s *Server) Close(ctx context.Context) error {
+	s.once.Do(func() {
+		ctx, cancel := context.WithTimeout(ctx, s.cfg.ShutdownTimeout)
+		defer cancel()
+		s.err = s.release(ctx)
+	})
+	return s.err
+}
+
+// release goes top down, whatever there is to release.
+func (s *Server) release(ctx context.Context) error {
+	s.notReady("shutting down")
+	var problems []error
+	if s.kafka != nil {
+		if err := s.kafka.Shutdown(ctx); err != nil {
+			problems = append(problems, fmt.Errorf("requests did not end in time: %w", err))
+		}
+	}
+	if s.broker != nil {
+		problems = append(problems, s.closeBroker(ctx))
+	}
+	if s.http != nil {
+		s.http.shutdown(ctx)
+	}
+	if s.lock != nil {
+		problems = append(problems, s.lock.Close())
+	}
+	return errors.Join(problems...)
+}
+
+// closeBroker waits for the broker no longer than ctx allows: a disk that
+// hangs must not keep the process.
+func (s *Server) closeBroker(ctx context.Context) error {
+	done := make(chan error, 1)
+	go func() { done <- s.broker.Close() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("storage did not close in time: %w; the next start will recover", ctx.Err())
+	}
+}
