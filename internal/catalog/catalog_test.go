@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/narumq/naru/internal/record"
@@ -223,13 +224,22 @@ func TestSnapshotsNeverChange(t *testing.T) {
 	if _, err := c.Alter("a", []Change{{Name: "retention.ms", Value: &v}}, false); err != nil {
 		t.Fatal(err)
 	}
+	later := c.Snapshot()
+	seen, _ := later.Topic("a")
+	v = "10"
+	if _, err := c.Alter("a", []Change{{Name: "retention.ms", Value: &v}}, false); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := later.Topic("a"); got != seen || seen.Settings.RetentionMS != 9 {
+		t.Fatal("a snapshot changed when a topic was altered")
+	}
 	if got, _ := snap.Topic("a"); got != a || a.Settings.RetentionMS != 604800000 || len(snap.Topics()) != 1 {
 		t.Fatal("an old snapshot changed")
 	}
 	if _, err := snap.Topic("b"); !errors.Is(err, ErrUnknownTopic) {
 		t.Fatal(err)
 	}
-	if now, _ := c.TopicByID(a.ID); now.Settings.RetentionMS != 9 {
+	if now, _ := c.TopicByID(a.ID); now.Settings.RetentionMS != 10 {
 		t.Fatal(now.Settings)
 	}
 }
@@ -336,4 +346,39 @@ func dump(c *Catalog) string {
 type tb interface {
 	Helper()
 	Fatalf(format string, args ...any)
+}
+
+// Readers see a whole catalog at any moment: every topic by name and by id.
+func TestReadersBesideWriters(t *testing.T) {
+	c := open(t, NewMem())
+	done := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() {
+			for {
+				s := c.Snapshot()
+				for _, topic := range s.Topics() {
+					if got, err := s.TopicByID(topic.ID); err != nil || got != topic {
+						t.Errorf("%s by id: %v, %v", topic.Name, got, err)
+						return
+					}
+				}
+				select {
+				case <-done:
+					return
+				default:
+				}
+			}
+		})
+	}
+	for i := range 200 {
+		name := fmt.Sprintf("t%d", i%7)
+		if _, err := c.Create(TopicSpec{Name: name, Partitions: 2}, false); err != nil {
+			if _, err = c.Delete(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	close(done)
+	readers.Wait()
 }

@@ -261,7 +261,7 @@ func TestModelBolt(t *testing.T) {
 	dir, files := t.TempDir(), 0
 	rapid.Check(t, func(t *rapid.T) {
 		files++
-		if files > 15 {
+		if files > 8 {
 			return // every change waits for the disk
 		}
 		path, random := filepath.Join(dir, fmt.Sprint(files)), seeded(rapid.Uint64().Draw(t, "seed"))

@@ -32,6 +32,7 @@ func TestCheckHeaderErrors(t *testing.T) {
 		{"header cut off", func(b []byte) []byte { return b[:60] }, ErrCorrupt},
 		{"one byte short", func(b []byte) []byte { return b[:len(b)-1] }, ErrCorrupt},
 		{"one byte long", func(b []byte) []byte { return append(b, 0) }, ErrCorrupt},
+		{"one byte long, checksummed", func(b []byte) []byte { b = append(b, 0); seal(b); return b }, ErrCorrupt},
 		{"negative length", func(b []byte) []byte { be32(b, posLength, -1); return b }, ErrCorrupt},
 		{"length of nothing", func(b []byte) []byte { be32(b, posLength, 0); return b }, ErrCorrupt},
 		{"huge length", func(b []byte) []byte { be32(b, posLength, 1<<31-1); return b }, ErrCorrupt},
@@ -79,6 +80,19 @@ func TestCheckHeaderErrors(t *testing.T) {
 	}
 }
 
+// Where the records are not looked at, the count is judged by itself.
+func TestCheckCompressedCount(t *testing.T) {
+	for _, n := range []int32{0, -1, -1 << 31} {
+		b := build(t, LZ4, sample())
+		be32(b, posCount, n)
+		be32(b, posLastOffsetDelta, n-1)
+		seal(b)
+		if _, err := Check(b, Limits{}); !errors.Is(err, ErrInvalidRecord) {
+			t.Fatalf("count %d: %v", n, err)
+		}
+	}
+}
+
 // sealed makes an edit that a producer would have checksummed.
 func sealed(edit func(b []byte)) func([]byte) []byte {
 	return func(b []byte) []byte { edit(b); seal(b); return b }
@@ -95,6 +109,7 @@ func TestCheckRecordErrors(t *testing.T) {
 		{"null key and value", 1, []byte{0x0c, 0, 0, 0, 1, 1, 0}, true},
 		{"two records", 2, []byte{0x0c, 0, 0, 0, 1, 1, 0, 0x0c, 0, 0, 2, 1, 1, 0}, true},
 		{"padded varint", 1, []byte{0x8c, 0, 0, 0, 0, 1, 1, 0}, true},
+		{"varlong beyond 64 bits", 1, []byte{0x1e, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x02, 0, 1, 1, 0}, false},
 		{"no bytes", 1, nil, false},
 		{"empty record", 1, []byte{0}, false},
 		{"negative length", 1, []byte{1, 0, 0, 0, 1, 1, 0}, false},
