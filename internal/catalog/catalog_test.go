@@ -156,8 +156,8 @@ func TestNumbersAreNeverReused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		topic := create(t, c, "t", 3)
-		topic, err = c.AddPartitions("t", 5, false)
+		create(t, c, "t", 3)
+		topic, err := c.AddPartitions("t", 5, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -126,7 +126,7 @@ func decodeNumber(key string, payload []byte) (uint64, error) {
 func decodeStartKey(key string) (uint64, error) {
 	digits := strings.TrimPrefix(key, prefixStart)
 	n, err := strconv.ParseUint(digits, 16, 64)
-	if err != nil || startKey(n) != key {
+	if err != nil || len(digits) != 16 || strings.ToLower(digits) != digits {
 		return 0, fmt.Errorf("%w: key %q is not that of a stream", ErrDamaged, key)
 	}
 	return n, nil
