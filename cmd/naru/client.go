@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -59,10 +60,11 @@ func parseServers(s string) ([]string, error) {
 			continue
 		}
 		if _, _, err := net.SplitHostPort(addr); err != nil {
-			if strings.Contains(addr, "://") {
-				return nil, usageError("--server %q: want host:port without a scheme", addr)
-			}
 			addr = net.JoinHostPort(strings.Trim(addr, "[]"), "9092")
+		}
+		_, port, _ := net.SplitHostPort(addr)
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil || strings.Contains(addr, "/") {
+			return nil, usageError("--server %q: want host:port, such as %s", addr, defaultServer)
 		}
 		seeds = append(seeds, addr)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -98,7 +99,7 @@ func (cl *client) topicStates(ctx context.Context, internal bool, names ...strin
 
 	var states []topicState
 	for _, d := range details.Sorted() {
-		t := topicState{Name: d.Topic, ID: d.ID.String(), Internal: d.IsInternal}
+		t := topicState{Name: d.Topic, ID: base64.RawURLEncoding.EncodeToString(d.ID[:]), Internal: d.IsInternal}
 		for _, p := range d.Partitions.Sorted() {
 			t.Partitions = append(t.Partitions, partitionStateOf(p, starts, ends, sizes))
 		}

@@ -103,9 +103,9 @@ func (d *topicDescription) write(w io.Writer, all bool) error {
 		}
 	}
 	fmt.Fprintln(w)
-	t := newTable("PARTITION", "LEADER", "START", "END", "RECORDS", "SIZE")
+	t := newTable("PARTITION", "START", "END", "RECORDS", "SIZE")
 	for _, p := range d.Partitions {
-		t.row(p.Partition, p.Leader, unknown(p.Start), unknown(p.End), unknown(p.Records), humanBytes(p.Bytes))
+		t.row(p.Partition, unknown(p.Start), unknown(p.End), unknown(p.Records), humanBytes(p.Bytes))
 	}
 	if err := t.write(w); err != nil {
 		return err

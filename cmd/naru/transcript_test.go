@@ -12,6 +12,8 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/narumq/naru/internal/server"
 )
 
 // shell runs command lines in process against one broker.
@@ -48,6 +50,8 @@ func (s *shell) run(line string) string {
 	}
 	return text
 }
+
+var sizes = regexp.MustCompile(`\b[1-9]\d* B\b`)
 
 var masks = []struct{ pattern, with string }{
 	{`\bin \d[\d.]*[µnm]?s\b`, "in TIME"},
@@ -95,13 +99,18 @@ func splitWords(line string) (words []string, err error) {
 	return words, nil
 }
 
-// runTranscript replays a file: "naru" runs a command line, "stdin" is what
+// runTranscript replays a file: "naru" runs a command line (hide-sizes
+// hides what it says of bytes on disk), "stdin" is what
 // the next one reads, "file name=x" writes a file into $DIR.
 func runTranscript(t *testing.T, path string, s *shell) {
 	datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 		switch d.Cmd {
 		case "naru":
-			return s.run(d.Input)
+			out := s.run(d.Input)
+			if d.HasArg("hide-sizes") { // brokers store differently
+				out = sizes.ReplaceAllString(out, "SIZE")
+			}
+			return out
 		case "stdin":
 			s.stdin = d.Input + "\n"
 		case "file":
@@ -133,4 +142,34 @@ func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/transcripts", func(t *testing.T, path string) {
 		runTranscript(t, path, &shell{server: newFakeBroker(t, kfake.AllowAutoTopicCreation()), dir: t.TempDir()})
 	})
+}
+
+func newBroker(t *testing.T, change func(*server.Config)) *server.Server {
+	t.Helper()
+	cfg := server.DefaultConfig()
+	cfg.DataDir, cfg.KafkaAddr, cfg.HTTPAddr = t.TempDir(), "127.0.0.1:0", "127.0.0.1:0"
+	cfg.SegmentBytes, cfg.GroupInitialDelay = 1<<20, 0
+	if change != nil {
+		change(&cfg)
+	}
+	s, err := server.Start(cfg, server.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// TestTranscriptsOnNaru runs the same transcripts against our broker, which
+// has to look the same through the tool, and some where brokers differ.
+func TestTranscriptsOnNaru(t *testing.T) {
+	for _, dir := range []string{"testdata/transcripts", "testdata/naru"} {
+		datadriven.Walk(t, dir, func(t *testing.T, path string) {
+			runTranscript(t, path, &shell{server: newBroker(t, nil).Endpoints()[0].Addr, dir: t.TempDir()})
+		})
+	}
 }
