@@ -436,6 +436,11 @@ func (s *sim) check() {
 			s.failf("%q is not where it should be", m.id)
 		}
 	}
+	for id := range g.unsynced {
+		if g.members[id] == nil {
+			s.failf("%q is waited for, and no member", id)
+		}
+	}
 	if calls != len(s.open) {
 		s.failf("%d calls wait, %d are known", len(s.open), calls)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 )
 
-// TestStories runs the transcripts in testdata. Each line of a block is a step;
+// TestStories runs the transcripts in testdata/stories. Each line of a block is a step;
 // below it stands what came of it.
 //
 //	coordinator [delay=] [max=]          begin anew
@@ -28,7 +28,7 @@ import (
 //	restart                              the process starts anew from what was stored
 //	describe | delete | age TOPIC        of the group
 func TestStories(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
 		s := newStory(t, Config{})
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			switch d.Cmd {
