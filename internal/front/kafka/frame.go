@@ -86,9 +86,21 @@ func frameSize(r *bufio.Reader, bytesMax int) (int, error) {
 	case n < frameBytesMin:
 		return 0, fmt.Errorf("%w: length %d is shorter than any request", errFrame, n)
 	case int(n) > bytesMax:
-		return 0, fmt.Errorf("%w: length %d, at most %d are allowed (request-bytes-max)", errFrame, n, bytesMax)
+		return 0, fmt.Errorf("%w: length %d, at most %d are allowed (request-bytes-max)%s", errFrame, n, bytesMax, hint(head))
 	}
 	return int(n), nil
+}
+
+// hint guesses what else speaks to this port.
+func hint(head []byte) string {
+	switch string(head) {
+	case "GET ", "POST", "PUT ", "HEAD", "OPTI":
+		return "; this looks like HTTP"
+	}
+	if head[0] == 0x16 && head[1] == 3 {
+		return "; this looks like TLS, which this port does not speak"
+	}
+	return ""
 }
 
 // readFrame reads the n bytes after the length that was peeked at.
