@@ -1,0 +1,166 @@
+// Crash kills a Naru server with SIGKILL at random moments while idempotent
+// producers, plain readers and group members work on it, starts it again each
+// time, and judges in the end what all of them saw.
+//
+//	go run ./crash --kills 20 --seed 1
+//
+// With --break it destroys acknowledged bytes after one kill, as a disk would
+// that lied about a flush; then it passes only if the history shows lost writes.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sort"
+	"syscall"
+	"time"
+
+	"github.com/narumq/naru/conformance/history"
+)
+
+type options struct {
+	naru      string
+	data      string
+	kills     int
+	seed      uint64
+	breakDisk bool
+	limit     time.Duration
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.naru, "naru", "", "a naru binary; built from this repository if empty")
+	flag.StringVar(&o.data, "data", "", "where the data directory goes; a temporary one if empty")
+	flag.IntVar(&o.kills, "kills", 20, "how often the server is killed")
+	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "of the moments, the keys and the sizes")
+	flag.BoolVar(&o.breakDisk, "break", false, "lose acknowledged bytes on purpose, and expect that it shows")
+	flag.DurationVar(&o.limit, "limit", 4*time.Minute, "give up after this long")
+	flag.Parse()
+	fmt.Printf("crash: seed %d, %d kills\n", o.seed, o.kills)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, o.limit)
+	defer cancel()
+	found, err := play(ctx, o)
+	if err != nil {
+		fmt.Println("crash:", err)
+		fmt.Println("crash: 0 passed, 1 failed")
+		os.Exit(1)
+	}
+	os.Exit(report(o, found))
+}
+
+// play runs the whole story and returns what is wrong with it.
+func play(ctx context.Context, o options) ([]history.Anomaly, error) {
+	dir, err := os.MkdirTemp(o.data, "naru-crash-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	srv, err := newServer(ctx, o.naru, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer srv.kill()
+	if err := srv.start(ctx); err != nil {
+		return nil, err
+	}
+	s := &scene{addr: srv.addr, topic: "crash", partitions: 6, seed: o.seed}
+	if err := s.create(ctx); err != nil {
+		return nil, err
+	}
+	s.begin(ctx)
+	rng := rand.New(rand.NewPCG(o.seed, 0))
+	for i := range o.kills {
+		// Most kills come under load; some while the server recovers.
+		pause := time.Duration(rng.IntN(2500)) * time.Millisecond
+		if rng.IntN(4) == 0 {
+			pause = time.Duration(rng.IntN(60)) * time.Millisecond
+		}
+		if !sleep(ctx, pause) {
+			return nil, fmt.Errorf("out of time after %d kills", i)
+		}
+		if err := srv.kill(); err != nil {
+			return nil, err
+		}
+		if o.breakDisk && i == o.kills/2 {
+			if err := loseBytes(filepath.Join(dir, "data", "journal")); err != nil {
+				return nil, err
+			}
+		}
+		if err := srv.start(ctx); err != nil {
+			return nil, err
+		}
+		s.askCommitted(ctx)
+	}
+	if !sleep(ctx, 2*time.Second) {
+		return nil, ctx.Err()
+	}
+	if err := s.end(ctx, o.breakDisk); err != nil {
+		return nil, err
+	}
+	if err := srv.stop(ctx); err != nil {
+		return nil, fmt.Errorf("stop at the end: %w", err)
+	}
+	if err := srv.check(ctx); err != nil && !o.breakDisk {
+		return nil, err
+	}
+	if err := srv.start(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.readAll(ctx); err != nil {
+		return nil, err
+	}
+	fmt.Println("crash:", s.summary())
+	return history.Check(s.sorted()), nil
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// report prints the verdict, one line an anomaly's name, and returns the exit
+// code. A record may reach a group twice when its commit died with the server,
+// so that is no anomaly unless the commit was confirmed.
+func report(o options, found []history.Anomaly) int {
+	count := history.Summary(found)
+	for i, a := range found {
+		if i < 20 {
+			fmt.Println("  ", a)
+		}
+	}
+	passed, failed := 0, 0
+	names := history.Names()
+	sort.Strings(names)
+	for _, name := range names {
+		switch {
+		case o.breakDisk && name == history.LostWrite:
+			if count[name] > 0 {
+				passed++
+			} else {
+				failed++
+				fmt.Println("crash: acknowledged bytes were lost on purpose and nothing showed it")
+			}
+		case o.breakDisk:
+		case count[name] > 0:
+			failed++
+			fmt.Printf("crash: %s: %d\n", name, count[name])
+		default:
+			passed++
+		}
+	}
+	fmt.Printf("crash: %d passed, %d failed\n", passed, failed)
+	return min(failed, 1)
+}
