@@ -395,3 +395,28 @@ func TestManyGroupsAtOnce(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// Decisions leave in the order in which they were made, whoever carries them
+// out: or an older generation could be stored over a newer one.
+func TestDecisionsKeepTheirOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, _ := startGroups(t, testGroupsConfig(), nil)
+		defer g.CloseGroups()
+		var order []string
+		gate := make(chan struct{})
+		go g.JoinGroup(group.JoinRequest{}, func(group.JoinResponse) {
+			<-gate
+			order = append(order, "first")
+		})
+		synctest.Wait()
+		g.JoinGroup(group.JoinRequest{}, func(group.JoinResponse) { order = append(order, "second") })
+		if len(order) != 0 {
+			t.Errorf("overtaken by %v", order)
+		}
+		close(gate)
+		synctest.Wait()
+		if !slices.Equal(order, []string{"first", "second"}) {
+			t.Error(order)
+		}
+	})
+}
