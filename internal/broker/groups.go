@@ -95,6 +95,7 @@ type Groups struct {
 	syncs    map[group.Token]func(group.SyncResponse)
 	outbox   []func()       // to run in order without the lock
 	sending  bool           // somebody runs the outbox
+	idle     *sync.Cond     // on mu: nobody does any more
 	inFlight map[string]int // commits of a group that are being stored
 	drops    uint64         // how often topics' offsets were dropped
 	timer    groupsTimer
@@ -108,12 +109,14 @@ func NewGroups(cfg GroupsConfig) (*Groups, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Groups{
+	g := &Groups{
 		cfg: cfg, core: core, machine: &GroupsMachine{table: group.NewTable()},
 		joins:    map[group.Token]func(group.JoinResponse){},
 		syncs:    map[group.Token]func(group.SyncResponse){},
 		inFlight: map[string]int{},
-	}, nil
+	}
+	g.idle = sync.NewCond(&g.mu)
+	return g, nil
 }
 
 // Machine is the state machine that the groups' state log applies commands to.
@@ -137,7 +140,8 @@ func (g *Groups) Start(log StateLog) {
 }
 
 // CloseGroups answers every waiting call with group.ErrUnavailable and stops
-// the timer. It does not close the log. Later calls get group.ErrUnavailable.
+// the timer. When it returns nothing more is appended to the log, which it does
+// not close. Later calls get group.ErrUnavailable. Not to be called from a reply.
 func (g *Groups) CloseGroups() {
 	g.mu.Lock()
 	g.log = nil
@@ -151,6 +155,11 @@ func (g *Groups) CloseGroups() {
 	}
 	g.unlock()
 	g.timer.stop()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for g.sending {
+		g.idle.Wait()
+	}
 }
 
 // send puts something into the outbox. g.mu is held; unlock sends it.
@@ -175,6 +184,7 @@ func (g *Groups) unlock() {
 		g.mu.Lock()
 	}
 	g.sending = false
+	g.idle.Broadcast()
 	g.mu.Unlock()
 }
 
