@@ -16,6 +16,7 @@ type call struct {
 	clientID    string
 	frame       *frame // the request's bytes; only until start returns, unless retained
 	body        []byte // what follows the header in frame
+	held        *frame // released when the call was answered; nil if it was before
 	frameBytes  int
 	began       time.Time
 
@@ -43,12 +44,12 @@ var calls = sync.Pool{New: func() any { return &call{ready: make(chan struct{}, 
 // finish sets the answer. It is called once, by whoever finishes the request;
 // the call is the writer's from then on.
 func (c *call) finish(resp wire.Response) {
-	conn := c.conn
 	c.resp = resp
-	ready := c.ready
-	conn.ended()
-	ready <- struct{}{}
+	c.ready <- struct{}{}
 }
+
+// finished tells the reader, before the call is queued, whether it is.
+func (c *call) finished() bool { return len(c.ready) > 0 }
 
 // fail closes the connection over a request that has no answer.
 func (c *call) fail(err error) {

@@ -32,8 +32,12 @@ type Limits struct {
 	ConnectionsMax int // 10,000; more are closed at once
 
 	RequestBytesMax int // 100 MiB, one frame (socket.request.max.bytes)
-	// RequestMemory is for the frames of all connections together, from the
-	// first byte until they are done with: 256 MiB, at least RequestBytesMax.
+	// ControlBytesMax bounds the frames of all requests but Produce: 16 MiB. What
+	// is decoded and answered can take several times as much.
+	ControlBytesMax int
+	// RequestMemory is for the frames of all connections together, from before
+	// the first byte until they are done with: 256 MiB, at least enough for one of
+	// each kind. A frame that is not Produce counts controlWeight times.
 	RequestMemory int64
 	// PipelineMax and PipelineBytesMax are what one connection may have in
 	// flight: 64 requests, 64 MiB. One frame is always let through.
@@ -45,10 +49,11 @@ type Limits struct {
 	// FetchMemory is for records between journal and socket, of all
 	// connections: 256 MiB. Past it answers shrink to one batch.
 	FetchMemory int64
-	// FetchSessionsMax and FetchSessionPartitionsMax bound incremental fetch
-	// sessions (KIP-227): 10,000, and 2,000,000 partitions of all together.
-	FetchSessionsMax          int
-	FetchSessionPartitionsMax int
+	// FetchSessionsMax bounds incremental fetch sessions (KIP-227): 10,000.
+	FetchSessionsMax int
+	// FetchPartitionsMax bounds the partitions that all sessions and all fetches
+	// without one hold together: 1,000,000.
+	FetchPartitionsMax int
 	// FetchSessionIdle is after how long an unused session may be evicted: 2 min.
 	FetchSessionIdle time.Duration
 
@@ -60,6 +65,17 @@ type Limits struct {
 	WriteMax time.Duration // 60 s for an answer to be taken, and 1 s for each 64 KiB
 }
 
+const (
+	// controlWeight is about what a control request costs for each of its bytes,
+	// decoded and answered.
+	controlWeight = 8
+	// entriesMax is how many topics, or resources, one request may create or
+	// describe in full, as in Kafka's controller.
+	entriesMax = 10_000
+	// producePartitionsMax is how many partitions one produce request may name.
+	producePartitionsMax = 200_000
+)
+
 func orDefault[T comparable](p *T, v T) {
 	var zero T
 	if *p == zero {
@@ -70,14 +86,16 @@ func orDefault[T comparable](p *T, v T) {
 func (l Limits) withDefaults() Limits {
 	orDefault(&l.ConnectionsMax, 10_000)
 	orDefault(&l.RequestBytesMax, 100<<20)
+	orDefault(&l.ControlBytesMax, 16<<20)
+	l.ControlBytesMax = min(l.ControlBytesMax, l.RequestBytesMax)
 	orDefault(&l.RequestMemory, 256<<20)
-	l.RequestMemory = max(l.RequestMemory, int64(l.RequestBytesMax))
+	l.RequestMemory = max(l.RequestMemory, int64(l.RequestBytesMax), controlWeight*int64(l.ControlBytesMax))
 	orDefault(&l.PipelineMax, 64)
 	orDefault(&l.PipelineBytesMax, 64<<20)
 	orDefault(&l.FetchBytesMax, 55<<20)
 	orDefault(&l.FetchMemory, 256<<20)
 	orDefault(&l.FetchSessionsMax, 10_000)
-	orDefault(&l.FetchSessionPartitionsMax, 2_000_000)
+	orDefault(&l.FetchPartitionsMax, 1_000_000)
 	orDefault(&l.FetchSessionIdle, 2*time.Minute)
 	orDefault(&l.PartitionsPerAnswerMax, 2_000)
 	orDefault(&l.IdleMax, 10*time.Minute)

@@ -39,7 +39,7 @@ type conn struct {
 	software   string // what the client says it is
 	lastSerial bool   // the last call started may not overlap others
 
-	outstanding atomic.Int32 // calls started and not finished
+	outstanding atomic.Int32 // calls started and not answered
 	bytes       atomic.Int64 // of frames in use
 	wake        chan struct{}
 }
@@ -134,14 +134,14 @@ func (c *conn) stopReading() { c.nc.SetReadDeadline(time.Unix(1, 0)) }
 // read takes requests until an error; nil means that the server is stopping.
 func (c *conn) read() error {
 	for {
-		n, err := c.nextFrame()
+		n, key, err := c.nextFrame()
 		if err != nil {
 			if c.draining() {
 				return nil
 			}
 			return err
 		}
-		f, err := c.takeFrame(n)
+		f, err := c.takeFrame(n, key)
 		if err != nil {
 			return err
 		}
@@ -149,7 +149,11 @@ func (c *conn) read() error {
 		if err == nil {
 			err = c.start(x)
 		}
-		f.release()
+		if err != nil || x.api.overlap || !x.finished() {
+			f.release()
+		} else {
+			x.held = f // stands for the answer's memory too
+		}
 		if err != nil {
 			return err
 		}
@@ -162,19 +166,19 @@ func (c *conn) read() error {
 	}
 }
 
-// nextFrame waits for the length of the next request. A connection is idle only
+// nextFrame waits for the head of the next request. A connection is idle only
 // while it waits for nothing itself.
-func (c *conn) nextFrame() (int, error) {
+func (c *conn) nextFrame() (int, wire.APIKey, error) {
 	for {
 		c.nc.SetReadDeadline(time.Now().Add(c.s.limits.IdleMax))
 		if c.draining() {
-			return 0, os.ErrDeadlineExceeded
+			return 0, 0, os.ErrDeadlineExceeded
 		}
-		n, err := frameSize(c.r, c.s.limits.RequestBytesMax)
+		n, key, err := frameHead(c.r, &c.s.limits)
 		if errors.Is(err, os.ErrDeadlineExceeded) && c.outstanding.Load() > 0 && !c.draining() {
 			continue
 		}
-		return n, err
+		return n, key, err
 	}
 }
 
@@ -182,13 +186,17 @@ func (c *conn) nextFrame() (int, error) {
 const frameRate = 256 << 10
 
 // takeFrame reads a request of n bytes once there is room for it.
-func (c *conn) takeFrame(n int) (*frame, error) {
+func (c *conn) takeFrame(n int, key wire.APIKey) (*frame, error) {
 	for c.bytes.Load() > 0 && c.bytes.Load()+int64(n) > c.s.limits.PipelineBytesMax {
 		if err := c.sleep(); err != nil {
 			return nil, err
 		}
 	}
-	if err := c.s.requestMemory.take(c.ctx, int64(n)); err != nil {
+	charge := int64(n)
+	if key != wire.KeyProduce {
+		charge *= controlWeight
+	}
+	if err := c.s.requestMemory.take(c.ctx, charge); err != nil {
 		return nil, err
 	}
 	if c.r.Buffered() < frameSizeBytes+n {
@@ -197,21 +205,20 @@ func (c *conn) takeFrame(n int) (*frame, error) {
 	}
 	f, err := readFrame(c.r, n)
 	if err != nil {
-		c.s.requestMemory.give(int64(n))
+		c.s.requestMemory.give(charge)
 		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil, fmt.Errorf("%w: of %d bytes not all came: %w", errFrame, n, err)
 		}
 		return nil, err
 	}
 	c.bytes.Add(int64(n))
-	f.released = c.frameReleased
+	f.charge, f.released = charge, c.frameReleased
 	return f, nil
 }
 
 func (c *conn) frameReleased(f *frame) {
-	n := int64(len(f.b))
-	c.s.requestMemory.give(n)
-	c.bytes.Add(-n)
+	c.s.requestMemory.give(f.charge)
+	c.bytes.Add(int64(-len(f.b)))
 	c.ping()
 }
 
@@ -271,7 +278,7 @@ func (c *conn) start(x *call) error {
 	return nil
 }
 
-// ended is called when a call is finished.
+// ended is called when a call was answered.
 func (c *conn) ended() {
 	if c.outstanding.Add(-1) == 0 {
 		c.ping()

@@ -21,20 +21,22 @@ import (
 var _ = answer(wire.KeyCreateTopics, createTopics)
 
 var (
-	errRepeated    = fault.New(fault.InvalidArgument, "named more than once in one request")
-	errAssignment  = fault.New(fault.InvalidArgument, "invalid replica assignment")
-	errReplication = fault.New(fault.InvalidArgument, "invalid replication factor")
-	errNullConfig  = fault.New(fault.InvalidArgument, "a setting needs a value")
-	errContradicts = fault.New(fault.InvalidArgument, "a manual assignment goes with partitions -1 and replication factor -1")
+	errRepeated       = fault.New(fault.InvalidArgument, "named more than once in one request")
+	errAssignment     = fault.New(fault.InvalidArgument, "invalid replica assignment")
+	errReplication    = fault.New(fault.InvalidArgument, "invalid replication factor")
+	errNullConfig     = fault.New(fault.InvalidArgument, "a setting needs a value")
+	errTooManyEntries = fault.New(fault.ResourceExhausted, "too many topics or resources in one request, at most 10,000 are allowed")
+	errContradicts    = fault.New(fault.InvalidArgument, "a manual assignment goes with partitions -1 and replication factor -1")
 )
 
 // adminCodes are the codes of errors that only topic administration makes here.
 var adminCodes = map[error]int16{
-	errRepeated:    codeInvalidRequest,
-	errAssignment:  codeInvalidAssignment,
-	errReplication: codeInvalidReplication,
-	errNullConfig:  codeInvalidConfig,
-	errContradicts: codeInvalidRequest,
+	errRepeated:       codeInvalidRequest,
+	errAssignment:     codeInvalidAssignment,
+	errReplication:    codeInvalidReplication,
+	errNullConfig:     codeInvalidConfig,
+	errContradicts:    codeInvalidRequest,
+	errTooManyEntries: codePolicyViolation,
 }
 
 func createTopics(c *call, q *wire.CreateTopicsRequest) wire.Response {
@@ -49,7 +51,9 @@ func createTopics(c *call, q *wire.CreateTopicsRequest) wire.Response {
 			continue // told already
 		}
 		topic, err := (*catalog.Topic)(nil), errRepeated
-		if count[t.Name] == 1 {
+		if len(q.Topics) > entriesMax {
+			err = errTooManyEntries
+		} else if count[t.Name] == 1 {
 			topic, err = c.createTopic(t, q.ValidateOnly)
 		}
 		count[t.Name] = 0

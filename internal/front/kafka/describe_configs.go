@@ -21,12 +21,21 @@ var _ = answer(wire.KeyDescribeConfigs, describeConfigs)
 
 func describeConfigs(c *call, q *wire.DescribeConfigsRequest) wire.Response {
 	resp := new(wire.DescribeConfigsResponse)
+	seen := map[resource]bool{}
 	for i := range q.Resources {
 		r := &q.Resources[i]
+		id := resource{r.ResourceType, r.ResourceName}
+		if seen[id] {
+			continue // told already
+		}
+		seen[id] = true
 		out := wire.DescribeConfigsResponseDescribeConfigsResult{ResourceType: r.ResourceType, ResourceName: r.ResourceName}
 		settings, err := c.conn.s.settingsOf(r)
+		if len(q.Resources) > entriesMax {
+			settings, err = nil, errTooManyEntries
+		}
 		if err != nil {
-			out.ErrorCode, out.ErrorMessage = c.codeOf(err), textOf(err)
+			out.ErrorCode, out.ErrorMessage = c.adminCode(err), textOf(err)
 		}
 		for k := range settings {
 			if len(r.ConfigurationKeys) > 0 && !slices.Contains(r.ConfigurationKeys, settings[k].Name) {

@@ -17,7 +17,12 @@ var _ = answer(wire.KeyDescribeGroups, describeGroups)
 
 func describeGroups(c *call, q *wire.DescribeGroupsRequest) wire.Response {
 	resp := new(wire.DescribeGroupsResponse)
+	seen := map[string]bool{}
 	for _, id := range q.Groups {
+		if seen[id] {
+			continue // told already
+		}
+		seen[id] = true
 		d := c.conn.s.broker.DescribeGroup(id)
 		g := wire.DescribeGroupsResponseDescribedGroup{
 			GroupId: id, GroupState: d.State.String(), ProtocolType: d.ProtocolType, ProtocolData: d.Protocol, AuthorizedOperations: notAsked,

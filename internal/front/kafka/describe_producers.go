@@ -13,10 +13,16 @@ var _ = answer(wire.KeyDescribeProducers, describeProducers)
 
 func describeProducers(c *call, q *wire.DescribeProducersRequest) wire.Response {
 	resp := new(wire.DescribeProducersResponse)
+	seen := map[partitionName]bool{}
 	for i := range q.Topics {
 		t := &q.Topics[i]
 		out := wire.DescribeProducersResponseTopicResponse{Name: t.Name}
 		for _, index := range t.PartitionIndexes {
+			if name := (partitionName{t.Name, index}); seen[name] {
+				continue // told already
+			} else {
+				seen[name] = true
+			}
 			r := wire.DescribeProducersResponsePartitionResponse{PartitionIndex: index}
 			part, err := c.conn.s.partition(t.Name, wire.UUID{}, index)
 			if err != nil {

@@ -20,14 +20,17 @@
 // Requests of one connection behave as if they were carried out one after
 // another, as in Apache Kafka. Produce requests alone overlap: their batches are
 // enqueued in order, and those that are on their way together share a commit.
-// Any other request starts when all before it are finished, and what follows it
-// starts when it is.
+// Any other request starts when all before it are answered, and what follows it
+// starts when it is. So a connection has one answer at a time in memory, produce
+// answers apart, which are small.
 //
 // # Memory
 //
 // A frame's bytes are taken from a budget that all connections share before the
 // frame is read; when there is none, the connection is not read, which TCP tells
-// the client. Buffers grow as bytes arrive. Records are not copied out of the
+// the client. Requests other than Produce are decoded into several times their
+// size, and their answers can be as large: they count for more, and until they
+// are answered. Buffers grow as bytes arrive. Records are not copied out of the
 // frame: it is recycled when the last batch in it is durable or refused, whether
 // or not anybody waits for an answer. What fetches hold of the journal between
 // read and write has a budget of its own.

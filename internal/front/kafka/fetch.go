@@ -1,6 +1,8 @@
 package kafka
 
 import (
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -58,6 +60,8 @@ type fetching struct {
 	bytes   int          // of records in the answer
 	granted int          // taken from the server's fetch memory
 
+	reserved int // partitions that are held without a session
+
 	sentFunc, waitFunc func() // made once
 	timer              *time.Timer
 }
@@ -82,7 +86,14 @@ func fetch(c *call, q *wire.FetchRequest) {
 	if q.IsolationLevel == readCommitted {
 		f.aborted = []wire.FetchResponseAbortedTransaction{}
 	}
-	if code := f.begin(q); code != codeNone {
+	code, err := f.begin(q)
+	if err != nil {
+		f.call = nil
+		f.sent()
+		c.fail(err)
+		return
+	}
+	if code != codeNone {
 		c.note(code)
 		f.resp = wire.FetchResponse{ErrorCode: code}
 		f.end()
@@ -98,8 +109,11 @@ func fetch(c *call, q *wire.FetchRequest) {
 	c.wait = f.waitFunc
 }
 
-// begin finds the partitions that the request is about.
-func (f *fetching) begin(q *wire.FetchRequest) int16 {
+var errFetchPartitions = errors.New("too many partitions are being fetched")
+
+// begin finds the partitions that the request is about. An error closes the
+// connection.
+func (f *fetching) begin(q *wire.FetchRequest) (code int16, err error) {
 	byID := f.version >= 13
 	id, epoch := q.SessionId, q.SessionEpoch
 	if f.version < 7 {
@@ -108,25 +122,29 @@ func (f *fetching) begin(q *wire.FetchRequest) int16 {
 	if epoch == epochFull || epoch == epochFinal {
 		f.full = true
 		f.s.sessions.remove(id)
+		n := partitionsIn(q)
 		if epoch == epochFull {
-			f.session = f.s.sessions.create(partitionsIn(q), byID, time.Now())
+			f.session = f.s.sessions.create(n, byID, time.Now())
 		}
-		f.set = new(fetchSet)
 		if f.session != nil {
 			f.set = f.session.set
+		} else if f.set = new(fetchSet); f.s.sessions.reserve(n) {
+			f.reserved = n
+		} else {
+			return codeNone, fmt.Errorf("%w: %d more", errFetchPartitions, n)
 		}
 		f.set.update(q.Topics, byID)
-		return codeNone
+		return codeNone, nil
 	}
 	session, code := f.s.sessions.take(id, epoch, byID)
 	if code != codeNone {
-		return code
+		return code, nil
 	}
 	f.session, f.set = session, session.set
 	before := f.set.len()
 	f.set.update(q.Topics, byID)
 	f.set.forget(q.ForgottenTopicsData, byID)
-	return f.s.sessions.resized(session, f.set.len()-before)
+	return f.s.sessions.resized(session, f.set.len()-before), nil
 }
 
 func partitionsIn(q *wire.FetchRequest) int {
@@ -246,6 +264,10 @@ func (f *fetching) end() {
 		f.s.sessions.give(f.session)
 	}
 	f.session, f.set = nil, nil
+	if f.reserved > 0 {
+		f.s.sessions.reserve(-f.reserved)
+		f.reserved = 0
+	}
 	c := f.call
 	c.sent = f.sentFunc
 	c.finish(&f.resp)

@@ -31,7 +31,7 @@ type sessions struct {
 	mu         sync.Mutex
 	byID       map[int32]*session // guarded by mu
 	used       *list.List         // guarded by mu: of *session, longest unused first
-	partitions int                // guarded by mu: of all sessions
+	partitions int                // guarded by mu: of all sessions, and of fetches without
 }
 
 func newSessions(l Limits) *sessions {
@@ -44,7 +44,7 @@ func (ss *sessions) create(partitions int, byID bool, now time.Time) *session {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	ss.evict(now)
-	if partitions == 0 || len(ss.byID) >= ss.limits.FetchSessionsMax || ss.partitions+partitions > ss.limits.FetchSessionPartitionsMax {
+	if partitions == 0 || len(ss.byID) >= ss.limits.FetchSessionsMax || ss.partitions+partitions > ss.limits.FetchPartitionsMax {
 		return nil
 	}
 	s := &session{byID: byID, set: newFetchSet(), epoch: 1, busy: true, lastUsed: now, partitions: partitions}
@@ -55,6 +55,18 @@ func (ss *sessions) create(partitions int, byID bool, now time.Time) *session {
 	ss.partitions += partitions
 	s.place = ss.used.PushBack(s)
 	return s
+}
+
+// reserve makes room for the partitions of a fetch without a session; n below 0
+// gives it back. False: there is none.
+func (ss *sessions) reserve(n int) bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if n > 0 && ss.partitions+n > ss.limits.FetchPartitionsMax {
+		return false
+	}
+	ss.partitions += n
+	return true
 }
 
 // take gets a session for the request with that epoch, and moves it to the next.
@@ -110,7 +122,7 @@ func (ss *sessions) resized(s *session, by int) int16 {
 		ss.partitions += by
 		s.partitions += by
 	}
-	if ss.partitions > ss.limits.FetchSessionPartitionsMax {
+	if ss.partitions > ss.limits.FetchPartitionsMax {
 		ss.drop(s)
 		return codeSessionNotFound
 	}

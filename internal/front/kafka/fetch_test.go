@@ -336,7 +336,7 @@ func TestFetchSessionFollowsATopicThatIsMadeAnew(t *testing.T) {
 }
 
 func TestFetchSessionsAreLimited(t *testing.T) {
-	l := Limits{FetchSessionsMax: 2, FetchSessionPartitionsMax: 5}.withDefaults()
+	l := Limits{FetchSessionsMax: 2, FetchPartitionsMax: 5}.withDefaults()
 	ss := newSessions(l)
 	now := time.Now()
 	a, b := ss.create(2, false, now), ss.create(2, false, now)

@@ -8,10 +8,13 @@ import (
 	"math/bits"
 	"sync"
 	"sync/atomic"
+
+	wire "github.com/narumq/naru/internal/wire/kafka"
 )
 
 const (
 	frameSizeBytes = 4
+	frameKeyBytes  = 2
 	// frameBytesMin is the shortest header: key, version, correlation id, client id.
 	frameBytesMin = 10
 	// frameStepBytes is how much is allocated for a frame before its first byte
@@ -26,6 +29,7 @@ var errFrame = errors.New("malformed frame")
 // the last reference is released.
 type frame struct {
 	b        []byte
+	charge   int64 // taken from the server's request memory
 	refs     atomic.Int32
 	released func(*frame) // gives the bytes back to the connection and the server
 }
@@ -75,7 +79,24 @@ func putBuffer(b []byte) {
 	}
 }
 
-// frameSize reads the length of the next frame without consuming it.
+// frameHead reads the length of the next frame, and the key of its request,
+// without consuming them.
+func frameHead(r *bufio.Reader, l *Limits) (int, wire.APIKey, error) {
+	n, err := frameSize(r, l.RequestBytesMax)
+	if err != nil {
+		return 0, 0, err
+	}
+	head, err := r.Peek(frameSizeBytes + frameKeyBytes)
+	if err != nil {
+		return 0, 0, err
+	}
+	key := wire.APIKey(int16(head[frameSizeBytes])<<8 | int16(head[frameSizeBytes+1]))
+	if key != wire.KeyProduce && n > l.ControlBytesMax {
+		return 0, 0, fmt.Errorf("%w: %v of %d bytes, at most %d are allowed", errFrame, key, n, l.ControlBytesMax)
+	}
+	return n, key, nil
+}
+
 func frameSize(r *bufio.Reader, bytesMax int) (int, error) {
 	head, err := r.Peek(frameSizeBytes)
 	if err != nil {

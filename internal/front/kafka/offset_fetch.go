@@ -9,7 +9,7 @@ import (
 // OffsetFetch (9), versions 1-10.
 //
 // Behaviour: positions of a group, or of several from version 8 on (KIP-709);
-// of the partitions named, or of all. -1 where there is none. From version 10 on
+// of the partitions named, or of all, each once. -1 where there is none. From version 10 on
 // topics are named by id.
 //
 // Deviations: RequireStable (KIP-447) makes no difference without transactions.
@@ -18,17 +18,22 @@ var _ = answer(wire.KeyOffsetFetch, offsetFetch)
 func offsetFetch(c *call, q *wire.OffsetFetchRequest) wire.Response {
 	resp := new(wire.OffsetFetchResponse)
 	if c.version >= 8 {
-		resp.Groups = make([]wire.OffsetFetchResponseOffsetFetchResponseGroup, len(q.Groups))
+		resp.Groups = make([]wire.OffsetFetchResponseOffsetFetchResponseGroup, 0, len(q.Groups))
+		told := map[string]bool{}
 		for i := range q.Groups {
-			resp.Groups[i] = fetchGroupOffsets(c, &q.Groups[i])
+			if g := &q.Groups[i]; !told[g.GroupId] {
+				told[g.GroupId] = true
+				resp.Groups = append(resp.Groups, fetchGroupOffsets(c, g))
+			}
 		}
 		return resp
 	}
 	var wanted []broker.WantedTopic
 	if q.Topics != nil {
 		wanted = make([]broker.WantedTopic, len(q.Topics))
+		told := map[partitionName]bool{}
 		for i, t := range q.Topics {
-			wanted[i] = broker.WantedTopic{Topic: t.Name, Partitions: t.PartitionIndexes}
+			wanted[i] = broker.WantedTopic{Topic: t.Name, Partitions: distinct(told, t.Name, t.PartitionIndexes)}
 		}
 	}
 	topics, err := c.conn.s.broker.FetchOffsets(q.GroupId, wanted)
@@ -51,6 +56,19 @@ func offsetFetch(c *call, q *wire.OffsetFetchRequest) wire.Response {
 	return resp
 }
 
+// distinct leaves out partitions that were told already: with the text that is
+// stored beside it, a position can be a thousand times as long as its name.
+func distinct(told map[partitionName]bool, topic string, indexes []int32) []int32 {
+	out := indexes[:0]
+	for _, n := range indexes {
+		if name := (partitionName{topic, n}); !told[name] {
+			told[name] = true
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
 // unknownOffsets carries an error where version 1 has room for it.
 func unknownOffsets(wanted []broker.WantedTopic) []broker.FetchedTopic {
 	out := make([]broker.FetchedTopic, len(wanted))
@@ -71,6 +89,7 @@ func fetchGroupOffsets(c *call, q *wire.OffsetFetchRequestOffsetFetchRequestGrou
 	if q.Topics != nil {
 		wanted = make([]broker.WantedTopic, 0, len(q.Topics))
 	}
+	told := map[partitionName]bool{}
 	for i := range q.Topics {
 		t := &q.Topics[i]
 		name := t.Name
@@ -83,7 +102,7 @@ func fetchGroupOffsets(c *call, q *wire.OffsetFetchRequestOffsetFetchRequestGrou
 			name = found.Name
 			ids = append(ids, t.TopicId)
 		}
-		wanted = append(wanted, broker.WantedTopic{Topic: name, Partitions: t.PartitionIndexes})
+		wanted = append(wanted, broker.WantedTopic{Topic: name, Partitions: distinct(told, name, t.PartitionIndexes)})
 	}
 	topics, err := c.conn.s.broker.FetchOffsets(q.GroupId, wanted)
 	if err != nil {

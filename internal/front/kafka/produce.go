@@ -60,10 +60,14 @@ type producing struct {
 func produce(c *call, q *wire.ProduceRequest) {
 	p := &producing{call: c, frame: c.frame, acks: q.Acks, byID: c.version >= 13}
 	n := 0
-	p.resp.Responses = make([]wire.ProduceResponseTopicProduceResponse, len(q.TopicData))
 	for i := range q.TopicData {
 		n += len(q.TopicData[i].PartitionData)
 	}
+	if n+len(q.TopicData) > producePartitionsMax {
+		c.fail(fmt.Errorf("produce request names %d topics and %d partitions, at most %d are allowed", len(q.TopicData), n, producePartitionsMax))
+		return
+	}
+	p.resp.Responses = make([]wire.ProduceResponseTopicProduceResponse, len(q.TopicData))
 	parts := make([]wire.ProduceResponsePartitionProduceResponse, n)
 	p.left.Store(int32(n) + 1)
 	refused := checkProduce(q)

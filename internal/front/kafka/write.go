@@ -120,6 +120,10 @@ func (x *call) done() {
 	if x.sent != nil {
 		x.sent()
 	}
+	if x.held != nil {
+		x.held.release()
+	}
+	x.conn.ended()
 	x.recycle()
 }
 
