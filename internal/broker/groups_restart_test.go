@@ -9,6 +9,7 @@ import (
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/group"
+	"github.com/narumq/naru/internal/journal"
 	"github.com/narumq/naru/internal/record"
 	"github.com/narumq/naru/internal/vfs"
 )
@@ -22,6 +23,7 @@ func TestGroupsSurviveACrash(t *testing.T) {
 	fs, store := vfs.NewMem(), catalog.NewMem()
 	open := func() *Broker {
 		cfg := Config{Dir: "/d", FS: fs, Store: store, RetentionEvery: -1, Groups: testGroupsConfig()}
+		cfg.Journal.SegmentBytes = journal.SegmentBytesMin
 		b, err := Open(cfg)
 		if err != nil {
 			t.Fatal(err)

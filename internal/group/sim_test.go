@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"flag"
 	"fmt"
 	"hash"
 	"math/rand/v2"
@@ -23,6 +24,9 @@ func TestSimulation(t *testing.T) {
 		seeds = 60
 	}
 	base := uint64(time.Now().UnixNano() % 1e9 * 1000)
+	if *simSeed != 0 {
+		base, seeds = *simSeed, 1
+	}
 	for seed := base; seed < base+seeds; seed++ {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 			first := newSim(t, seed).run()
@@ -34,6 +38,8 @@ func TestSimulation(t *testing.T) {
 }
 
 const simSteps = 400
+
+var simSeed = flag.Uint64("group.seed", 0, "run the simulation with this seed only")
 
 type simClient struct {
 	instance string
