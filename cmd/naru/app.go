@@ -35,6 +35,8 @@ const (
 	exitUsage       exitCode = 2 // wrong flags or arguments
 	exitUnreachable exitCode = 3 // no broker answers at --server
 	exitDamaged     exitCode = 4 // naru check found damage
+
+	exitInterrupted exitCode = 130 // as shells report SIGINT
 )
 
 // coded gives an error its exit code.

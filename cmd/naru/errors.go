@@ -37,7 +37,7 @@ func explain(err error, server string) error {
 	case errors.As(err, &u):
 		return coded{fmt.Errorf("no broker at %s: %w (is it a Kafka port? see --server)", u.server, u.err), exitUnreachable}
 	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("interrupted")
+		return coded{errors.New("interrupted"), exitInterrupted}
 	}
 	return err
 }

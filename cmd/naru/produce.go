@@ -198,7 +198,10 @@ func (s *sender) failure() error {
 func (s *sender) run(ctx context.Context, in *input) error {
 	stop := make(chan struct{})
 	defer close(stop)
-	go s.watch(stop)
+	// An interrupt must not take back what was read already; a stall may.
+	work, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer giveUp(nil)
+	go s.watch(stop, giveUp)
 	items := in.read(stop)
 	var err error
 	for err == nil {
@@ -211,6 +214,9 @@ func (s *sender) run(ctx context.Context, in *input) error {
 		case <-s.failed:
 			err = s.err
 			continue
+		case <-work.Done():
+			err = context.Cause(work)
+			continue
 		case item, ok = <-items:
 		}
 		if !ok {
@@ -219,11 +225,12 @@ func (s *sender) run(ctx context.Context, in *input) error {
 		if err = item.err; err != nil {
 			break
 		}
-		s.send(item)
+		s.send(work, item)
 	}
-	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cl.timeout)
-	defer cancel()
-	flushErr := s.cl.Flush(flush)
+	flushErr := s.cl.Flush(work)
+	if stalled := context.Cause(work); stalled != nil {
+		return stalled
+	}
 	if failed := s.failure(); failed != nil {
 		return failed // why, and not what followed from it
 	}
@@ -233,7 +240,7 @@ func (s *sender) run(ctx context.Context, in *input) error {
 // watch gives up when records wait and none has been acknowledged for the
 // timeout. The client's own limit goes by the records' timestamps, which may
 // be old.
-func (s *sender) watch(stop <-chan struct{}) {
+func (s *sender) watch(stop <-chan struct{}, giveUp context.CancelCauseFunc) {
 	tick := time.NewTicker(max(s.cl.timeout/8, time.Millisecond))
 	defer tick.Stop()
 	seen, since := int64(-1), time.Now()
@@ -245,19 +252,18 @@ func (s *sender) watch(stop <-chan struct{}) {
 			if n := s.records.Load(); n != seen || s.cl.BufferedProduceRecords() == 0 {
 				seen, since = n, now
 			} else if now.Sub(since) >= s.cl.timeout {
-				_ = s.cl.AbortBufferedRecords(context.Background()) // each record's callback is told
+				giveUp(fmt.Errorf("no acknowledgement for %v (--timeout); what was being sent may or may not have been stored", s.cl.timeout))
 				return
 			}
 		}
 	}
 }
 
-// send blocks while the client's buffer is full. The context is not the
-// command's: an interrupt must not take back what was read already.
-func (s *sender) send(item inputItem) {
+// send blocks while the client's buffer is full.
+func (s *sender) send(ctx context.Context, item inputItem) {
 	r := item.record
 	r.Partition = s.partition
-	s.cl.Produce(context.Background(), r, func(r *kgo.Record, err error) {
+	s.cl.Produce(ctx, r, func(r *kgo.Record, err error) {
 		if err != nil {
 			s.fail(s.explain(r, err))
 			return
@@ -276,8 +282,6 @@ func (s *sender) explain(r *kgo.Record, err error) error {
 			len(r.Key)+len(r.Value), s.topic, s.topic, nextPowerOfTwo(len(r.Key)+len(r.Value)+1024))
 	case errors.Is(err, kerr.UnknownTopicOrPartition) && s.partition < 0:
 		return fmt.Errorf("topic %q does not exist and the broker does not create it: `naru topic create %s`", s.topic, s.topic)
-	case errors.Is(err, kgo.ErrAborting):
-		return fmt.Errorf("no acknowledgement for %v (--timeout); what was being sent may or may not have been stored", s.cl.timeout)
 	case s.partition >= 0 && (errors.Is(err, kerr.UnknownTopicOrPartition) || r.Partition < 0):
 		return fmt.Errorf("topic %q has no partition %d", s.topic, s.partition)
 	}

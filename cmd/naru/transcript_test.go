@@ -67,8 +67,12 @@ func (s *shell) mask(text string) string {
 	for _, m := range masks {
 		text = regexp.MustCompile(m.pattern).ReplaceAllString(text, m.with)
 	}
-	text = strings.ReplaceAll(text, s.server, "SERVER")
-	return strings.ReplaceAll(text, s.dir, "DIR")
+	for _, m := range []struct{ value, name string }{{s.server, "SERVER"}, {s.dir, "DIR"}} {
+		if m.value != "" {
+			text = strings.ReplaceAll(text, m.value, m.name)
+		}
+	}
+	return text
 }
 
 // splitWords is a shell's splitting, with single quotes only.
@@ -162,6 +166,11 @@ func newBroker(t *testing.T, change func(*server.Config)) *server.Server {
 		}
 	})
 	return s
+}
+
+// fill puts the data into dir.
+func fill(dir string) func(*server.Config) {
+	return func(c *server.Config) { c.DataDir = dir }
 }
 
 // TestTranscriptsOnNaru runs the same transcripts against our broker, which
