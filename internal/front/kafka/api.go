@@ -51,10 +51,11 @@ func answer[T any, P request[T]](key wire.APIKey, handle func(*call, *T) wire.Re
 // let pass, as Kafka does.
 func decoding[T any, P request[T]](handle func(*call, *T)) func(*call, []byte) error {
 	return func(c *call, body []byte) error {
-		var r wire.Reader
+		r := &c.conn.body
 		r.Reset(body)
+		defer r.Reset(nil)
 		q := new(T)
-		P(q).Decode(c.version, &r)
+		P(q).Decode(c.version, r)
 		if err := r.Err(); err != nil {
 			return err
 		}

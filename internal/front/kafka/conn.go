@@ -36,12 +36,14 @@ type conn struct {
 	// Of the reader alone.
 	r          *bufio.Reader
 	header     wire.RequestHeader
+	body       wire.Reader
 	software   string // what the client says it is
 	lastSerial bool   // the last call started may not overlap others
 
 	outstanding atomic.Int32 // calls started and not answered
 	bytes       atomic.Int64 // of frames in use
 	wake        chan struct{}
+	released    func(*frame) // frameReleased, made once
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
@@ -50,6 +52,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 		queue: make(chan *call, s.limits.PipelineMax), wake: make(chan struct{}, 1),
 		r: bufio.NewReaderSize(nc, readBufferBytes),
 	}
+	c.released = c.frameReleased
 	c.ctx, c.cancel = context.WithCancel(s.ctx)
 	c.host, c.port = s.cfg.Advertised(nc.LocalAddr())
 	peer, _ := localAddress(nc.RemoteAddr())
@@ -212,7 +215,7 @@ func (c *conn) takeFrame(n int, key wire.APIKey) (*frame, error) {
 		return nil, err
 	}
 	c.bytes.Add(int64(n))
-	f.charge, f.released = charge, c.frameReleased
+	f.charge, f.released = charge, c.released
 	return f, nil
 }
 

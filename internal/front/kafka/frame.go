@@ -29,7 +29,8 @@ var errFrame = errors.New("malformed frame")
 // the last reference is released.
 type frame struct {
 	b        []byte
-	charge   int64 // taken from the server's request memory
+	box      *[]byte // b's place in its pool
+	charge   int64   // taken from the server's request memory
 	refs     atomic.Int32
 	released func(*frame) // gives the bytes back to the connection and the server
 }
@@ -40,8 +41,8 @@ func (f *frame) release() {
 	if f.refs.Add(-1) == 0 {
 		f.released(f)
 		f.released = nil
-		putBuffer(f.b)
-		f.b = nil
+		putBuffer(f.box)
+		f.b, f.box = nil, nil
 		frames.Put(f)
 	}
 }
@@ -60,22 +61,23 @@ var buffers [bufferBitsMax + 1]sync.Pool
 // bufferBits is the power of two that holds n bytes.
 func bufferBits(n int) int { return max(bufferBitsMin, bits.Len(uint(n-1))) }
 
-func getBuffer(n int) []byte {
+// getBuffer returns a buffer with room for n bytes, for putBuffer.
+func getBuffer(n int) *[]byte {
 	k := bufferBits(n)
 	if k > bufferBitsMax {
-		return make([]byte, n)
+		b := make([]byte, n)
+		return &b
 	}
-	if b, ok := buffers[k].Get().(*[]byte); ok {
-		return (*b)[:n]
+	if box, ok := buffers[k].Get().(*[]byte); ok {
+		return box
 	}
-	return make([]byte, n, 1<<k)
+	b := make([]byte, 1<<k)
+	return &b
 }
 
-func putBuffer(b []byte) {
-	k := bufferBits(cap(b))
-	if k <= bufferBitsMax && cap(b) == 1<<k {
-		b = b[:0]
-		buffers[k].Put(&b)
+func putBuffer(box *[]byte) {
+	if k := bufferBits(len(*box)); k <= bufferBitsMax {
+		buffers[k].Put(box)
 	}
 }
 
@@ -129,24 +131,26 @@ func readFrame(r *bufio.Reader, n int) (*frame, error) {
 	if _, err := r.Discard(frameSizeBytes); err != nil {
 		return nil, err
 	}
-	b := getBuffer(min(n, frameStepBytes))
+	room := min(n, frameStepBytes)
+	box := getBuffer(room)
 	for got := 0; ; {
-		m, err := io.ReadFull(r, b[got:])
+		m, err := io.ReadFull(r, (*box)[got:room])
 		got += m
 		if err != nil {
-			putBuffer(b)
+			putBuffer(box)
 			return nil, err
 		}
 		if got == n {
 			break
 		}
-		more := getBuffer(min(n, 2*got))
-		copy(more, b)
-		putBuffer(b)
-		b = more
+		room = min(n, 2*got)
+		more := getBuffer(room)
+		copy(*more, (*box)[:got])
+		putBuffer(box)
+		box = more
 	}
 	f := frames.Get().(*frame)
-	f.b = b
+	f.b, f.box = (*box)[:n:n], box
 	f.refs.Store(1)
 	return f, nil
 }
