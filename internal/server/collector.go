@@ -40,6 +40,7 @@ var (
 	freeDesc     = desc("naru_disk_free_bytes", "Room left on the data directory's disk.")
 	pendingDesc  = desc("naru_pending_bytes", "Appends accepted and not yet committed.")
 	cacheDesc    = desc("naru_cache_bytes", "Recent records held in memory.")
+	readsDesc    = desc("naru_reads_total", "Pieces of the journal read for consumers, by source: memory, disk.", "source")
 	damagedDesc  = desc("naru_damaged_extents", "Damaged places on disk that are known.")
 
 	topicsDesc     = desc("naru_topics", "Topics, internal ones included.")
@@ -55,7 +56,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{readyDesc, segmentsDesc, usedDesc, freeDesc, pendingDesc, cacheDesc, damagedDesc,
+	for _, d := range []*prometheus.Desc{readyDesc, segmentsDesc, usedDesc, freeDesc, pendingDesc, cacheDesc, readsDesc, damagedDesc,
 		topicsDesc, partitionsDesc, recordsDesc, bytesDesc, groupsDesc, lagDesc, unlistedDesc} {
 		ch <- d
 	}
@@ -77,6 +78,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(pendingDesc, float64(s.PendingBytes))
 	gauge(cacheDesc, float64(s.CacheBytes))
 	gauge(damagedDesc, float64(s.Damaged))
+	ch <- prometheus.MustNewConstMetric(readsDesc, prometheus.CounterValue, float64(s.ReadsHit), "memory")
+	ch <- prometheus.MustNewConstMetric(readsDesc, prometheus.CounterValue, float64(s.ReadsMissed), "disk")
 	if free, err := c.broker.FreeBytes(); err == nil {
 		gauge(freeDesc, float64(free))
 	}
@@ -140,7 +143,7 @@ func (c *collector) groups(gauge gaugeFunc) {
 		}
 		sum = 0
 	}
-	for _, o := range c.broker.GroupOffsets("") {
+	for _, o := range c.broker.GroupOffsets() {
 		if k := (key{o.Group, o.Topic}); k != now {
 			flush()
 			now = k

@@ -24,11 +24,9 @@ type metrics struct {
 	commitSeconds   *prometheus.HistogramVec // by phase
 	commitEntries   prometheus.Histogram
 	committedBytes  prometheus.Counter
-	cacheReadBytes  *prometheus.CounterVec // by source
 	relocatedBytes  prometheus.Counter
 	relocatedFiles  prometheus.Counter
 	reclaimedBytes  prometheus.Counter
-	damagedExtents  prometheus.Counter
 	connections     prometheus.Gauge
 	connectionsAll  prometheus.Counter
 	connectionsOver prometheus.Counter
@@ -66,11 +64,9 @@ func newMetrics(version string) *metrics {
 	m.commitEntries = m.histogram("naru_commit_appends", "Appends that shared one group commit.",
 		prometheus.ExponentialBuckets(1, 2, 14))
 	m.committedBytes = m.counter("naru_committed_bytes_total", "Bytes written by commits, frame headers included.")
-	m.cacheReadBytes = m.counterVec("naru_cache_read_bytes_total", "Bytes read by consumers, by source: memory, disk.", "source")
 	m.relocatedFiles = m.counter("naru_relocated_segments_total", "Segments rewritten into new ones.")
 	m.relocatedBytes = m.counter("naru_relocated_bytes_total", "Bytes rewritten by the relocator.")
 	m.reclaimedBytes = m.counter("naru_reclaimed_bytes_total", "Bytes of removed segment files.")
-	m.damagedExtents = m.counter("naru_damaged_extents_total", "Damaged places found on disk since the start.")
 
 	m.connections = m.gauge("naru_connections", "Open connections of protocol clients.")
 	m.connectionsAll = m.counter("naru_connections_opened_total", "Connections accepted.")
@@ -118,7 +114,6 @@ func register[C prometheus.Collector](m *metrics, c C) C {
 // journalObserver feeds the journal's metrics.
 func (m *metrics) journalObserver() journal.Observer {
 	write, sync := m.commitSeconds.WithLabelValues("write"), m.commitSeconds.WithLabelValues("sync")
-	memory, disk := m.cacheReadBytes.WithLabelValues("memory"), m.cacheReadBytes.WithLabelValues("disk")
 	return journal.Observer{
 		Commit: func(entries int, bytes int64, writing, syncing time.Duration) {
 			m.commitEntries.Observe(float64(entries))
@@ -126,16 +121,11 @@ func (m *metrics) journalObserver() journal.Observer {
 			write.Observe(writing.Seconds())
 			sync.Observe(syncing.Seconds())
 		},
-		Damage: func(journal.Finding) { m.damagedExtents.Inc() },
 		Relocated: func(segments int, bytes int64) {
 			m.relocatedFiles.Add(float64(segments))
 			m.relocatedBytes.Add(float64(bytes))
 		},
 		Reclaimed: func(bytes int64) { m.reclaimedBytes.Add(float64(bytes)) },
-		CacheRead: func(hit, miss int64) {
-			memory.Add(float64(hit))
-			disk.Add(float64(miss))
-		},
 	}
 }
 
