@@ -20,7 +20,7 @@ func BenchmarkAppend(b *testing.B) {
 	if _, err := br.CreateTopic(catalog.TopicSpec{Name: "t", Partitions: 6}, false); err != nil {
 		b.Fatal(err)
 	}
-	const inFlight = 32
+	const inFlight = 256
 	builder := record.NewBuilder(record.None)
 	for range 16 {
 		builder.Append(br.nowMS(), nil, make([]byte, 1024), nil)
