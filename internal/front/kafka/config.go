@@ -91,7 +91,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.RequestMemory, 256<<20)
 	l.RequestMemory = max(l.RequestMemory, int64(l.RequestBytesMax), controlWeight*int64(l.ControlBytesMax))
 	orDefault(&l.PipelineMax, 64)
-	orDefault(&l.PipelineBytesMax, 64<<20)
+	orDefault(&l.PipelineBytesMax, 16<<20)
 	orDefault(&l.FetchBytesMax, 55<<20)
 	orDefault(&l.FetchMemory, 256<<20)
 	orDefault(&l.FetchSessionsMax, 10_000)

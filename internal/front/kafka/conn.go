@@ -37,6 +37,7 @@ type conn struct {
 	r          *bufio.Reader
 	header     wire.RequestHeader
 	body       wire.Reader
+	current    *frame // that the reader holds a reference to; nil: none
 	software   string // what the client says it is
 	lastSerial bool   // the last call started may not overlap others
 
@@ -91,6 +92,7 @@ func (c *conn) run() {
 // ends, with the stack in the log. No input is meant to get here.
 func (c *conn) survive() {
 	if p := recover(); p != nil {
+		// What the request held otherwise is lost to this process: it is a bug.
 		c.log.Error("kafka: internal error, closing the connection", "panic", p, "stack", string(debug.Stack()))
 	}
 }
@@ -98,6 +100,11 @@ func (c *conn) survive() {
 // readAll reads until the connection ends or the server stops, and says why.
 func (c *conn) readAll() {
 	defer c.cancelUnlessDraining()
+	defer func() {
+		if c.current != nil {
+			c.current.release()
+		}
+	}()
 	defer c.survive()
 	err := c.read()
 	switch {
@@ -148,10 +155,12 @@ func (c *conn) read() error {
 		if err != nil {
 			return err
 		}
+		c.current = f
 		x, err := c.open(f)
 		if err == nil {
 			err = c.start(x)
 		}
+		c.current = nil
 		if err != nil || x.api.overlap || !x.finished() {
 			f.release()
 		} else {

@@ -18,8 +18,10 @@ const (
 	// frameBytesMin is the shortest header: key, version, correlation id, client id.
 	frameBytesMin = 10
 	// frameStepBytes is how much is allocated for a frame before its first byte
-	// came; past that, a buffer doubles as it fills.
-	frameStepBytes = 1 << 20
+	// came; past that, a buffer doubles as it fills. Producers' frames are
+	// smaller: to copy them over and over would cost more than it saves, and
+	// the server's request memory bounds what liars can hold.
+	frameStepBytes = 8 << 20
 )
 
 // errFrame is the reason to close a connection whose frames make no sense.
@@ -49,11 +51,10 @@ func (f *frame) release() {
 
 var frames = sync.Pool{New: func() any { return new(frame) }}
 
-// Buffers of 4 KiB to 4 MiB are kept by powers of two; larger ones are left to
-// the garbage collector, since few are needed twice.
+// Buffers of 4 KiB to 512 KiB are pooled by powers of two.
 const (
 	bufferBitsMin = 12
-	bufferBitsMax = 22
+	bufferBitsMax = 19
 )
 
 var buffers [bufferBitsMax + 1]sync.Pool
@@ -65,8 +66,7 @@ func bufferBits(n int) int { return max(bufferBitsMin, bits.Len(uint(n-1))) }
 func getBuffer(n int) *[]byte {
 	k := bufferBits(n)
 	if k > bufferBitsMax {
-		b := make([]byte, n)
-		return &b
+		return largeBuffers.get(n)
 	}
 	if box, ok := buffers[k].Get().(*[]byte); ok {
 		return box
@@ -78,6 +78,8 @@ func getBuffer(n int) *[]byte {
 func putBuffer(box *[]byte) {
 	if k := bufferBits(len(*box)); k <= bufferBitsMax {
 		buffers[k].Put(box)
+	} else {
+		largeBuffers.put(box)
 	}
 }
 

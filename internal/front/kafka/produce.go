@@ -112,8 +112,8 @@ func (p *producing) append(t *wire.ProduceRequestTopicProduceData, d *wire.Produ
 	}
 	p.frame.retain()
 	part.Append(p.call.conn.ctx, d.Records, func(a broker.Appended, err error) {
-		p.settle(r, a, err)
 		p.frame.release()
+		p.settle(r, a, err)
 	})
 }
 
