@@ -97,7 +97,7 @@ const (
 	SegmentBytesDefault = 64 << 20
 	SegmentBytesMin     = 64 << 10
 	SegmentBytesMax     = 2 << 30
-	CacheBytesDefault   = 32 << 20
+	CacheBytesDefault   = 16 << 20
 	CacheBytesMin       = 64 << 10
 
 	chunkBytesMax        = 1 << 20  // one piece of the cache

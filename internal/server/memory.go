@@ -10,7 +10,7 @@ import (
 // gcPercent trades some CPU for memory: most of the heap is the cache, which
 // lives long and holds no pointers, so collections are cheap and waiting for
 // the heap to double would cost as much memory again.
-const gcPercent = 50
+const gcPercent = 25
 
 // LimitMemory sets the garbage collector's goals, unless GOGC or GOMEMLIMIT in
 // the environment has. Without --memory-bytes, a container's limit counts.
