@@ -82,9 +82,9 @@ func (a *app) benchCommand() *cobra.Command {
 		"Works against any broker that speaks the Kafka protocol. For comparisons see bench/README.md."
 	cmd := a.benchLeaf("bench", "Measure throughput and latency", long, all...)
 	cmd.AddCommand(
-		a.benchLeaf("produce", "Measure producing", long, (*bench).runProduce),
-		a.benchLeaf("consume", "Measure producing, then consuming", long, (*bench).runProduce, (*bench).runConsume),
-		a.benchLeaf("latency", "Measure latency from end to end", long, (*bench).runLatency),
+		a.benchLeaf("produce", "Measure producing", "", (*bench).runProduce),
+		a.benchLeaf("consume", "Measure producing, then consuming", "", (*bench).runProduce, (*bench).runConsume),
+		a.benchLeaf("latency", "Measure latency from end to end", "", (*bench).runLatency),
 	)
 	return cmd
 }
