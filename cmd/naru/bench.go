@@ -113,7 +113,7 @@ type bench struct {
 	*benchFlags
 	app     *app
 	payload []byte
-	options []kgo.Opt
+	options func(more ...kgo.Opt) []kgo.Opt // afresh for each client: kgo writes to what it is given
 }
 
 func (a *app) bench(ctx context.Context, flags *benchFlags, tests []benchTest) (err error) {
@@ -121,14 +121,18 @@ func (a *app) bench(ctx context.Context, flags *benchFlags, tests []benchTest) (
 		return err
 	}
 	p := produceFlags{compression: flags.compression, acks: flags.acks, partition: -1}
-	options, err := p.options(int32(max(batchBytesDefault-12, flags.bytes+1024)))
-	if err != nil {
+	batchBytes := int32(max(batchBytesDefault, flags.bytes+1024))
+	if _, err := p.options(batchBytes); err != nil {
 		return err
 	}
 	if flags.topic == "" {
 		flags.topic = fmt.Sprintf("naru-bench-%x", time.Now().UnixNano())
 	}
-	b := &bench{benchFlags: flags, app: a, options: options, payload: make([]byte, flags.bytes)}
+	b := &bench{benchFlags: flags, app: a, payload: make([]byte, flags.bytes)}
+	b.options = func(more ...kgo.Opt) []kgo.Opt {
+		options, _ := p.options(batchBytes) // checked above
+		return append(options, more...)
+	}
 	rand.Read(b.payload) // never fails; a codec shall not find zeros to squeeze
 	if err := b.makeTopic(ctx); err != nil {
 		return err

@@ -59,7 +59,7 @@ func (b *bench) runProduce(ctx context.Context) (benchResult, error) {
 	began := time.Now()
 	deadline := began.Add(b.duration)
 	err := b.parallel(ctx, b.clients, func(ctx context.Context, _ int) error {
-		cl, err := b.app.connect(ctx, append(b.options, kgo.DefaultProduceTopic(b.topic))...)
+		cl, err := b.app.connect(ctx, b.options(kgo.DefaultProduceTopic(b.topic))...)
 		if err != nil {
 			return err
 		}
@@ -173,7 +173,7 @@ func (b *bench) runLatency(ctx context.Context) (benchResult, error) {
 		return benchResult{}, err
 	}
 	defer consumer.Close()
-	producer, err := b.app.connect(ctx, append(b.options, kgo.DefaultProduceTopic(b.topic), kgo.ProducerLinger(0))...)
+	producer, err := b.app.connect(ctx, b.options(kgo.DefaultProduceTopic(b.topic), kgo.ProducerLinger(0))...)
 	if err != nil {
 		return benchResult{}, err
 	}
