@@ -1,7 +1,7 @@
 package main
 
 import (
-	"sync"
+	"io"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -9,13 +9,7 @@ import (
 
 // progress is a bar on standard error that appears when work takes long
 // enough for somebody to wonder. A nil progress shows nothing.
-type progress struct {
-	mu      sync.Mutex
-	bar     *progressbar.ProgressBar // nil until it is due; guarded by mu
-	begin   func() *progressbar.ProgressBar
-	due     time.Time
-	waiting int64 // counted before the bar appeared; guarded by mu
-}
+type progress struct{ bar *progressbar.ProgressBar }
 
 const progressAfter = time.Second
 
@@ -24,42 +18,38 @@ func (a *app) newProgress(in *input, quiet bool) *progress {
 	if quiet || !a.errTerminal || (a.inTerminal && in.interactive) {
 		return nil
 	}
-	return &progress{due: time.Now().Add(progressAfter), begin: func() *progressbar.ProgressBar {
-		return progressbar.NewOptions64(in.total,
-			progressbar.OptionSetWriter(a.err),
-			progressbar.OptionSetDescription("sending"),
-			progressbar.OptionShowBytes(true),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish(),
-		)
-	}}
+	return &progress{progressbar.NewOptions64(in.total,
+		progressbar.OptionSetWriter(&later{a.err, time.Now().Add(progressAfter)}),
+		progressbar.OptionSetDescription("sending"),
+		progressbar.OptionShowBytes(true),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(),
+	)}
 }
 
+// later drops what is written before its time.
+type later struct {
+	io.Writer
+	due time.Time
+}
+
+func (w *later) Write(b []byte) (int, error) {
+	if time.Now().Before(w.due) {
+		return len(b), nil
+	}
+	return w.Writer.Write(b)
+}
+
+// add counts bytes; a terminal that is gone is no reason to stop sending.
 func (p *progress) add(bytes int64) {
-	if p == nil {
-		return
+	if p != nil {
+		_ = p.bar.Add64(bytes)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.waiting += bytes
-	if p.bar == nil {
-		if time.Now().Before(p.due) {
-			return
-		}
-		p.bar = p.begin()
-	}
-	_ = p.bar.Add64(p.waiting) // a terminal that is gone is no reason to stop
-	p.waiting = 0
 }
 
 func (p *progress) end() {
-	if p == nil {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.bar != nil {
-		_ = p.bar.Exit()
+	if p != nil {
 		_ = p.bar.Clear()
+		_ = p.bar.Exit()
 	}
 }
