@@ -56,9 +56,8 @@ const defaultServer = "127.0.0.1:9092"
 // run executes a command line. SIGINT and SIGTERM cancel the command's
 // context; commands end in an orderly way and a second signal kills.
 func (a *app) run(ctx context.Context, args []string) exitCode {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(ctx)
 	defer stop()
-	context.AfterFunc(ctx, stop) // from here on a signal has its default effect
 
 	root := a.rootCommand()
 	root.SetArgs(args)
@@ -76,6 +75,23 @@ func (a *app) run(ctx context.Context, args []string) exitCode {
 		fmt.Fprintf(a.err, "Run %q for help.\n", cmd.CommandPath()+" --help")
 	}
 	return code
+}
+
+// untilSignal ends the context at the first signal. By then a second one has
+// its default effect again, which is to end the process.
+func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+		case <-ctx.Done():
+		}
+		signal.Stop(signals)
+		cancel()
+	}()
+	return ctx, cancel
 }
 
 func (a *app) rootCommand() *cobra.Command {

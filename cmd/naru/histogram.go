@@ -11,14 +11,12 @@ type histogram struct {
 	buckets [58 * 64]int64
 	count   int64
 	most    time.Duration
-	sum     time.Duration
 }
 
 func (h *histogram) add(d time.Duration) {
 	d = max(d, 0)
 	h.buckets[bucketOf(uint64(d))]++
 	h.count++
-	h.sum += d
 	h.most = max(h.most, d)
 }
 
@@ -45,7 +43,6 @@ func (h *histogram) merge(other *histogram) {
 		h.buckets[i] += n
 	}
 	h.count += other.count
-	h.sum += other.sum
 	h.most = max(h.most, other.most)
 }
 
@@ -65,11 +62,4 @@ func (h *histogram) percentile(p float64) time.Duration {
 		}
 	}
 	return h.most
-}
-
-func (h *histogram) mean() time.Duration {
-	if h.count == 0 {
-		return 0
-	}
-	return h.sum / time.Duration(h.count)
 }
