@@ -81,7 +81,7 @@ def configs(broker):
         until(f"retention.ms is {want}", lambda: describe(broker, topic)["retention.ms"].value == want)
     got = describe(broker, topic)
     equal(got["retention.bytes"].value, "1000000", "the other setting")
-    for name in ["max.message.bytes", "compression.type", "message.timestamp.type", "cleanup.policy", "segment.bytes",
+    for name in ["max.message.bytes", "compression.type", "message.timestamp.type", "cleanup.policy",
                  "min.insync.replicas", "retention.ms"]:
         equal(name in got, True, f"{name} is described")
 
