@@ -22,7 +22,16 @@ type CheckSummary struct {
 
 // Check reads every byte of a data directory that no process has open, changes
 // nothing, and reports what is wrong. ErrVersion and I/O errors end it.
-func Check(fs vfs.FS, dir string, report func(Finding)) (sum CheckSummary, err error) {
+//
+// It does not look for missing records: without the catalog, records that are
+// gone and records that were deleted look alike. CheckLive does.
+func Check(fs vfs.FS, dir string, report func(Finding)) (CheckSummary, error) {
+	return CheckLive(fs, dir, nil, report)
+}
+
+// CheckLive is Check with what the catalog knows: live is Options.Live. Records
+// from a stream's log start on that no segment has are reported as well.
+func CheckLive(fs vfs.FS, dir string, live func(StreamID) (record.Offset, bool), report func(Finding)) (sum CheckSummary, err error) {
 	lock, err := fs.Lock(path.Join(dir, lockName))
 	if err != nil {
 		return sum, fmt.Errorf("data directory %s is in use by another process: %w", dir, err)
@@ -49,7 +58,7 @@ func Check(fs vfs.FS, dir string, report func(Finding)) (sum CheckSummary, err e
 		}
 		files = append(files, f)
 	}
-	c := checker{sum: &sum, report: report, streams: make(map[StreamID][]span)}
+	c := checker{sum: &sum, report: report, live: live, streams: make(map[StreamID][]span)}
 	last := lastWritten(files)
 	for i := range files {
 		if err := c.segment(&files[i], i < last); err != nil {
@@ -66,6 +75,7 @@ type span struct{ base, last record.Offset }
 type checker struct {
 	sum     *CheckSummary
 	report  func(Finding)
+	live    func(StreamID) (record.Offset, bool) // nil: unknown
 	streams map[StreamID][]span
 }
 
@@ -144,16 +154,28 @@ func (c *checker) footer(f *found, frames map[StreamID]int64) {
 	}
 }
 
-// continuity looks for gaps and overlaps within each stream. What a relocation
-// replaced may still be there beside its copy; recovery removes it.
+// continuity looks for gaps within what is live of each stream. Spans may
+// overlap: what a relocation replaced may still be there beside its copy, and
+// recovery removes it.
 func (c *checker) continuity() {
 	c.sum.Streams = len(c.streams)
+	if c.live == nil {
+		return
+	}
 	for id, spans := range c.streams {
+		next, ok := c.live(id)
+		if !ok {
+			continue
+		}
 		sortSpans(spans)
-		for i := 1; i < len(spans); i++ {
-			if a, b := spans[i-1], spans[i]; b.base > a.last+1 {
-				c.find(Finding{File: "-", Stream: id, Base: a.last + 1, Last: b.base - 1, Problem: "records are missing"})
+		for _, s := range spans {
+			if s.last < next {
+				continue
 			}
+			if s.base > next {
+				c.find(Finding{File: "-", Stream: id, Base: next, Last: s.base - 1, Problem: "records are missing"})
+			}
+			next = s.last + 1
 		}
 	}
 }

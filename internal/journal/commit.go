@@ -65,7 +65,11 @@ func (j *Journal) commitSome(entries []*Entry) int {
 		c.frame(e)
 		n++
 	}
-	if err := c.write(); err != nil {
+	err := c.write()
+	for _, k := range c.held {
+		j.cache.release(k)
+	}
+	if err != nil {
 		return j.answer(entries[:n], j.fail(err))
 	}
 	c.publish(entries[:n])
@@ -127,6 +131,7 @@ type commit struct {
 	positions  []int64
 	frames     []frame
 	bufs       [][]byte // what to write, in order, from start
+	held       []*chunk // behind bufs: the cache may forget them before the write
 }
 
 // fits tells whether e's frame and its part of the footer fit behind pos.
@@ -143,6 +148,10 @@ func (c *commit) frame(e *Entry) {
 	}
 	size := int(f.size())
 	k := c.j.chunkFor(c.seg, c.pos, size)
+	if n := len(c.held); n == 0 || c.held[n-1] != k {
+		k.refs.Add(1)
+		c.held = append(c.held, k)
+	}
 	at := k.n
 	k.n += size
 	b := k.mem[at:k.n]

@@ -67,22 +67,32 @@ func (x *index) stream(id StreamID) *stream {
 
 // add records a committed frame at pos of seg. Caller holds mu.
 func (x *index) add(seg *segment, f *frame, pos int64) {
-	s := x.stream(f.stream)
-	if s == nil {
-		return // deleted while the append was on its way
-	}
 	size := f.size()
-	r := s.tail(seg, f)
+	s := x.stream(f.stream)
+	var r *run
+	if s != nil {
+		r = s.tail(seg, f)
+	} else {
+		// Deleted, maybe while the append was on its way. Nobody reads it, but
+		// the footer lists all that the segment holds.
+		r = seg.tailOfDead(f)
+	}
 	if r == nil {
 		r = &run{seg: seg, stream: f.stream, base: f.base, maxTimestamp: f.maxTimestamp}
-		s.insert(r)
 		seg.runs = append(seg.runs, r)
+		if s != nil {
+			s.insert(r)
+		} else {
+			seg.dead[f.stream] = r
+		}
 	}
 	r.last = f.last()
 	r.maxTimestamp = max(r.maxTimestamp, f.maxTimestamp)
 	r.bytes += size
-	s.bytes += size
-	s.next = max(s.next, r.last+1)
+	if s != nil {
+		s.bytes += size
+		s.next = max(s.next, r.last+1)
+	}
 	if n := len(r.extents); n > 0 {
 		e := &r.extents[n-1]
 		if e.end() == pos && int64(e.length)+size <= extentBytesMax {
@@ -103,6 +113,26 @@ func (s *stream) tail(seg *segment, f *frame) *run {
 	i := s.find(f.base - 1)
 	if i < len(s.runs) && s.runs[i].seg == seg && s.runs[i].last == f.base-1 {
 		return s.runs[i]
+	}
+	return nil
+}
+
+// tailOfDead is tail for a stream that does not exist (any more).
+func (s *segment) tailOfDead(f *frame) *run {
+	if s.dead == nil {
+		s.dead = make(map[StreamID]*run)
+	}
+	r, known := s.dead[f.stream]
+	if !known {
+		for _, x := range s.runs {
+			if x.stream == f.stream {
+				r = x
+			}
+		}
+		s.dead[f.stream] = r
+	}
+	if r != nil && r.last == f.base-1 {
+		return r
 	}
 	return nil
 }

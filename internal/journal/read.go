@@ -38,7 +38,7 @@ const readBytesMax = 1 << 20
 // that the very first payload cannot be had.
 func (j *Journal) Read(id StreamID, from record.Offset, maxBytes int, atLeastOne bool) (Slice, error) {
 	r := reader{
-		j: j, from: from, max: maxBytes, atLeastOne: atLeastOne,
+		j: j, max: maxBytes, atLeastOne: atLeastOne,
 		out: Slice{Next: from, cache: j.cache},
 	}
 	for !r.full {
@@ -128,7 +128,6 @@ func extentsFrom(all []extent, o record.Offset, growing bool) []extent {
 // reader gathers payloads.
 type reader struct {
 	j          *Journal
-	from       record.Offset
 	max        int
 	atLeastOne bool
 	full       bool
@@ -237,7 +236,7 @@ func (r *reader) takeFrames(run *run, k *chunk, pos, end int64, fresh bool) (int
 		if pos+f.size() > limit {
 			break // the frame goes on in the next chunk read
 		}
-		if f.last() >= r.from {
+		if f.last() >= r.out.Next {
 			if r.out.Bytes+int(f.length) > r.max && (len(r.out.Payloads) > 0 || !r.atLeastOne) {
 				r.full = true
 				break

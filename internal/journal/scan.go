@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/narumq/naru/internal/record"
 	"github.com/narumq/naru/internal/vfs"
 )
 
@@ -23,6 +24,9 @@ func scan(s *segment, mustBeWhole bool, each func(f *frame, pos int64, payload [
 		return 0, nil, err
 	}
 	if s.salt == 0 {
+		if allZero(b) {
+			return segmentHeaderBytes, nil, nil // a crash came before its header did
+		}
 		findings = append(findings, headerFinding(s, b))
 	}
 	c := scanner{b: b, salt: s.salt, mustBeWhole: mustBeWhole}
@@ -35,7 +39,7 @@ func scan(s *segment, mustBeWhole bool, each func(f *frame, pos int64, payload [
 		}
 		if !ok {
 			next, durable := c.resync(pos)
-			if !durable {
+			if !durable || next >= c.size() && c.tornFooter(pos) {
 				return pos, findings, nil
 			}
 			findings = append(findings, Finding{File: s.path, Position: pos, Bytes: next - pos, Base: -1, Last: -1,
@@ -121,12 +125,41 @@ func (c *scanner) resync(pos int64) (next int64, durable bool) {
 	if !c.mustBeWhole {
 		return c.size(), false
 	}
-	for _, x := range c.b[min(pos, c.size()):] {
+	return c.size(), !allZero(c.b[min(pos, c.size()):])
+}
+
+func allZero(b []byte) bool {
+	for _, x := range b {
 		if x != 0 {
-			return c.size(), true
+			return false
 		}
 	}
-	return c.size(), false
+	return true
+}
+
+// tornFooter tells whether what lies behind the last frame is a footer that a
+// crash kept from being written whole: each byte is that of the footer that the
+// frames ask for, or still zero. A footer follows from the frames alone, so
+// that the damaged last frame of a full segment is not taken for one.
+func (c *scanner) tornFooter(end int64) bool {
+	s := &segment{salt: c.salt}
+	dead := newIndex(func(StreamID) (record.Offset, bool) { return 0, false })
+	for pos := int64(segmentHeaderBytes); pos < end; {
+		f, _, ok := c.frameAt(pos)
+		if !ok {
+			pos += frameAlign
+			continue
+		}
+		dead.add(s, &f, pos)
+		pos += f.size()
+	}
+	want, _ := buildFooter(c.salt, end, s.runs, nil)
+	for i, x := range c.b[min(end, c.size()):] {
+		if x != 0 && (i >= len(want) || x != want[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // search notes the greatest commit start among the sound frames from pos on.

@@ -35,7 +35,7 @@ func (j *Journal) seal(s *segment) error {
 	for i, r := range runs {
 		r.footer, r.extents = ranges[i], nil
 	}
-	s.extents = 0
+	s.extents, s.dead = 0, nil
 	s.frames = s.end
 	s.sealedAt = time.Now()
 	s.sealed.Store(true)

@@ -29,7 +29,8 @@ type segment struct {
 	taken   bool // guarded by zeroing: commits go here, so no zero may
 
 	runs    []*run
-	extents int // in memory, over all runs
+	dead    map[StreamID]*run // the last run of each stream that no longer exists
+	extents int               // in memory, over all runs
 
 	// refs counts the index (1 while the segment is listed) and each read
 	// under way; at zero the file is closed, and removed if doomed.
