@@ -90,6 +90,8 @@ func topicPage(t *catalog.Topic, first int32, n int, nodes []int32) wire.Describ
 	for i := range out.Partitions {
 		out.Partitions[i] = wire.DescribeTopicPartitionsResponseDescribeTopicPartitionsResponsePartition{
 			PartitionIndex: first + int32(i), LeaderId: nodes[0], LeaderEpoch: leaderEpoch, ReplicaNodes: nodes, IsrNodes: nodes,
+			// Nullable, but the Java client takes null for a list (KIP-966).
+			EligibleLeaderReplicas: []int32{}, LastKnownElr: []int32{},
 		}
 	}
 	return out

@@ -96,7 +96,7 @@ func fetch(c *call, q *wire.FetchRequest) {
 	if code != codeNone {
 		c.note(code)
 		f.resp = wire.FetchResponse{ErrorCode: code}
-		f.end()
+		f.end(&f.resp)
 		return
 	}
 	f.news()
@@ -235,7 +235,7 @@ func (f *fetching) wait() {
 		case <-f.timer.C:
 		case <-f.s.draining:
 		case <-conn.ctx.Done():
-			f.end()
+			f.end(nil)
 			return
 		}
 		break
@@ -251,12 +251,11 @@ func (f *fetching) complete() {
 	}
 	f.read()
 	f.resp.Responses = f.topics
-	f.end()
+	f.end(&f.resp)
 }
 
-// end gives the session back and finishes the call with resp, unless the
-// connection is gone.
-func (f *fetching) end() {
+// end gives the session back and finishes the call.
+func (f *fetching) end(resp wire.Response) {
 	if f.set != nil {
 		f.requeue()
 	}
@@ -270,7 +269,7 @@ func (f *fetching) end() {
 	}
 	c := f.call
 	c.sent = f.sentFunc
-	c.finish(&f.resp)
+	c.finish(resp)
 }
 
 // sent gives everything back once the answer was written or dropped.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/crc32"
+	"net"
 	"testing"
 	"time"
 
@@ -267,6 +268,50 @@ func TestFetchSession(t *testing.T) {
 	if n, parts := rig.server.FetchSessions(); n != 0 || parts != 0 {
 		t.Errorf("%d sessions with %d partitions are left", n, parts)
 	}
+}
+
+// A session that waits on one connection is not another's.
+func TestFetchSessionIsOneConnections(t *testing.T) {
+	rig := newRig(t)
+	rig.createTopic("t", 1)
+	c, d := rig.dial(), rig.dial()
+	q := fetchRequest("t", 0)
+	q.SessionEpoch = epochFull
+	r := c.fetched(q, "t/0 hw 0; ")
+	next(q, r)
+	q.MinBytes, q.MaxWaitMs = 1, 60_000
+	c.send(12, q)
+	rig.waiting(1)
+	d.fetched(next(q, r), "error 71 ")
+	rig.put("t", 0, 1, 1)
+	if got := told(t, c.receive().(*wire.FetchResponse)); got != "t/0 hw 1 [0-0]; " {
+		t.Errorf("%q", got)
+	}
+	// Now it is free.
+	d.fetched(q, "t/0 hw 1 [0-0]; ")
+}
+
+// What comes between the first look and the watch is not missed.
+func TestFetchLooksAgainOnceItWatches(t *testing.T) {
+	rig := newRig(t)
+	rig.createTopic("t", 1)
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	x := calls.Get().(*call)
+	x.conn, x.version, x.began = newConn(rig.server, theirs), 12, time.Now()
+	q := fetchRequest("t", 0)
+	q.MinBytes, q.MaxWaitMs = 1, int32(patience.Milliseconds())
+	fetch(x, q)
+	if x.finished() {
+		t.Fatal("it does not wait")
+	}
+	rig.put("t", 0, 1, 1)
+	start := time.Now()
+	x.wait()
+	if got := told(t, x.resp.(*wire.FetchResponse)); got != "t/0 hw 1 [0-0]; " || time.Since(start) > patience/2 {
+		t.Errorf("%q after %v", got, time.Since(start))
+	}
+	x.sent()
 }
 
 func TestFetchSessionEndsWhenEmpty(t *testing.T) {

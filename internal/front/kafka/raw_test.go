@@ -249,6 +249,37 @@ func TestPipeline(t *testing.T) {
 	}
 }
 
+// A request that may not overlap others has the connection for itself.
+func TestOrder(t *testing.T) {
+	rig := newRig(t)
+	rig.createTopic("t", 1)
+	c := rig.dial()
+	q := fetchRequest("t", 0)
+	q.MinBytes, q.MaxWaitMs = 1, 100
+	both := append(c.frame(12, q), c.frame(9, produceRequest(-1, "t", batch(t, 1, 1)))...)
+	c.write(append(both, c.frame(12, q)...))
+	if got := told(t, c.receive().(*wire.FetchResponse)); got != "t/0 hw 0; " {
+		t.Errorf("the fetch saw what came after it: %q", got)
+	}
+	c.receive()
+	if got := told(t, c.receive().(*wire.FetchResponse)); got != "t/0 hw 1 [0-0]; " {
+		t.Errorf("the fetch did not see what came before it: %q", got)
+	}
+}
+
+// Answers that are due before an error closes the connection are sent.
+func TestAnswersBeforeAFatalErrorAreSent(t *testing.T) {
+	rig := newRig(t)
+	rig.createTopic("t", 1)
+	for range 20 {
+		c := rig.dial()
+		both := c.frame(9, produceRequest(-1, "t", batch(t, 1, 1)))
+		c.write(append(both, c.frame(9, produceRequest(0, "no such", batch(t, 1, 1)))...))
+		c.receive()
+		c.closed()
+	}
+}
+
 func listRequest(topic string, stamp int64) *wire.ListOffsetsRequest {
 	return &wire.ListOffsetsRequest{ReplicaId: -1, Topics: []wire.ListOffsetsRequestListOffsetsTopic{{
 		Name:       topic,
@@ -330,6 +361,6 @@ func TestIdleConnectionIsClosed(t *testing.T) {
 	c := rig.dial()
 	q := fetchRequest("t", 0)
 	q.MaxWaitMs, q.MinBytes = 200, 1
-	ask[*wire.FetchResponse](c, 12, q)
+	c.fetched(q, "t/0 hw 0; ")
 	c.closed()
 }
