@@ -63,16 +63,16 @@ func (p *Partition) scanTime(from record.Offset, ms int64) (off record.Offset, s
 // the log (KIP-734); (-1, -1) if it is empty.
 func (p *Partition) OffsetOfMaxTime() (record.Offset, int64, error) {
 	ms, ok := p.journal.MaxTimestamp(p.id)
-	for ok {
-		off, stamp, err := p.OffsetForTime(ms)
-		if off >= 0 || err != nil {
-			return off, stamp, err
-		}
-		// The log start has moved past the record with that timestamp, inside
-		// a piece that still counts it: look for the greatest one that is left.
-		return p.scanMaxTime()
+	if !ok {
+		return -1, -1, nil
 	}
-	return -1, -1, nil
+	off, stamp, err := p.OffsetForTime(ms)
+	if off >= 0 || err != nil {
+		return off, stamp, err
+	}
+	// The log start has moved past the record with that timestamp, inside a
+	// piece that still counts it: look for the greatest one that is left.
+	return p.scanMaxTime()
 }
 
 // scanMaxTime reads the whole log for its greatest timestamp.

@@ -33,14 +33,10 @@ type segment struct {
 	extents int               // in memory, over all runs
 
 	// refs counts the index (1 while the segment is listed) and each read
-	// under way; at zero the file is closed, and removed if doomed.
+	// under way; at zero the file is closed.
 	refs     atomic.Int64
-	doomed   atomic.Bool
 	unusable bool // a damaged header inside: not to be relocated
-	reported atomic.Bool
 }
-
-func segmentPath(dir string, id SegmentID) string { return path.Join(dir, id.String()) }
 
 // createSegment makes a preallocated file under its final name. It is not
 // durable until the first commit in it has been synced; see standby.
@@ -101,8 +97,16 @@ func (s *segment) readExtents(r footerRange) ([]extent, error) {
 	extents := make([]extent, r.n)
 	for i := range extents {
 		extents[i] = decodeExtent(b[i*extentBytes:])
+		if e := &extents[i]; !e.within(s.frames) || i > 0 && e.base <= extents[i-1].last() {
+			return nil, fmt.Errorf("%w: %s at byte %d: footer lists an impossible extent", ErrDamaged, s.path, pos+int64(i)*extentBytes)
+		}
 	}
 	return extents, nil
+}
+
+// within tells whether the extent can lie between a header and dataEnd.
+func (e *extent) within(dataEnd int64) bool {
+	return e.pos >= segmentHeaderBytes && e.length >= frameHeaderBytes && e.end() <= dataEnd && e.count > 0 && e.base >= 0
 }
 
 // footer builds the bytes that follow the last frame. runs need not be sorted.
@@ -138,7 +142,8 @@ func buildFooter(salt uint32, dataEnd int64, runs []*run, replaced []SegmentID) 
 }
 
 // readFooter returns the table of a sealed segment; ok is false when there is
-// no sound footer, so that the segment must be scanned.
+// no sound footer, so that the segment must be scanned. A salt of 0 is that of
+// a damaged header: the footer's own then counts.
 func readFooter(file vfs.File, salt uint32) (t trailer, runs []runEntry, replaced []SegmentID, ok bool, err error) {
 	size, err := file.Size()
 	if err != nil || size < segmentHeaderBytes+trailerBytes {
@@ -149,10 +154,10 @@ func readFooter(file vfs.File, salt uint32) (t trailer, runs []runEntry, replace
 		return t, nil, nil, false, err
 	}
 	t, ok, err = decodeTrailer(b)
-	if err != nil || !ok || t.salt != salt {
+	if err != nil || !ok || salt != 0 && t.salt != salt {
 		return t, nil, nil, false, err
 	}
-	if t.dataEnd < segmentHeaderBytes || t.dataEnd+t.footerBytes() != size {
+	if t.dataEnd < segmentHeaderBytes || t.dataEnd > size || t.dataEnd+t.footerBytes() != size {
 		return t, nil, nil, false, nil
 	}
 	table := make([]byte, int(t.runs)*runBytes+int(t.replaced)*replacedBytes)
@@ -165,7 +170,7 @@ func readFooter(file vfs.File, salt uint32) (t trailer, runs []runEntry, replace
 	runs = make([]runEntry, t.runs)
 	for i := range runs {
 		runs[i] = decodeRun(table[i*runBytes:])
-		if r := &runs[i]; r.last < r.base || r.n == 0 || uint64(r.first)+uint64(r.n) > uint64(t.extents) {
+		if r := &runs[i]; r.base < 0 || r.last < r.base || r.n == 0 || uint64(r.first)+uint64(r.n) > uint64(t.extents) {
 			return t, nil, nil, false, nil
 		}
 	}
