@@ -92,6 +92,9 @@ func (c *checker) segment(f *found, mustBeWhole bool) error {
 	whole := s.capacity
 	if f.sealed {
 		c.sum.Sealed++
+		if f.headless {
+			c.find(headerFinding(s))
+		}
 		s.capacity, mustBeWhole = f.trailer.dataEnd, true
 	}
 	frames := make(map[StreamID]int64)

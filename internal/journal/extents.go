@@ -2,6 +2,8 @@ package journal
 
 import (
 	"container/list"
+	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/narumq/naru/internal/record"
@@ -87,7 +89,40 @@ func (j *Journal) extentsOf(c runCopy) ([]extent, error) {
 	if c.extents != nil {
 		return c.extents, nil
 	}
-	return j.foot.get(c.seg, c.footer)
+	return j.footerExtents(c.seg, c.stream, c.base, c.last, c.footer)
+}
+
+// footerExtents returns a sealed run's extents: from memory, from the footer,
+// or, if that is damaged, from the frames themselves.
+func (j *Journal) footerExtents(seg *segment, id StreamID, base, last record.Offset, r footerRange) ([]extent, error) {
+	extents, err := j.foot.get(seg, r)
+	if err == nil || !errors.Is(err, ErrDamaged) {
+		return extents, err
+	}
+	j.damage.report(Finding{File: seg.path, Position: seg.frames, Stream: id, Base: base, Last: last, Problem: err.Error()})
+	j.scanMu.Lock() // one at a time: it takes a segment's worth of memory
+	defer j.scanMu.Unlock()
+	if extents, err = j.foot.get(seg, r); err == nil {
+		return extents, nil // somebody else did it meanwhile
+	}
+	view := &segment{path: seg.path, file: seg.file, salt: seg.salt, capacity: seg.frames}
+	whole := newIndex(func(StreamID) (record.Offset, bool) { return 0, false })
+	_, _, err = scan(view, true, func(f *frame, pos int64, _ []byte) {
+		if f.stream == id && f.base >= base && f.last() <= last {
+			whole.add(view, f, pos)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, run := range view.runs {
+		extents = append(extents, run.extents...)
+	}
+	if len(extents) == 0 {
+		return nil, fmt.Errorf("%w: %s holds no frame of stream %d offsets %d to %d", ErrDamaged, seg.path, id, base, last)
+	}
+	j.foot.put(extentKey{seg.id, r.first}, extents)
+	return extents, nil
 }
 
 // SeekTime returns the base offset of the first extent, at or above `from`,

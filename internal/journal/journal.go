@@ -47,6 +47,8 @@ type Journal struct {
 	committer sync.WaitGroup
 	closing   atomic.Bool
 	relocMu   sync.Mutex // one relocation at a time
+	leftovers []string   // guarded by relocMu: files that could not be removed
+	scanMu    sync.Mutex // one segment read whole at a time, beside recovery
 	damage    damageLog
 }
 
@@ -71,7 +73,7 @@ func Open(fs vfs.FS, dir string, options Options) (*Journal, error) {
 	j.space.init(opt.SegmentBytes)
 	j.damage.init(opt)
 	if err := j.recover(); err != nil {
-		j.closeFiles()
+		j.closeFiles() // what was opened and not listed is left to the process's end
 		return nil, err
 	}
 	j.startGoroutines()
@@ -200,6 +202,8 @@ func (j *Journal) Close() error {
 	j.committer.Wait()
 	j.cancel()
 	j.done.Wait()
+	j.relocMu.Lock()
+	defer j.relocMu.Unlock()
 	j.closeFiles()
 	return j.Err()
 }
@@ -228,11 +232,11 @@ func (j *Journal) newSegment(suffix string, flags uint16, capacity int64) (*segm
 }
 
 // newSalt is random, so that frames of another segment are never taken for
-// this one's.
+// this one's. It is never 0, which stands for an unknown one.
 func newSalt() uint32 {
 	var b [4]byte
 	rand.Read(b[:])
-	return le.Uint32(b[:])
+	return max(1, le.Uint32(b[:]))
 }
 
 func (j *Journal) list(s *segment) {

@@ -23,7 +23,7 @@ func (j *Journal) prepareLoop(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			j.space.prepared(nil, ErrClosed)
+			j.space.prepared(j.space.takeStandby(), ErrClosed) // Close removes it
 			return
 		case <-j.space.wanted:
 		}

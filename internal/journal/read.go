@@ -64,8 +64,9 @@ func (j *Journal) Read(id StreamID, from record.Offset, maxBytes int, atLeastOne
 // piece is where reading goes on: a run, and its extents from the one that
 // holds the wanted offset.
 type piece struct {
-	run     *run
-	extents []extent
+	run        *run
+	base, last record.Offset // of the run, when the index was asked
+	extents    []extent
 }
 
 // locate finds the piece that holds offset o and takes a reference to its
@@ -88,6 +89,7 @@ func (j *Journal) locate(id StreamID, o record.Offset) (p piece, ok bool, err er
 		return p, false, fmt.Errorf("%w: stream %d offsets %d to %d are missing", ErrDamaged, id, o, next-1)
 	}
 	p.run = s.runs[i]
+	p.base, p.last = p.run.base, p.run.last
 	p.run.seg.acquire()
 	if p.run.extents != nil {
 		p.extents = extentsFrom(p.run.extents, o, true)
@@ -97,10 +99,9 @@ func (j *Journal) locate(id StreamID, o record.Offset) (p piece, ok bool, err er
 	foot := p.run.footer
 	x.mu.RUnlock()
 
-	all, err := j.foot.get(p.run.seg, foot)
+	all, err := j.footerExtents(p.run.seg, id, p.base, p.last, foot)
 	if err != nil {
 		p.run.seg.release()
-		j.damage.report(Finding{File: p.run.seg.path, Position: p.run.seg.frames, Stream: id, Base: p.run.base, Last: p.run.last, Problem: err.Error()})
 		return p, false, err
 	}
 	p.extents = extentsFrom(all, o, false)
@@ -144,7 +145,7 @@ func (r *reader) readPiece(p piece) error {
 			end = p.extents[i+n].end()
 			n++
 		}
-		if err := r.readRange(p.run, pos, end); err != nil {
+		if err := r.readRange(p, pos, end); err != nil {
 			return err
 		}
 		i += n
@@ -153,7 +154,8 @@ func (r *reader) readPiece(p piece) error {
 }
 
 // readRange reads the frames of [pos, end), from memory where it can.
-func (r *reader) readRange(run *run, pos, end int64) error {
+func (r *reader) readRange(p piece, pos, end int64) error {
+	run := p.run
 	for pos < end && !r.full {
 		k := r.j.cache.get(run.seg.id, pos)
 		fresh := k == nil
@@ -163,7 +165,7 @@ func (r *reader) readRange(run *run, pos, end int64) error {
 				return err
 			}
 		}
-		next, err := r.takeFrames(run, k, pos, end, fresh)
+		next, err := r.takeFrames(p, k, pos, end, fresh)
 		if err != nil {
 			return err
 		}
@@ -188,6 +190,10 @@ func (j *Journal) readChunk(seg *segment, pos int64, n int) (*chunk, error) {
 	if err := k.fill(seg, n); err != nil {
 		j.cache.release(k)
 		return nil, err
+	}
+	if n < frameHeaderBytes {
+		j.cache.release(k)
+		return nil, fmt.Errorf("%w: %s at byte %d: %d bytes are no frame", ErrDamaged, seg.path, pos, n)
 	}
 	f, ok := decodeFrame(k.mem)
 	if !ok || f.size() <= int64(n) {
@@ -219,16 +225,28 @@ func (k *chunk) fill(seg *segment, n int) error {
 // takeFrames adds the frames of k from pos on to the output and returns where
 // it stopped. It keeps k's reference if it used any byte of it. Bytes from
 // disk are checked; bytes from memory were checked when they were written.
-func (r *reader) takeFrames(run *run, k *chunk, pos, end int64, fresh bool) (int64, error) {
+func (r *reader) takeFrames(p piece, k *chunk, pos, end int64, fresh bool) (int64, error) {
 	limit := min(end, k.end())
 	used, err := 0, error(nil)
 	for pos+frameHeaderBytes <= limit {
 		b := k.mem[pos-k.start:]
 		if fresh {
-			if err = r.j.verify(run, b[:limit-pos], pos); err == errShort {
-				err = nil
+			problem := p.verify(b[:limit-pos], r.out.Next)
+			if problem == errBadHeader && pos > k.start {
+				break // read on from here, so that all of the extent comes
+			}
+			if problem == errBadHeader {
+				if next, ok := p.resync(b[:limit-pos], r.out.Next); ok {
+					r.j.reportDamage(p, pos, b[:next], problem)
+					pos += next
+					continue
+				}
+			}
+			if problem == errShort {
 				break
-			} else if err != nil {
+			}
+			if problem != nil {
+				err = r.j.reportDamage(p, pos, b[:limit-pos], problem)
 				break
 			}
 		}

@@ -17,6 +17,7 @@ type found struct {
 	runs     []runEntry
 	replaced []SegmentID
 	sealed   bool
+	headless bool // sealed, but its header is damaged
 }
 
 // recover reads the directory: footers of sealed segments, the frames of the
@@ -35,6 +36,9 @@ func (j *Journal) recover() error {
 		f := &files[i]
 		j.list(f.seg)
 		if f.sealed {
+			if err := j.mendHeader(f); err != nil {
+				return err
+			}
 			j.indexSealed(f)
 			continue
 		}
@@ -112,13 +116,14 @@ func openFound(fs vfs.FS, p string, id SegmentID) (f found, err error) {
 	if err != nil {
 		return f, closing(file, fmt.Errorf("%s: %w", p, err))
 	}
-	if !ok {
-		return f, nil
-	}
 	s.salt, s.relocated = h.salt, h.flags&flagRelocated != 0
 	f.trailer, f.runs, f.replaced, f.sealed, err = readFooter(file, h.salt)
 	if err != nil {
 		return f, closing(file, fmt.Errorf("%s: %w", p, err))
+	}
+	f.headless = f.sealed && !ok
+	if f.headless { // the footer tells all that the header did
+		s.salt, s.relocated = f.trailer.salt, len(f.replaced) > 0
 	}
 	if f.sealed {
 		s.end, s.frames = f.trailer.dataEnd, f.trailer.dataEnd
@@ -185,6 +190,23 @@ func hasFrame(s *segment) (bool, error) {
 	return ok && (s.salt == 0 || f.salt == s.salt), nil
 }
 
+// mendHeader writes the header of a sealed segment anew if it is damaged.
+func (j *Journal) mendHeader(f *found) error {
+	if !f.headless {
+		return nil
+	}
+	s := f.seg
+	j.damage.report(headerFinding(s))
+	h := segmentHeader{id: s.id, salt: s.salt}
+	if s.relocated {
+		h.flags |= flagRelocated
+	}
+	if _, err := s.file.WriteAt(h.encode(), 0); err != nil {
+		return err
+	}
+	return s.file.Sync()
+}
+
 func (j *Journal) indexSealed(f *found) {
 	j.index.mu.Lock()
 	defer j.index.mu.Unlock()
@@ -234,7 +256,10 @@ func (j *Journal) cut(s *segment) error {
 		return err
 	}
 	s.capacity = s.end
-	return noSpaceIsFine(j.seal(s))
+	if err := j.seal(s); err != nil {
+		return noSpaceIsFine(firstError(err, s.file.Truncate(s.end))) // no half footer
+	}
+	return nil
 }
 
 // noSpaceIsFine: without its footer a segment is scanned again at the next

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"time"
@@ -48,6 +49,12 @@ func (j *Journal) Relocate(ctx context.Context) (more bool, err error) {
 	j.relocMu.Lock()
 	defer j.relocMu.Unlock()
 	if err := j.Err(); err != nil {
+		return false, err
+	}
+	if j.closing.Load() {
+		return false, ErrClosed
+	}
+	if err := j.removeLeftovers(); err != nil {
 		return false, err
 	}
 	if err := j.removeDead(); err != nil {
@@ -126,11 +133,28 @@ func (j *Journal) unlink(s *segment) error {
 	j.index.mu.Unlock()
 	size, _ := s.file.Size()
 	if err := j.discard(s); err != nil {
+		j.leftovers = append(j.leftovers, s.path)
 		return err
 	}
 	j.stats.reclaimed.Add(size)
 	if f := j.opt.Observer.Reclaimed; f != nil {
 		f(size)
+	}
+	return nil
+}
+
+// removeLeftovers tries again to remove files that could not be. No segment may
+// be rewritten before: the footer that names such a file as replaced could go,
+// and the file would come back at the next start.
+func (j *Journal) removeLeftovers() error {
+	for len(j.leftovers) > 0 {
+		if err := j.fs.Remove(j.leftovers[0]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		j.leftovers = j.leftovers[1:]
+		if len(j.leftovers) == 0 {
+			return j.fs.SyncDir(j.dir)
+		}
 	}
 	return nil
 }
@@ -192,6 +216,7 @@ func (j *Journal) rewrite(ctx context.Context, group []*segment) error {
 		var bad *unusableError
 		if errors.As(err, &bad) {
 			bad.seg.unusable = true
+			j.damage.report(bad.finding)
 			return nil
 		}
 		return err
@@ -199,10 +224,14 @@ func (j *Journal) rewrite(ctx context.Context, group []*segment) error {
 	if err := w.install(); err != nil {
 		return j.fail(err)
 	}
+	var failed error
 	for _, s := range group {
 		if err := j.unlink(s); err != nil {
-			return err
+			failed = err // the others go all the same: none is in the index any more
 		}
+	}
+	if failed != nil {
+		return failed
 	}
 	if f := j.opt.Observer.Relocated; f != nil {
 		f(len(group), w.written)
@@ -214,11 +243,17 @@ func (j *Journal) rewrite(ctx context.Context, group []*segment) error {
 // unusableError says that a segment has a damaged header inside and must stay
 // as it is.
 type unusableError struct {
-	seg *segment
-	err error
+	seg     *segment
+	finding Finding
 }
 
-func (e *unusableError) Error() string { return e.err.Error() }
+func (e *unusableError) Error() string { return e.finding.String() }
+
+func unusable(r *run, pos int64, problem error) error {
+	return &unusableError{r.seg, Finding{
+		File: r.seg.path, Position: pos, Stream: r.stream, Base: r.base, Last: r.last, Problem: problem.Error(),
+	}}
+}
 
 // relocation copies runs into a new segment.
 type relocation struct {
@@ -246,7 +281,7 @@ func (w *relocation) copyAll() error {
 	for _, r := range w.runs {
 		extents, err := r.seg.readExtents(r.footer)
 		if err != nil {
-			return &unusableError{r.seg, err}
+			return unusable(r, r.seg.frames, err)
 		}
 		for _, e := range extents {
 			if err := w.copyExtent(r, e); err != nil {
@@ -281,9 +316,13 @@ func (w *relocation) copyExtent(r *run, e extent) error {
 		return err
 	}
 	for pos := int64(0); pos < int64(len(b)); {
-		f, ok := decodeFrame(b[pos:])
+		var f frame
+		ok := pos+frameHeaderBytes <= int64(len(b))
+		if ok {
+			f, ok = decodeFrame(b[pos:])
+		}
 		if !ok || f.stream != r.stream || pos+f.size() > int64(len(b)) {
-			return &unusableError{r.seg, fmt.Errorf("%w: %s at byte %d", ErrDamaged, r.seg.path, int64(e.pos)+pos)}
+			return unusable(r, int64(e.pos)+pos, errBadHeader)
 		}
 		if f.last() >= start {
 			w.add(f, b[pos:pos+f.size()])

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +28,7 @@ func scan(s *segment, mustBeWhole bool, each func(f *frame, pos int64, payload [
 		if allZero(b) {
 			return segmentHeaderBytes, nil, nil // a crash came before its header did
 		}
-		findings = append(findings, headerFinding(s, b))
+		findings = append(findings, headerFinding(s))
 	}
 	c := scanner{b: b, salt: s.salt, mustBeWhole: mustBeWhole}
 	defer func() { s.salt = c.salt }()
@@ -59,8 +60,8 @@ func scan(s *segment, mustBeWhole bool, each func(f *frame, pos int64, payload [
 	}
 }
 
-func headerFinding(s *segment, b []byte) Finding {
-	return Finding{File: s.path, Position: 0, Bytes: int64(min(len(b), segmentHeaderBytes)), Base: -1, Last: -1,
+func headerFinding(s *segment) Finding {
+	return Finding{File: s.path, Position: 0, Bytes: min(s.capacity, segmentHeaderBytes), Base: -1, Last: -1,
 		Problem: "segment header does not match its checksum"}
 }
 
@@ -137,9 +138,21 @@ func allZero(b []byte) bool {
 	return true
 }
 
+// tornUnit is what a disk writes whole or not at all; see package vfs.
+const tornUnit = 512
+
+// paddedPart is n bytes of b from `from` on, with zeros behind its end.
+func paddedPart(b []byte, from, n int64) []byte {
+	part := make([]byte, n)
+	if from < int64(len(b)) {
+		copy(part, b[from:])
+	}
+	return part
+}
+
 // tornFooter tells whether what lies behind the last frame is a footer that a
-// crash kept from being written whole: each byte is that of the footer that the
-// frames ask for, or still zero. A footer follows from the frames alone, so
+// crash kept from being written whole: each unit of it is that of the footer
+// that the frames ask for, or still zero. A footer follows from the frames alone, so
 // that the damaged last frame of a full segment is not taken for one.
 func (c *scanner) tornFooter(end int64) bool {
 	s := &segment{salt: c.salt}
@@ -154,10 +167,13 @@ func (c *scanner) tornFooter(end int64) bool {
 		pos += f.size()
 	}
 	want, _ := buildFooter(c.salt, end, s.runs, nil)
-	for i, x := range c.b[min(end, c.size()):] {
-		if x != 0 && (i >= len(want) || x != want[i]) {
+	for pos := end; pos < c.size(); {
+		next := min(c.size(), (pos/tornUnit+1)*tornUnit)
+		got := c.b[pos:next]
+		if !allZero(got) && !bytes.Equal(got, paddedPart(want, pos-end, next-pos)) {
 			return false
 		}
+		pos = next
 	}
 	return true
 }

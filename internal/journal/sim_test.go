@@ -207,7 +207,8 @@ func (s *sim) run(lives, steps int, seed uint64) {
 		case 1:
 			crashed = s.fs.ProcessCrashClone()
 		case 2:
-			crashed = s.fs.CrashClone(s.rng)
+			// Its own source: how much it draws depends on what was under way.
+			crashed = s.fs.CrashClone(rand.New(rand.NewPCG(seed, uint64(s.life))))
 		}
 		s.fs.OnSync(nil)
 		j.Close()
@@ -229,7 +230,7 @@ func (s *sim) digest() uint64 {
 // twice. The same seed gives the same history.
 func TestSimulatedCrashAtEverySync(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
-	seeds, lives, steps, every := 3, 3, 40, int64(2)
+	seeds, lives, steps, every := 2, 3, 35, int64(3)
 	if testing.Short() {
 		seeds, lives, steps, every = 1, 2, 30, 7
 	}
@@ -285,7 +286,7 @@ func TestSimulationNoticesASkippedSync(t *testing.T) {
 func TestSimulatedConcurrency(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	s := newSim(t, seed, 8, 23)
+	s := newSim(t, seed, 8, 31)
 	s.watch(seed)
 	rounds := 60
 	if testing.Short() {

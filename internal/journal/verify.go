@@ -5,30 +5,51 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+
+	"github.com/narumq/naru/internal/record"
 )
 
-// errShort says that a frame is sound as far as it was read.
-var errShort = errors.New("frame not read whole")
+var (
+	// errShort says that a frame is sound as far as it was read.
+	errShort      = errors.New("frame not read whole")
+	errBadHeader  = errors.New("frame header does not match its checksum")
+	errBadPayload = errors.New("payload does not match its checksum")
+)
 
-// verify checks the frame at the start of b, which was read from pos of the
-// run's segment, and that it is one of this run's.
-func (j *Journal) verify(run *run, b []byte, pos int64) error {
+// verify checks the frame at the start of b, and that it is one of this piece's
+// run. The payload counts only if it reaches offset want: what lies before the
+// wanted record may be damaged.
+func (p *piece) verify(b []byte, want record.Offset) error {
 	f, ok := decodeFrame(b)
-	problem := ""
 	switch {
-	case !ok || f.salt != run.seg.salt:
-		problem = "frame header does not match its checksum"
-	case f.stream != run.stream || f.base < run.base || f.last() > run.last:
-		problem = fmt.Sprintf("frame of stream %d offsets %d to %d where stream %d was expected", f.stream, f.base, f.last(), run.stream)
+	case !ok || f.salt != p.run.seg.salt:
+		return errBadHeader
+	case f.stream != p.run.stream || f.base < p.base || f.last() > p.last:
+		return fmt.Errorf("frame of stream %d offsets %d to %d where stream %d was expected", f.stream, f.base, f.last(), p.run.stream)
 	case f.size() > int64(len(b)):
 		return errShort
-	case checksum(b[frameHeaderBytes:frameHeaderBytes+int(f.length)]) != f.payloadCRC:
-		problem = "payload does not match its checksum"
-	default:
-		return nil
+	case f.last() >= want && checksum(b[frameHeaderBytes:frameHeaderBytes+int(f.length)]) != f.payloadCRC:
+		return errBadPayload
 	}
-	finding := Finding{File: run.seg.path, Position: pos, Stream: run.stream, Base: run.base, Last: run.last, Problem: problem}
-	if ok {
+	return nil
+}
+
+// resync finds the first sound frame behind a bad header at the start of b. ok
+// says that it begins at or below offset want, which is then not damaged.
+func (p *piece) resync(b []byte, want record.Offset) (next int64, ok bool) {
+	for at := frameAlign; at+frameHeaderBytes <= len(b); at += frameAlign {
+		if err := p.verify(b[at:], 0); err == nil || err == errShort {
+			f := readFrame(b[at:])
+			return int64(at), f.base <= want
+		}
+	}
+	return 0, false
+}
+
+// reportDamage tells of what verify found in b, which was read from pos.
+func (j *Journal) reportDamage(p piece, pos int64, b []byte, problem error) error {
+	finding := Finding{File: p.run.seg.path, Position: pos, Stream: p.run.stream, Base: p.base, Last: p.last, Problem: problem.Error()}
+	if f, ok := decodeFrame(b); ok {
 		finding.Bytes, finding.Base, finding.Last = f.size(), f.base, f.last()
 	}
 	j.damage.report(finding)
