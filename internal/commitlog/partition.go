@@ -165,6 +165,8 @@ func (a *appending) committed(e *journal.Entry, err error) {
 			p.producers.settle(&a.header, a)
 		}
 		p.watches.notify()
+	} else if a.header.ProducerID >= 0 {
+		p.producers.forget(&a.header, a)
 	}
 	out.LogStart = p.LogStart()
 	followers := a.followers
@@ -209,6 +211,8 @@ func (p *Partition) Read(from record.Offset, maxBytes int, atLeastOne bool) (Sli
 	s, err := p.journal.Read(p.id, from, maxBytes, atLeastOne)
 	if err == nil {
 		p.raise(s.Next) // what was read is durable, if its commit is not yet told
+	} else if start, _ := p.journal.Bounds(p.id); from < start {
+		err = fmt.Errorf("%w: %d, trimmed to %d meanwhile", ErrOffsetOutOfRange, from, start)
 	}
 	return s, err
 }

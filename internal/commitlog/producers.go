@@ -101,6 +101,19 @@ func (ps *producers) settle(h *record.Header, a *appending) {
 	}
 }
 
+// forget takes back a batch whose append failed: nobody may wait for its
+// outcome any more.
+func (ps *producers) forget(h *record.Header, a *appending) {
+	p := ps.byID[h.ProducerID]
+	if p == nil {
+		return
+	}
+	p.batches = slices.DeleteFunc(p.batches, func(s sent) bool { return s.pending == a })
+	if len(p.batches) == 0 {
+		delete(ps.byID, h.ProducerID)
+	}
+}
+
 // makeRoom forgets a quarter of the producers, those silent longest, when
 // there are too many.
 func (ps *producers) makeRoom() {
@@ -185,16 +198,31 @@ func (p *Partition) SentBatches() []SentBatch {
 }
 
 // Remember takes back what SentBatches returned, or what replay found in the
-// log; what is known already is passed over. Call it before the first append.
+// log, in any order; what is known already is passed over. Call it before the
+// first append.
 func (p *Partition) Remember(b SentBatch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if q := p.producers.byID[b.ProducerID]; q != nil && q.newest().base >= b.Base {
+	q := p.producers.byID[b.ProducerID]
+	if q == nil {
+		p.producers.makeRoom()
+		q = &producer{epoch: b.ProducerEpoch}
+		p.producers.byID[b.ProducerID] = q
+	}
+	if b.ProducerEpoch != q.epoch {
+		if len(q.batches) > 0 && b.Base < q.newest().base {
+			return // of a past epoch
+		}
+		q.epoch, q.batches = b.ProducerEpoch, q.batches[:0]
+	}
+	i, known := slices.BinarySearchFunc(q.batches, b.Base, func(s sent, base record.Offset) int { return cmp.Compare(s.base, base) })
+	if known {
 		return
 	}
-	count := int32((int64(b.LastSequence)-int64(b.FirstSequence))&math.MaxInt32) + 1
-	h := record.Header{ProducerID: b.ProducerID, ProducerEpoch: b.ProducerEpoch, BaseSequence: b.FirstSequence, Count: count, MaxTimestamp: b.Timestamp}
-	p.producers.add(&h, b.Base, nil)
+	q.batches = slices.Insert(q.batches, i, sent{first: b.FirstSequence, last: b.LastSequence, base: b.Base, timestamp: b.Timestamp})
+	if n := len(q.batches); n > sentBatchesMax {
+		q.batches = slices.Delete(q.batches, 0, n-sentBatchesMax)
+	}
 }
 
 // RememberBatch is Remember for a batch that replay found.

@@ -186,7 +186,8 @@ func (j *Journal) MaxTimestamp(id StreamID) (ms int64, ok bool) {
 // RetentionStart returns where the log of a stream should start so that
 // nothing older than olderThan (milliseconds; below 0: any age) is kept, and
 // no more than bytesMax bytes (below 0: any number), by whole runs or extents:
-// what is returned never cuts a piece that is still wanted.
+// what is returned never cuts a piece that is still wanted. A piece without
+// timestamps is too old if one behind it is.
 func (j *Journal) RetentionStart(id StreamID, olderThan, bytesMax int64) record.Offset {
 	x := j.index
 	x.mu.RLock()
@@ -200,28 +201,43 @@ func (j *Journal) RetentionStart(id StreamID, olderThan, bytesMax int64) record.
 	for _, r := range runs {
 		total += r.bytes
 	}
-	drop := func(maxTimestamp, bytes int64) bool {
-		if olderThan >= 0 && maxTimestamp < olderThan {
-			return true
-		}
-		return bytesMax >= 0 && total-bytes >= bytesMax
-	}
+	c := retention{olderThan: olderThan, bytesMax: bytesMax, total: total, start: start}
 	for _, r := range runs {
-		if drop(r.maxTimestamp, r.bytes) {
-			start, total = r.last+1, total-r.bytes
+		if c.drop(r.maxTimestamp, r.bytes, r.last) {
 			continue
 		}
 		for i := range r.extents {
-			e := &r.extents[i]
-			if !drop(e.maxTimestamp, int64(e.length)) {
+			if e := &r.extents[i]; !c.drop(e.maxTimestamp, int64(e.length), e.last()) {
 				break
 			}
-			total -= int64(e.length)
-			start = max(start, e.last()+1)
 		}
 		break
 	}
-	return start
+	return c.start
+}
+
+// retention walks along the pieces of a stream, oldest first.
+type retention struct {
+	olderThan, bytesMax int64
+	total               int64 // bytes from the piece at hand on
+	start               record.Offset
+}
+
+// drop tells whether a piece may go, so that the walk goes on to the next.
+func (c *retention) drop(maxTimestamp, bytes int64, last record.Offset) bool {
+	unknown := maxTimestamp < 0
+	switch {
+	case c.bytesMax >= 0 && c.total-bytes >= c.bytesMax:
+	case c.olderThan >= 0 && maxTimestamp < c.olderThan && !unknown:
+	case c.olderThan >= 0 && unknown:
+		c.total -= bytes
+		return true // as the next one with a timestamp says
+	default:
+		return false
+	}
+	c.total -= bytes
+	c.start = max(c.start, last+1)
+	return true
 }
 
 // Available counts the bytes that a stream has from offset `from` on, up to
