@@ -61,7 +61,7 @@ func CheckLive(fs vfs.FS, dir string, live func(StreamID) (record.Offset, bool),
 	c := checker{sum: &sum, report: report, live: live, streams: make(map[StreamID][]span)}
 	last := lastWritten(files)
 	for i := range files {
-		if err := c.segment(&files[i], i < last); err != nil {
+		if err := c.segment(&files[i], i < last || files[i].seg.relocated); err != nil {
 			return sum, err
 		}
 	}

@@ -42,7 +42,7 @@ func (j *Journal) recover() error {
 			j.indexSealed(f)
 			continue
 		}
-		if err := j.recoverOpen(f, i < last); err != nil {
+		if err := j.recoverOpen(f, i < last || f.seg.relocated); err != nil {
 			return fmt.Errorf("recover %s: %w", f.seg.path, err)
 		}
 	}
@@ -124,6 +124,10 @@ func openFound(fs vfs.FS, p string, id SegmentID) (f found, err error) {
 	f.headless = f.sealed && !ok
 	if f.headless { // the footer tells all that the header did
 		s.salt, s.relocated = f.trailer.salt, len(f.replaced) > 0
+	}
+	s.newest = id
+	if f.sealed && s.relocated && len(f.replaced) > 0 {
+		s.newest = slices.Max(f.replaced)
 	}
 	if f.sealed {
 		s.end, s.frames = f.trailer.dataEnd, f.trailer.dataEnd

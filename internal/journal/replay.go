@@ -9,14 +9,14 @@ type Replayed struct {
 	Payload []byte // valid during the call only
 }
 
-// Replay gives each every sound frame of the segments numbered above `after`
-// that commits went to, in the order of their commits within a stream. Call it
-// after Open and before the first append: state that was saved when segment
-// `after` was sealed is brought up to date so. Frames may come that the state
-// knows already.
+// Replay gives each every sound frame that was committed to a segment numbered
+// above `after`, also if it has been relocated since. Call it after Open and
+// before the first append: state that was saved when segment `after` was sealed
+// is brought up to date so. Within a segment the frames of a stream come in
+// order. Frames may come that the state knows already.
 func (j *Journal) Replay(after SegmentID, each func(Replayed)) error {
 	for _, s := range j.sealedSegments() {
-		if s.id <= after || s.relocated {
+		if s.newest <= after {
 			continue
 		}
 		view := &segment{id: s.id, file: s.file, path: s.path, salt: s.salt, capacity: s.end}

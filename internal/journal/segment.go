@@ -15,6 +15,7 @@ type segment struct {
 	id        SegmentID
 	salt      uint32
 	relocated bool
+	newest    SegmentID // of those whose frames it holds; itself if not relocated
 	file      vfs.File
 	fs        vfs.FS
 	path      string
