@@ -21,7 +21,6 @@ const (
 	codeUnknownMemberID         int16 = 25
 	codeInvalidSessionTimeout   int16 = 26
 	codeRebalanceInProgress     int16 = 27
-	codeInvalidCommitOffsetSize int16 = 28
 	codeClusterAuthorization    int16 = 31
 	codeInvalidTimestamp        int16 = 32
 	codeUnsupportedVersion      int16 = 35

@@ -76,12 +76,8 @@ func commitAnswer(c *call, q *wire.OffsetCommitRequest, unknown []bool, r broker
 			case err == nil:
 				err = r.Errs[sent][j]
 			}
-			code := partitionCode(err, c.version >= 10)
-			if code == codeGroupIDNotFound && c.version < 9 {
-				code = codeIllegalGeneration // as before KIP-848
-			}
 			out.Partitions[j].PartitionIndex = t.Partitions[j].PartitionIndex
-			out.Partitions[j].ErrorCode = c.note(code)
+			out.Partitions[j].ErrorCode = c.note(partitionCode(err, c.version >= 10))
 		}
 		if !unknown[i] {
 			sent++

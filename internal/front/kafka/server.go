@@ -196,5 +196,5 @@ func (s *Server) Connections() int {
 }
 
 // FetchSessions is how many incremental fetch sessions there are, and the
-// partitions in all of them.
+// partitions in all of them and in the fetches without one.
 func (s *Server) FetchSessions() (sessions, partitions int) { return s.sessions.size() }
