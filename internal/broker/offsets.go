@@ -92,8 +92,8 @@ func (g *Groups) checkCommit(topic string, p *CommitPartition) error {
 	if limit := g.cfg.Group.Limits.OffsetMetadataBytes; len(p.Metadata) > limit {
 		return fmt.Errorf("%w: %d bytes, at most %d", group.ErrMetadataTooLarge, len(p.Metadata), limit)
 	}
-	if p.Partition < 0 || p.Offset < 0 {
-		return fmt.Errorf("%w: offset %d in partition %d", group.ErrInvalidCall, p.Offset, p.Partition)
+	if p.Partition < 0 {
+		return fmt.Errorf("%w: partition %d", group.ErrInvalidCall, p.Partition)
 	}
 	return g.cfg.CheckPartition(topic, p.Partition)
 }
@@ -241,7 +241,10 @@ func (g *Groups) GroupOffsets(ids ...string) []GroupOffset {
 	for i := range out {
 		o := &out[i]
 		if end, ok := g.cfg.EndOffset(o.Topic, o.Partition); ok {
-			o.End, o.Lag = end, max(int64(end-o.Offset), 0)
+			o.End = end
+			if o.Offset >= 0 { // else it stands for a place that the client looks up
+				o.Lag = max(int64(end-o.Offset), 0)
+			}
 		}
 	}
 	return out

@@ -19,7 +19,7 @@ import (
 //	          varint since | uvarint count | count × member
 //	member    str id | str instance | str client id | str client host |
 //	          uvarint session timeout | uvarint rebalance timeout | str metadata | str assignment
-//	offset    0x01 | uvarint offset | varint leader epoch | varint committed at |
+//	offset    0x01 | varint offset | varint leader epoch | varint committed at |
 //	          varint expires at (0 = never stated) | str metadata
 //
 //	str = uvarint length | bytes. Times are Unix milliseconds, timeouts milliseconds;
@@ -85,7 +85,7 @@ func fromMillis(ms int64) time.Time {
 
 func encodeCommitted(c Committed) []byte {
 	b := append(make([]byte, 0, 32+len(c.Metadata)), valueVersion)
-	b = binary.AppendUvarint(b, uint64(c.Offset))
+	b = binary.AppendVarint(b, int64(c.Offset)) // some clients commit -1 and -2, and resolve them later
 	b = binary.AppendVarint(b, int64(c.LeaderEpoch))
 	b = binary.AppendVarint(b, millis(c.CommittedAt))
 	b = binary.AppendVarint(b, millis(c.ExpiresAt))
@@ -96,7 +96,7 @@ func decodeCommitted(b []byte) (Committed, error) {
 	r := reader{b: b}
 	r.version()
 	c := Committed{
-		Offset:      record.Offset(r.uvarint(math.MaxInt64)),
+		Offset:      record.Offset(r.varint(math.MinInt64, math.MaxInt64)),
 		LeaderEpoch: int32(r.varint(math.MinInt32, math.MaxInt32)),
 		CommittedAt: fromMillis(r.varint(math.MinInt64, math.MaxInt64)),
 		ExpiresAt:   fromMillis(r.varint(math.MinInt64, math.MaxInt64)),

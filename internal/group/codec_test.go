@@ -39,7 +39,7 @@ func TestFormat(t *testing.T) {
 		cmd        Command
 		key, value string
 	}{
-		"offset":        {CommitOffset("g", p, sampleCommitted()), "020167017403", "0180808080802001" + "90a7abfef962" + "d0afabfef962" + "046e6f7465"},
+		"offset":        {CommitOffset("g", p, sampleCommitted()), "020167017403", "0180808080804001" + "90a7abfef962" + "d0afabfef962" + "046e6f7465"},
 		"forget offset": {ForgetOffset("g", p), "020167017403", ""},
 		"forget topic":  {ForgetTopic("t"), "030174", ""},
 		"forget group":  {ForgetGroup("g"), "010167", ""},
