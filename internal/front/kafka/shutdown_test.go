@@ -71,9 +71,10 @@ func TestShutdownGivesUp(t *testing.T) {
 		rig.put("t", 0, 1, 1_000_000)
 	}
 	c := rig.dial()
-	c.send(12, fetchRequest("t", 0))
-	c.send(12, fetchRequest("t", 0))
-	rig.waiting(0)
+	q := fetchRequest("t", 0)
+	q.Topics[0].Partitions[0].PartitionMaxBytes = 20 << 20
+	c.send(12, q) // more than sockets hold
+	rig.waiting(1)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := rig.server.Shutdown(ctx); err != context.Canceled {
