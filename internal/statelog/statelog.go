@@ -55,7 +55,7 @@ type Log struct {
 	gate sync.RWMutex // held for writing while a snapshot is taken
 
 	mu        sync.RWMutex // guards machine and the fields below
-	idle      *sync.Cond   // on mu's write side: inFlight became 0
+	idle      *sync.Cond   // on mu's write side: inFlight became 0, or snapping false
 	inFlight  int
 	since     int64 // bytes appended since the last snapshot
 	snapBytes int64 // size of the last snapshot
@@ -192,27 +192,27 @@ func (l *Log) maybeSnapshot() {
 		if err := l.snapshot(); err != nil {
 			l.opt.Logger.Warn("state snapshot put off", "err", err)
 		}
-		l.mu.Lock()
-		l.snapping = false
-		l.mu.Unlock()
+		l.snapshotEnded()
 	})
+}
+
+func (l *Log) snapshotEnded() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.snapping = false
+	l.idle.Broadcast()
 }
 
 // Snapshot writes the state again now, and trims what came before.
 func (l *Log) Snapshot() error {
 	l.mu.Lock()
 	for l.snapping {
-		l.mu.Unlock()
-		l.work.Wait()
-		l.mu.Lock()
+		l.idle.Wait()
 	}
 	l.snapping = true
 	l.mu.Unlock()
-	err := l.snapshot()
-	l.mu.Lock()
-	l.snapping = false
-	l.mu.Unlock()
-	return err
+	defer l.snapshotEnded()
+	return l.snapshot()
 }
 
 func (l *Log) snapshot() error {
