@@ -123,7 +123,7 @@ func (c *checker) segment(f *found, mustBeWhole bool) error {
 
 // tornBytes counts what lies behind end up to the last byte that is not zero.
 func tornBytes(s *segment, end, size int64) int64 {
-	b := make([]byte, size-end)
+	b := make([]byte, max(0, size-end))
 	n, _ := s.file.ReadAt(b, end)
 	for n > 0 && b[n-1] == 0 {
 		n--

@@ -46,11 +46,20 @@ func (j *Journal) seal(s *segment) error {
 	return nil
 }
 
+// writeFooter writes the trailer only when all that it vouches for is durable:
+// a crash in between leaves a segment without a footer, not one with a bad one.
 func (s *segment) writeFooter(footer []byte) error {
-	if _, err := s.file.WriteAt(footer, s.end); err != nil {
+	body, trailer := footer[:len(footer)-trailerBytes], footer[len(footer)-trailerBytes:]
+	if _, err := s.file.WriteAt(body, s.end); err != nil {
 		return err
 	}
 	if err := s.file.Truncate(s.end + int64(len(footer))); err != nil {
+		return err
+	}
+	if err := s.file.Sync(); err != nil {
+		return err
+	}
+	if _, err := s.file.WriteAt(trailer, s.end+int64(len(body))); err != nil {
 		return err
 	}
 	return s.file.Sync()
