@@ -9,6 +9,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -46,6 +47,12 @@ final class Broker implements AutoCloseable {
         }
         String name = unique("t");
         admin.createTopics(List.of(new NewTopic(name, partitions, (short) 1).configs(settings))).all().get();
+        // Kafka may answer before every partition has a leader; asking for offsets waits for that.
+        Map<TopicPartition, OffsetSpec> all = new HashMap<>();
+        for (int i = 0; i < partitions; i++) {
+            all.put(new TopicPartition(name, i), OffsetSpec.latest());
+        }
+        admin.listOffsets(all).all().get();
         return name;
     }
 
