@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,7 +24,8 @@ type machine struct {
 	t     *testing.T
 	fs    *vfs.Mem
 	store *catalog.Mem
-	now   time.Time
+	now   time.Time // guarded by mu, for the broker's goroutines read it
+	mu    sync.Mutex
 	b     *Broker
 }
 
@@ -42,7 +44,11 @@ func (m *machine) start() {
 	cfg.Journal.RelocateEvery = -1
 	cfg.Journal.RelocateBytesPerSecond = -1
 	cfg.Journal.Observer.Damage = func(f journal.Finding) { m.t.Error("damage: ", f) }
-	cfg.Now = func() time.Time { return m.now }
+	cfg.Now = func() time.Time {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.now
+	}
 	var err error
 	if m.b, err = Open(cfg); err != nil {
 		m.t.Fatal(err)
@@ -136,7 +142,9 @@ func TestRetentionByTimeAndSize(t *testing.T) {
 		m.put(forever, 400)
 	}
 	before := m.b.JournalStats().DiskBytes
+	m.mu.Lock()
 	m.now = m.now.Add(time.Minute + time.Second)
+	m.mu.Unlock()
 	m.put(byTime, 4000)
 	if err := m.b.Retain(m.now); err != nil {
 		t.Fatal(err)
