@@ -24,11 +24,17 @@ for line in sys.stdin:
     elif e["Action"] in ("pass", "fail", "skip", "build-fail"):
         outcome[key] = e["Action"]
 
+# A test that was running when its package died has output and no outcome.
+dead = {package for (package, test), v in outcome.items() if v == "fail" and not test}
+for package, test in list(output):
+    if test and package in dead:
+        outcome.setdefault((package, test), "fail, unfinished")
+
 failures = [k for k, v in outcome.items() if "fail" in v]
 for key in failures:
     lines = output[key]
     print(f"--- FAIL {key[0]} {key[1]}")
-    print("".join(lines[-60:]), end="")
+    print("".join(lines if len(lines) < 120 else lines[:60] + ["…\n"] + lines[-60:]), end="")
 sys.stdout.writelines(stray)
 passed = sum(1 for (_, test), v in outcome.items() if test and v == "pass")
 # A package fails together with its tests; count it only when no test did.
