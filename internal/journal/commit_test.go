@@ -60,7 +60,7 @@ type gate struct {
 func holdCommits(t *testing.T, fs *vfs.Mem) *gate {
 	g := &gate{reached: make(chan struct{}, 64), closed: make(chan struct{})}
 	fs.SetFault(func(op vfs.Op) error {
-		if op.Kind == vfs.OpWrite && op.Off >= segmentHeaderBytes && op.Len < zeroBytes/2 {
+		if op.Kind == vfs.OpWrite && op.Off >= segmentHeaderBytes && op.Len < 60_000 { // longer ones prepare a segment
 			select {
 			case g.reached <- struct{}{}:
 			default:
