@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -83,6 +84,9 @@ func (d *disk) open(t *testing.T, m Machine, snapshotBytes int64) (*Log, *commit
 		}
 		j.Close()
 	})
+	if err == nil {
+		l.opt.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
 	return l, p, err
 }
 
@@ -144,6 +148,7 @@ func TestStateSurvivesACrashAtEverySync(t *testing.T) {
 		}
 		acked.Add(1)
 	}
+	l.Close() // waits for a snapshot on its way
 	d.fs.OnSync(nil)
 	if d.start.Load() == 0 {
 		t.Error("no snapshot was taken")
