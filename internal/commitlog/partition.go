@@ -87,7 +87,7 @@ func newAppending() *appending {
 	return a
 }
 
-// Append enqueues one checked batch, patching its base offset and leader
+// Append enqueues one checked batch, whose header and checksum h is, patching its base offset and leader
 // epoch. done is called once, with the outcome, maybe before Append returns:
 // it must be quick and must not block. Append blocks only for room, until ctx
 // ends. The batch must stay untouched until done.
@@ -100,6 +100,7 @@ func (p *Partition) Append(ctx context.Context, batch []byte, h record.Header, d
 	a.partition, a.header, a.done = p, h, done
 	a.entry = journal.Entry{
 		Stream: p.id, Count: uint32(h.Count), MaxTimestamp: h.MaxTimestamp, Payload: batch, Done: a.settle,
+		Summed: len(batch) - record.SummedFrom, SummedCRC: h.CRC,
 	}
 	again, finished, err := p.enqueue(a)
 	if err == nil && !finished {

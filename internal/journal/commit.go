@@ -143,7 +143,7 @@ func (c *commit) fits(e *Entry) bool {
 // frame lays e out in the tail chunk.
 func (c *commit) frame(e *Entry) {
 	f := frame{
-		payloadCRC: checksum(e.Payload), length: uint32(len(e.Payload)), commitStart: uint32(c.start),
+		payloadCRC: e.payloadCRC(), length: uint32(len(e.Payload)), commitStart: uint32(c.start),
 		stream: e.Stream, base: e.Base, count: e.Count, salt: c.seg.salt, maxTimestamp: e.MaxTimestamp,
 	}
 	size := int(f.size())

@@ -86,6 +86,10 @@ type Entry struct {
 	Count        uint32 // offsets that the payload spans, at least 1
 	MaxTimestamp int64  // milliseconds
 	Payload      []byte
+	// Summed is how many bytes at the payload's end have the CRC-32C SummedCRC,
+	// as somebody checked already; 0 = not known.
+	Summed    int
+	SummedCRC uint32
 
 	// Done is called once, from the committer: it must be quick, must not
 	// block and must not enqueue.

@@ -16,6 +16,10 @@ func (o Offset) String() string { return strconv.FormatInt(int64(o), 10) }
 // HeaderBytes is the size of a batch before its first record.
 const HeaderBytes = 61
 
+// SummedFrom is where the bytes begin that a batch's CRC-32C covers; they end with
+// the batch.
+const SummedFrom = posAttributes
+
 // Magic is the version of the format that this package knows.
 const Magic = 2
 

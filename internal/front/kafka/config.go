@@ -40,7 +40,7 @@ type Limits struct {
 	// each kind. A frame that is not Produce counts controlWeight times.
 	RequestMemory int64
 	// PipelineMax and PipelineBytesMax are what one connection may have in
-	// flight: 64 requests, 64 MiB. One frame is always let through.
+	// flight: 64 requests, 8 MiB. One frame is always let through.
 	PipelineMax      int
 	PipelineBytesMax int64
 
@@ -91,7 +91,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.RequestMemory, 256<<20)
 	l.RequestMemory = max(l.RequestMemory, int64(l.RequestBytesMax), controlWeight*int64(l.ControlBytesMax))
 	orDefault(&l.PipelineMax, 64)
-	orDefault(&l.PipelineBytesMax, 16<<20)
+	orDefault(&l.PipelineBytesMax, 8<<20)
 	orDefault(&l.FetchBytesMax, 55<<20)
 	orDefault(&l.FetchMemory, 256<<20)
 	orDefault(&l.FetchSessionsMax, 10_000)

@@ -13,7 +13,7 @@ type bufferList struct {
 
 const (
 	largeBufferStep  = 256 << 10 // lengths are multiples of it
-	largeBuffersKept = 16 << 20
+	largeBuffersKept = 8 << 20
 )
 
 var largeBuffers = bufferList{bytesMax: largeBuffersKept}
