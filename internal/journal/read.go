@@ -42,9 +42,13 @@ func (j *Journal) Read(id StreamID, from record.Offset, maxBytes int, atLeastOne
 		out: Slice{Next: from, cache: j.cache},
 	}
 	for !r.full {
-		piece, ok, err := j.locate(id, r.out.Next)
+		at := r.out.Next
+		piece, ok, err := j.locate(id, at)
 		if err == nil && ok {
 			err = r.readPiece(piece)
+			if err == nil && !r.full && r.out.Next == at {
+				err = fmt.Errorf("%w: %s lists extents for stream %d offset %d that do not hold it", ErrDamaged, piece.run.seg.path, id, at)
+			}
 			piece.run.seg.release()
 		}
 		if err != nil {

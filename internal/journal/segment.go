@@ -169,11 +169,14 @@ func readFooter(file vfs.File, salt uint32) (t trailer, runs []runEntry, replace
 		return t, nil, nil, false, nil
 	}
 	runs = make([]runEntry, t.runs)
+	room := t.dataEnd - segmentHeaderBytes
 	for i := range runs {
 		runs[i] = decodeRun(table[i*runBytes:])
-		if r := &runs[i]; r.base < 0 || r.last < r.base || r.n == 0 || uint64(r.first)+uint64(r.n) > uint64(t.extents) {
+		r := &runs[i]
+		if r.base < 0 || r.last < r.base || r.n == 0 || uint64(r.first)+uint64(r.n) > uint64(t.extents) || r.bytes < 0 || r.bytes > room {
 			return t, nil, nil, false, nil
 		}
+		room -= r.bytes
 	}
 	for i := range int(t.replaced) {
 		replaced = append(replaced, SegmentID(le.Uint64(table[int(t.runs)*runBytes+i*replacedBytes:])))
