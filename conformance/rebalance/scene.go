@@ -81,7 +81,29 @@ func (s *scene) play(ctx context.Context) error {
 	if err := s.waitFor(ctx, "all records were delivered", s.deliveredAll); err != nil {
 		return err
 	}
+	if err := s.awaitCommitted(ctx); err != nil {
+		return err
+	}
 	return s.stopMembers(ctx)
+}
+
+// awaitCommitted waits until the group has committed everything. The member that
+// was killed may have been the only one so far to see some records: its heirs
+// come to them when its session ends.
+func (s *scene) awaitCommitted(ctx context.Context) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := s.checkCommitted(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting until all is committed: %w", err)
+		}
+	}
 }
 
 // polledSome is true once the group has begun to read: a member that is sent

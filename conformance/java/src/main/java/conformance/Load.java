@@ -21,6 +21,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RebalanceInProgressException;
 import org.apache.kafka.common.errors.WakeupException;
 
 /** A group member and a producer for the rebalance judge; package events describes their lines. */
@@ -49,6 +50,7 @@ final class Load {
         KafkaConsumer<byte[], byte[]> consumer = broker.consumer("group.id", o.get("group"), "client.id", o.get("id"),
                 "session.timeout.ms", 6000, "heartbeat.interval.ms", 500, "max.poll.records", 200,
                 "partition.assignment.strategy", assignor.getName());
+        Map<TopicPartition, OffsetAndMetadata> uncommitted = new HashMap<>();
         CountDownLatch closed = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
             consumer.wakeup();
@@ -68,11 +70,12 @@ final class Load {
             @Override
             public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
                 partitions.forEach(p -> emit("revoke", p.partition()));
+                uncommitted.keySet().removeAll(partitions);
             }
         });
         try {
             while (true) {
-                readAndCommit(consumer);
+                readAndCommit(consumer, uncommitted);
             }
         } catch (WakeupException e) {
             consumer.close();
@@ -84,23 +87,29 @@ final class Load {
         }
     }
 
-    private static void readAndCommit(KafkaConsumer<byte[], byte[]> consumer) {
-        Map<TopicPartition, OffsetAndMetadata> next = new HashMap<>();
+    /** Reads once and commits. What a rebalance kept from being committed is committed after the next poll. */
+    private static void readAndCommit(
+            KafkaConsumer<byte[], byte[]> consumer, Map<TopicPartition, OffsetAndMetadata> uncommitted) {
         for (ConsumerRecord<byte[], byte[]> r : consumer.poll(Duration.ofMillis(100))) {
             emit("poll", r.partition(), r.offset(), new String(r.value(), StandardCharsets.UTF_8));
-            next.put(new TopicPartition(r.topic(), r.partition()), new OffsetAndMetadata(r.offset() + 1));
+            uncommitted.put(new TopicPartition(r.topic(), r.partition()), new OffsetAndMetadata(r.offset() + 1));
         }
-        if (next.isEmpty()) {
+        if (uncommitted.isEmpty()) {
             return;
         }
+        Map<TopicPartition, OffsetAndMetadata> next = new HashMap<>(uncommitted);
         try {
             consumer.commitSync(next);
         } catch (WakeupException e) {
             throw e;
+        } catch (RebalanceInProgressException e) {
+            return;
         } catch (KafkaException e) {
             emit("note", "commit: " + e.toString().replace('\t', ' ').replace('\n', ' '));
+            uncommitted.clear();
             return;
         }
+        uncommitted.clear();
         next.forEach((p, offset) -> emit("commit", p.partition(), offset.offset()));
     }
 
