@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 _lock = threading.Lock()
 
@@ -38,32 +38,37 @@ def member(o):
         for p in partitions:
             emit("assign", p.partition)
 
+    after = {}  # what was read and is not committed yet
+
     def revoked(_, partitions):
         for p in partitions:
             emit("revoke", p.partition)
+            after.pop(p.partition, None)
 
     consumer.subscribe([o.topic], on_assign=assigned, on_revoke=revoked, on_lost=revoked)
     while not stop.is_set():
-        after = {}
         for m in consumer.consume(200, 0.1):
             if m.error():
                 raise KafkaException(m.error())
             emit("poll", m.partition(), m.offset(), m.value().decode())
             after[m.partition()] = m.offset() + 1
-        if after:
-            commit(consumer, o.topic, after)
+        if after and not commit(consumer, o.topic, after):
+            continue  # a rebalance is on its way: again after the next poll
+        after.clear()
     consumer.close()
 
 
 def commit(consumer, topic, after):
+    """False if a rebalance kept the offsets from being committed."""
     try:
         done = consumer.commit(offsets=[TopicPartition(topic, p, n) for p, n in after.items()], asynchronous=False)
     except KafkaException as e:
         emit("note", f"commit: {e}".replace("\t", " ").replace("\n", " "))
-        return
+        return e.args[0].code() != KafkaError.REBALANCE_IN_PROGRESS
     for p in done:
         if p.error is None:
             emit("commit", p.partition, p.offset)
+    return True
 
 
 def producer(o):
