@@ -123,14 +123,14 @@ type attributeFilter struct {
 	prefixes []string
 }
 
-// newAttributeFilter understands All and .* for everything, foo.* for the
+// newAttributeFilter understands All, * and .* for everything, foo.* for the
 // names that begin with foo, and names.
 func newAttributeFilter(asked []string) attributeFilter {
 	var f attributeFilter
 	for _, name := range asked {
 		prefix, isPrefix := strings.CutSuffix(name, ".*")
 		switch {
-		case name == "All" || isPrefix && prefix == "":
+		case name == "All" || name == "*" || isPrefix && prefix == "":
 			f.all = true
 		case isPrefix:
 			f.prefixes = append(f.prefixes, prefix)

@@ -157,7 +157,7 @@ func TestAttributeFilter(t *testing.T) {
 		name  string
 		want  bool
 	}{
-		{nil, "a", false}, {[]string{"All"}, "a", true}, {[]string{".*"}, "a", true}, {[]string{"a"}, "a", true},
+		{nil, "a", false}, {[]string{"All"}, "a", true}, {[]string{".*"}, "a", true}, {[]string{"*"}, "a", true}, {[]string{"a"}, "a", true},
 		{[]string{"a"}, "A", false}, {[]string{"a"}, "ab", false}, {[]string{"b", "a.*"}, "a.b", true},
 		{[]string{"a.*"}, "ab", true}, {[]string{"a.*"}, "ba", false}, {[]string{"all"}, "a", false},
 	} {

@@ -32,3 +32,35 @@ func clip(s string) string {
 	}
 	return s
 }
+
+func batchProblem(code, format string, args ...any) error {
+	return &problem{"AWS.SimpleQueueService." + code, fmt.Sprintf(format, args...)}
+}
+
+func invalidReceipt(handle string) error {
+	return &problem{"ReceiptHandleIsInvalid", `The input receipt handle "` + clip(handle) + `" is not a valid receipt handle.`}
+}
+
+// failure is an entry of a batch that failed.
+type failure struct {
+	Id          string
+	SenderFault bool
+	Code        string
+	Message     string
+}
+
+// asInvalid is for what is missing in an entry of a batch: there AWS says
+// InvalidParameterValue.
+func asInvalid(err error) error {
+	p := *err.(*problem)
+	p.code = "InvalidParameterValue"
+	return &p
+}
+
+func failureOf(id string, err error) failure {
+	p, ok := err.(*problem)
+	if !ok {
+		p = &problem{"InternalError", err.Error()}
+	}
+	return failure{Id: id, SenderFault: ok, Code: p.code, Message: p.text}
+}
