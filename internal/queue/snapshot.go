@@ -1,0 +1,101 @@
+package queue
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/narumq/naru/internal/record"
+)
+
+const (
+	spansPerCommand   = 20_000
+	touchesPerCommand = 10_000
+	sentPerCommand    = 5_000
+)
+
+// Snapshot emits commands that rebuild the ledger from nothing, and that change
+// nothing when they are applied to it. now drops what has expired, milliseconds.
+func (l *Ledger) Snapshot(now int64, emit func(cmd []byte)) {
+	for i := range l.sources {
+		l.sources[i].snapshot(Source(i), emit)
+	}
+	l.sent.snapshot(now, emit)
+	for _, key := range l.Notes() {
+		emit(SetNote(key, l.notes[key]))
+	}
+}
+
+func (s *sourceLedger) snapshot(id Source, emit func(cmd []byte)) {
+	w := newCommand(cmdFloor, id)
+	w.uint(uint64(s.floor))
+	w.uint(uint64(s.scanned))
+	emit(w)
+	for list := range slices.Chunk(s.doneSpans(), spansPerCommand) {
+		w := newCommand(cmdFinish, id)
+		w.spans(list)
+		emit(w)
+	}
+	for list := range slices.Chunk(slices.Sorted(maps.Keys(s.touched)), touchesPerCommand) {
+		emit(s.stateCommand(id, list))
+	}
+	for _, r := range s.runs {
+		emit(parkCommand(id, r, s.scanned))
+	}
+}
+
+// doneSpans lists what is done above the floor.
+func (s *sourceLedger) doneSpans() []span {
+	var list []span
+	for it := s.done.Iterator(); it.HasNext(); {
+		o := record.Offset(it.Next())
+		if n := len(list); n > 0 && list[n-1].to == o {
+			list[n-1].to++
+			continue
+		}
+		list = append(list, span{o, o + 1})
+	}
+	return list
+}
+
+func (s *sourceLedger) stateCommand(id Source, offsets []record.Offset) []byte {
+	w := newCommand(cmdState, id)
+	w.uint(uint64(len(offsets)))
+	var at record.Offset
+	for _, o := range offsets {
+		t := s.touched[o]
+		w.uint(uint64(o - at))
+		w.uint(uint64(t.Attempts))
+		w.int(t.FirstAt)
+		w.int(t.Until)
+		at = o
+	}
+	return w
+}
+
+func (l *Ledger) decodeTouches(r *reader, id Source) func() {
+	n := r.count(4)
+	offsets, touches := make([]record.Offset, n), make([]Touch, n)
+	var at record.Offset
+	for i := range n {
+		at = r.after(at)
+		offsets[i] = at
+		touches[i] = Touch{Attempts: int32(min(r.uint(), 1<<31-1)), FirstAt: r.int(), Until: r.int()}
+	}
+	return func() {
+		s := l.source(id)
+		for i, o := range offsets {
+			if !s.isDone(o) {
+				s.touched[o] = touches[i]
+			}
+		}
+	}
+}
+
+func (l *Ledger) decodeNote(r *reader) func() {
+	key := string(r.bytes())
+	if r.uint() == 0 {
+		return func() { delete(l.notes, key) }
+	}
+	value := slices.Clone(r.bytes())
+	return func() { l.notes[key] = value }
+}
