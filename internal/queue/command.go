@@ -10,7 +10,7 @@ import (
 // A command changes the ledger. Numbers are uvarints, signed ones zigzag.
 //
 //	finish  1 source ranges                   these are done
-//	touch   2 source until attempts ranges    delivered so often; leased or held back until then (0 = neither)
+//	touch   2 source until attempts ranges    delivered so often; leased until then (0 = not, negative = held back)
 //	floor   3 source floor scanned            all below floor is done; all below scanned is done, touched or in a run
 //	state   4 source n {gap attempts first until}   snapshot of touched records
 //	sent    5 source n {hash128 gap time}     ids of what was sent

@@ -56,6 +56,9 @@ func touchOf(e *entry, until int64) change {
 		until = 0
 	}
 	until = (until + untilStepMS - 1) / untilStepMS * untilStepMS
+	if e.state == held {
+		until = -until
+	}
 	return change{cmdTouch, e.source, e.attempts, until, span{e.Offset, e.Offset + 1}}
 }
 

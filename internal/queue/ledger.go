@@ -15,7 +15,23 @@ import (
 type Touch struct {
 	Attempts int32
 	FirstAt  int64 // when it was delivered first; 0 = never
-	Until    int64 // leased, or held back, until then; 0 = neither
+	Until    int64 // leased until then; if Held, held back; 0 = neither
+	Held     bool
+}
+
+// signed is Until as commands have it: negative if the record is held back.
+func (t Touch) signed() int64 {
+	if t.Held {
+		return -t.Until
+	}
+	return t.Until
+}
+
+func (t *Touch) setSigned(until int64) {
+	t.Until, t.Held = until, until < 0
+	if t.Held {
+		t.Until = -until
+	}
 }
 
 // Ledger is the durable half of a queue. It is changed by Apply alone; the caller

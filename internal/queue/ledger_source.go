@@ -56,7 +56,8 @@ func (s *sourceLedger) touch(list []span, attempts int32, until, at int64) {
 				continue
 			}
 			t := s.touched[o]
-			t.Attempts, t.Until = max(t.Attempts, attempts), until
+			t.Attempts = max(t.Attempts, attempts)
+			t.setSigned(until)
 			if t.FirstAt == 0 {
 				t.FirstAt = at
 			}

@@ -159,7 +159,7 @@ func (q *Queue) load(s Source, m *Meta, now int64) {
 	e.attempts, e.firstAt = t.Attempts, t.FirstAt
 	q.join(i)
 	switch {
-	case t.Until > now && t.Attempts > 0:
+	case t.Until > now && !t.Held && t.Attempts > 0:
 		q.take(i, leased, t.Until)
 	case max(m.DueAt, t.Until) > now:
 		q.hold(i, max(m.DueAt, t.Until))
@@ -195,7 +195,11 @@ func (q *Queue) adopt(s Source, o record.Offset, now int64) (int32, bool) {
 	i := q.newEntry(s, &Meta{Offset: o})
 	e := &q.entries[i]
 	e.bare, e.attempts, e.firstAt = true, t.Attempts, t.FirstAt
-	q.take(i, leased, max(t.Until, now))
+	if t.Held {
+		q.hold(i, max(t.Until, now))
+	} else {
+		q.take(i, leased, max(t.Until, now))
+	}
 	return i, true
 }
 
@@ -204,7 +208,11 @@ func (q *Queue) identify(i int32, m *Meta) {
 	e := &q.entries[i]
 	e.Meta, e.bare = *m, false
 	q.join(i)
-	if e.group >= 0 {
+	switch {
+	case e.group < 0:
+	case e.state == held:
+		q.lineUp(i)
+	default:
 		q.groups.at(e.group).busy++
 	}
 }
@@ -289,7 +297,7 @@ func (q *Queue) makeReady(i int32) {
 func (q *Queue) drop(i int32) {
 	q.leave(i)
 	e := &q.entries[i]
-	if e.dirty && e.bare {
+	if e.dirty && e.bare { // its lease is over
 		q.todo.changes = append(q.todo.changes, touchOf(e, 0))
 	}
 	delete(q.sources[e.source].byOffset, e.Offset)

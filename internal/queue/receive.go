@@ -28,6 +28,9 @@ func (q *Queue) Receive(now int64, n int, lease int64, out []Delivery) []Deliver
 func (q *Queue) receiveGroup(n int32, now, lease int64, want int, out []Delivery) []Delivery {
 	g := q.groups.at(n)
 	g.listed = false
+	if g.busy > 0 {
+		return out // a record that was loaded later, after a restart, is leased
+	}
 	for len(out) < want && q.inFlight < q.cfg.InFlightMax && q.headReady(g) {
 		var ok bool
 		if out, ok = q.deliver(q.popHead(g), now, lease, out); !ok {

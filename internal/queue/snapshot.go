@@ -66,7 +66,7 @@ func (s *sourceLedger) stateCommand(id Source, offsets []record.Offset) []byte {
 		w.uint(uint64(o - at))
 		w.uint(uint64(t.Attempts))
 		w.int(t.FirstAt)
-		w.int(t.Until)
+		w.int(t.signed())
 		at = o
 	}
 	return w
@@ -79,7 +79,8 @@ func (l *Ledger) decodeTouches(r *reader, id Source) func() {
 	for i := range n {
 		at = r.after(at)
 		offsets[i] = at
-		touches[i] = Touch{Attempts: int32(min(r.uint(), 1<<31-1)), FirstAt: r.int(), Until: r.int()}
+		touches[i] = Touch{Attempts: int32(min(r.uint(), 1<<31-1)), FirstAt: r.int()}
+		touches[i].setSigned(r.int())
 	}
 	return func() {
 		s := l.source(id)
