@@ -77,6 +77,7 @@ type Catalog struct {
 	rules     rules
 	clusterID UUID
 	current   atomic.Pointer[Snapshot]
+	queues    atomic.Pointer[[]*Queue] // sorted by name
 
 	mu sync.Mutex // serialises changes; guards what follows
 	state
@@ -89,6 +90,7 @@ type Catalog struct {
 type state struct {
 	nextStream   uint64                   // never given out yet
 	nextProducer uint64                   // never given out yet
+	nextQueue    uint64                   // never given out yet
 	starts       map[uint64]record.Offset // of the streams that exist; 0 is absent
 	collisions   map[string]string        // collisionKey to name
 	partitions   int                      // of all topics

@@ -22,39 +22,53 @@ func (c *Catalog) Create(spec TopicSpec, validateOnly bool) (*Topic, error) {
 	if err := c.begin(); err != nil {
 		return nil, err
 	}
-	if err := c.checkNewName(spec); err != nil {
+	t, next, err := c.newTopic(spec)
+	if err != nil || validateOnly {
+		if t != nil {
+			t.ID, t.Partitions = UUID{}, make([]PartitionMeta, len(t.Partitions))
+		}
+		return t, err
+	}
+	if err := c.apply([]Op{encodeTopic(t), encodeNumber(keyNextStream, next)}); err != nil {
 		return nil, err
+	}
+	c.added(t, next)
+	return t, nil
+}
+
+// newTopic makes a topic that is not stored yet, and the next stream after its
+// own; c.mu is held.
+func (c *Catalog) newTopic(spec TopicSpec) (t *Topic, nextStream uint64, err error) {
+	if err := c.checkNewName(spec); err != nil {
+		return nil, 0, err
 	}
 	n := spec.Partitions
 	if n == -1 {
 		n = c.opt.DefaultPartitions
 	}
 	if err := c.checkPartitions(0, n); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	settings, err := c.rules.settings(spec.Settings)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	t := &Topic{Name: spec.Name, Settings: settings, Internal: spec.Internal, Partitions: make([]PartitionMeta, n)}
-	if validateOnly {
-		return t, nil
-	}
+	t = &Topic{Name: spec.Name, Settings: settings, Internal: spec.Internal, Partitions: make([]PartitionMeta, n)}
 	if t.ID, err = newUUID(c.opt.Random); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if other, err := c.TopicByID(t.ID); err == nil {
-		return nil, fmt.Errorf("random id: %s is that of %s already", t.ID, other.Name)
+		return nil, 0, fmt.Errorf("random id: %s is that of %s already", t.ID, other.Name)
 	}
-	next := c.giveStreams(t.Partitions)
-	if err := c.apply([]Op{encodeTopic(t), encodeNumber(keyNextStream, next)}); err != nil {
-		return nil, err
-	}
-	c.nextStream = next
+	return t, c.giveStreams(t.Partitions), nil
+}
+
+// added shows a topic that is stored; c.mu is held.
+func (c *Catalog) added(t *Topic, nextStream uint64) {
+	c.nextStream = nextStream
 	c.partitions += len(t.Partitions)
 	c.collisions[collisionKey(t.Name)] = t.Name
 	c.current.Store(c.Snapshot().with(t))
-	return t, nil
 }
 
 func (c *Catalog) checkNewName(spec TopicSpec) error {
@@ -125,22 +139,35 @@ func (c *Catalog) Delete(name string) (*Topic, error) {
 	if err != nil {
 		return nil, err
 	}
-	ops := []Op{{Key: prefixTopic + name}}
+	if names := c.viewers(name); len(names) > 0 {
+		return nil, fmt.Errorf("%w: %s is read by %s, which has to be deleted first", ErrTopicInUse, name, names[0])
+	}
+	if err := c.apply(c.deletion(t)); err != nil {
+		return nil, err
+	}
+	c.removed(t)
+	return t, nil
+}
+
+// deletion is what takes a topic out of the store; c.mu is held.
+func (c *Catalog) deletion(t *Topic) []Op {
+	ops := []Op{{Key: prefixTopic + t.Name}}
 	for _, p := range t.Partitions {
 		if _, ok := c.starts[p.Stream]; ok {
 			ops = append(ops, Op{Key: startKey(p.Stream)})
 		}
 	}
-	if err := c.apply(ops); err != nil {
-		return nil, err
-	}
+	return ops
+}
+
+// removed forgets a topic that is out of the store; c.mu is held.
+func (c *Catalog) removed(t *Topic) {
 	for _, p := range t.Partitions {
 		delete(c.starts, p.Stream)
 	}
 	c.partitions -= len(t.Partitions)
-	delete(c.collisions, collisionKey(name))
+	delete(c.collisions, collisionKey(t.Name))
 	c.current.Store(c.Snapshot().without(t))
-	return t, nil
 }
 
 // AddPartitions gives a topic more partitions, total in all.

@@ -20,7 +20,9 @@ const valueVersion = 1
 const (
 	keyCluster      = "cluster"
 	keyNextProducer = "next/producer"
+	keyNextQueue    = "next/queue"
 	keyNextStream   = "next/stream"
+	prefixQueue     = "queue/"
 	prefixStart     = "start/"
 	prefixTopic     = "topic/"
 )

@@ -17,6 +17,14 @@ var (
 	ErrInvalidConfig = fault.New(fault.InvalidArgument, "invalid configuration")
 	// ErrInternalTopic: internal topics are not for users to change.
 	ErrInternalTopic = fault.New(fault.FailedPrecondition, "topic is internal")
+	// ErrUnknownQueue: no queue has that name.
+	ErrUnknownQueue = fault.New(fault.NotFound, "queue does not exist")
+	// ErrQueueExists: the name is taken.
+	ErrQueueExists = fault.New(fault.AlreadyExists, "queue already exists")
+	// ErrInvalidQueue: settings of a queue that cannot be. The text says why.
+	ErrInvalidQueue = fault.New(fault.InvalidArgument, "invalid queue")
+	// ErrTopicInUse: a queue reads the topic.
+	ErrTopicInUse = fault.New(fault.FailedPrecondition, "topic is in use")
 	// ErrLimit: a named limit of the catalog is reached.
 	ErrLimit = fault.New(fault.ResourceExhausted, "catalog limit reached")
 	// ErrDamaged: a stored value that nobody wrote, or that contradicts another.

@@ -13,6 +13,7 @@ type loading struct {
 	rules     rules
 	clusterID UUID
 	topics    []*Topic
+	queues    []*Queue          // in the order of their names
 	streams   map[uint64]string // to the topic's name
 	ids       map[UUID]string
 }
@@ -21,6 +22,7 @@ type loading struct {
 // held, or nobody knows c yet.
 func (c *Catalog) load() error {
 	l := loading{rules: c.rules, streams: map[uint64]string{}, ids: map[UUID]string{}}
+	l.nextQueue = 1
 	l.nextStream, l.starts, l.collisions = 1, map[uint64]record.Offset{}, map[string]string{}
 	if err := c.opt.Store.Scan("", l.value); err != nil {
 		return err
@@ -37,6 +39,7 @@ func (c *Catalog) load() error {
 	// that goes back in time must not make two partitions one.
 	l.nextStream = max(l.nextStream, c.nextStream)
 	l.nextProducer = max(l.nextProducer, c.nextProducer)
+	l.nextQueue = max(l.nextQueue, c.nextQueue)
 	if c.clusterID.IsZero() {
 		c.clusterID = l.clusterID // once, before anybody can read it
 	} else if c.clusterID != l.clusterID {
@@ -44,6 +47,7 @@ func (c *Catalog) load() error {
 	}
 	c.state = l.state
 	c.current.Store(newSnapshot(l.topics))
+	c.queues.Store(&l.queues)
 	return nil
 }
 
@@ -66,6 +70,10 @@ func (l *loading) value(key string, value []byte) error {
 		l.nextStream, err = decodeNumber(key, payload)
 	case key == keyNextProducer:
 		l.nextProducer, err = decodeNumber(key, payload)
+	case key == keyNextQueue:
+		l.nextQueue, err = decodeNumber(key, payload)
+	case strings.HasPrefix(key, prefixQueue):
+		err = l.queue(key, payload)
 	case strings.HasPrefix(key, prefixStart):
 		err = l.start(key, payload)
 	case strings.HasPrefix(key, prefixTopic):
@@ -143,5 +151,5 @@ func (l *loading) check() error {
 	if l.clusterID.IsZero() && (len(l.topics) > 0 || l.nextStream > 1 || l.nextProducer > 0) {
 		return fmt.Errorf("%w: key %q is missing", ErrDamaged, keyCluster)
 	}
-	return nil
+	return l.checkQueues()
 }

@@ -1,0 +1,368 @@
+package catalog
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Queue is one version of a queue. It never changes: an alteration makes another.
+type Queue struct {
+	Name string
+	// ID names the queue's state on the log. It is never given out again.
+	ID    uint64
+	Topic string
+	// Owned says that the topic was made for the queue, and goes with it.
+	Owned    bool
+	Settings QueueSettings
+	Tags     map[string]string // the user's
+	Labels   map[string]string // what front ends keep here for themselves
+	// CreatedAt and ChangedAt are milliseconds since 1970.
+	CreatedAt, ChangedAt int64
+}
+
+// DedupScope is within what the id of a message is unique.
+type DedupScope string
+
+// Scopes. On disk: never rename.
+const (
+	DedupNone  DedupScope = ""
+	DedupQueue DedupScope = "queue"
+	DedupGroup DedupScope = "group"
+)
+
+// QueueSettings are a queue's settings. Zero means the default, if there is one.
+type QueueSettings struct {
+	Ordered         bool          `json:"ordered,omitempty"` // groups are delivered in order; never changes
+	Lanes           int32         `json:"lanes,omitempty"`   // priority levels, 1 to 10; never changes
+	Lease           time.Duration `json:"lease"`             // of a delivery
+	Delay           time.Duration `json:"delay,omitempty"`   // of what is sent
+	Wait            time.Duration `json:"wait,omitempty"`    // of a receive that does not say
+	Retention       time.Duration `json:"retention"`
+	MessageBytesMax int32         `json:"message_bytes_max"`
+	AttemptsMax     int32         `json:"attempts_max,omitempty"` // deliveries of a message; 0 = no limit
+	DeadLetter      string        `json:"dead_letter,omitempty"`  // the queue for what was delivered so often
+	// DeadLetterExpired sends there what has expired, too.
+	DeadLetterExpired bool       `json:"dead_letter_expired,omitempty"`
+	Dedup             DedupScope `json:"dedup,omitempty"`
+	DedupByContent    bool       `json:"dedup_by_content,omitempty"`
+	// PerGroupThroughput is remembered for clients that ask; there is no limit.
+	PerGroupThroughput bool   `json:"per_group_throughput,omitempty"`
+	Filter             string `json:"filter,omitempty"` // of a view
+}
+
+// Defaults and limits of queue settings.
+const (
+	DefaultLease           = 30 * time.Second
+	DefaultQueueRetention  = 4 * 24 * time.Hour
+	DefaultMessageBytesMax = 1 << 20
+	LanesMax               = 10
+	QueuesMax              = 100_000
+	// queueBatchBytesMax is max.message.bytes of topics made for queues.
+	queueBatchBytesMax = "8388608"
+)
+
+// DefaultQueueSettings are those of a queue that says nothing.
+func DefaultQueueSettings() QueueSettings {
+	return QueueSettings{Lanes: 1, Lease: DefaultLease, Retention: DefaultQueueRetention, MessageBytesMax: DefaultMessageBytesMax}
+}
+
+// QueueSpec asks for a queue.
+type QueueSpec struct {
+	Name string
+	// Topic is the one to view; "" = one of the queue's name, which is made unless
+	// it exists.
+	Topic    string
+	Settings QueueSettings // start from DefaultQueueSettings
+	Tags     map[string]string
+	Labels   map[string]string
+}
+
+func (s *QueueSettings) check() error {
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("%w: %s", ErrInvalidQueue, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case s.Lanes < 1 || s.Lanes > LanesMax:
+		return bad("%d lanes, 1 to %d are allowed", s.Lanes, LanesMax)
+	case s.Lease < 0 || s.Delay < 0 || s.Wait < 0 || s.Retention < 0:
+		return bad("negative time")
+	case s.MessageBytesMax < 1 || s.MessageBytesMax > 1<<20:
+		return bad("messages of at most %d bytes, 1 to %d are allowed", s.MessageBytesMax, 1<<20)
+	case s.AttemptsMax < 0:
+		return bad("%d attempts", s.AttemptsMax)
+	case s.Ordered && s.Lanes > 1:
+		return bad("an ordered queue has one lane")
+	case !slices.Contains([]DedupScope{DedupNone, DedupQueue, DedupGroup}, s.Dedup):
+		return bad("dedup scope %q", s.Dedup)
+	}
+	return nil
+}
+
+// Queues returns all queues, sorted by name. Do not change the slice.
+func (c *Catalog) Queues() []*Queue { return *c.queues.Load() }
+
+// Queue returns the queue of that name, or ErrUnknownQueue.
+func (c *Catalog) Queue(name string) (*Queue, error) {
+	list := c.Queues()
+	i, ok := slices.BinarySearchFunc(list, name, func(q *Queue, n string) int { return strings.Compare(q.Name, n) })
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrUnknownQueue, shown(name))
+	}
+	return list[i], nil
+}
+
+// CreateQueue makes a queue, and a topic for it if that is needed, in one change.
+// now is in milliseconds.
+//
+// Errors: ErrQueueExists, with the queue that exists; ErrInvalidQueue,
+// ErrUnknownTopic, ErrInternalTopic, those of Create for the topic.
+func (c *Catalog) CreateQueue(spec QueueSpec, now int64) (*Queue, *Topic, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.begin(); err != nil {
+		return nil, nil, err
+	}
+	if q, err := c.Queue(spec.Name); err == nil {
+		return q, nil, fmt.Errorf("%w: %s", ErrQueueExists, spec.Name)
+	}
+	if len(c.Queues()) >= QueuesMax {
+		return nil, nil, fmt.Errorf("%w: %d queues", ErrLimit, QueuesMax)
+	}
+	if err := CheckTopicName(spec.Name); err != nil {
+		return nil, nil, err
+	}
+	if err := spec.Settings.check(); err != nil {
+		return nil, nil, err
+	}
+	q := &Queue{
+		Name: spec.Name, ID: c.nextQueue, Topic: spec.Topic, Settings: spec.Settings,
+		Tags: maps.Clone(spec.Tags), Labels: maps.Clone(spec.Labels), CreatedAt: now, ChangedAt: now,
+	}
+	made, nextStream, ops, err := c.queueTopic(q)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := c.apply(append(ops, encodeQueue(q), encodeNumber(keyNextQueue, q.ID+1))); err != nil {
+		return nil, nil, err
+	}
+	c.nextQueue++
+	if made != nil {
+		c.added(made, nextStream)
+	}
+	c.putQueue(q)
+	return q, made, nil
+}
+
+// queueTopic finds the topic that q views, or prepares one.
+func (c *Catalog) queueTopic(q *Queue) (made *Topic, nextStream uint64, ops []Op, err error) {
+	name := q.Topic
+	if name == "" {
+		name = q.Name
+	}
+	t, err := c.Topic(name)
+	switch {
+	case err == nil && t.Internal:
+		return nil, 0, nil, fmt.Errorf("%w: %s", ErrInternalTopic, name)
+	case err == nil && q.Settings.Lanes > 1:
+		return nil, 0, nil, fmt.Errorf("%w: a view on a topic that exists has no lanes", ErrInvalidQueue)
+	case err == nil:
+		q.Topic = name
+		return nil, 0, nil, nil
+	case q.Topic != "" || !errors.Is(err, ErrUnknownTopic):
+		return nil, 0, nil, err
+	}
+	q.Topic, q.Owned = name, true
+	spec := TopicSpec{Name: name, Partitions: q.Settings.Lanes, Settings: queueTopicSettings(&q.Settings)}
+	made, nextStream, err = c.newTopic(spec)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	return made, nextStream, []Op{encodeTopic(made), encodeNumber(keyNextStream, nextStream)}, nil
+}
+
+func queueTopicSettings(s *QueueSettings) map[string]string {
+	return map[string]string{"max.message.bytes": queueBatchBytesMax, "retention.ms": retentionMS(s)}
+}
+
+func retentionMS(s *QueueSettings) string {
+	if s.Retention == 0 {
+		return "-1"
+	}
+	return fmt.Sprint(s.Retention.Milliseconds())
+}
+
+// AlterQueue changes a queue: change gets a spec of it as it is, and may change
+// settings, tags and labels. now is in milliseconds. A topic that the queue owns
+// is altered with it and returned.
+//
+// Errors: ErrUnknownQueue, ErrInvalidQueue, what change returns.
+func (c *Catalog) AlterQueue(name string, now int64, change func(*QueueSpec) error) (*Queue, *Topic, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.begin(); err != nil {
+		return nil, nil, err
+	}
+	old, err := c.Queue(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	spec := QueueSpec{Name: name, Topic: old.Topic, Settings: old.Settings, Tags: cloneMap(old.Tags), Labels: cloneMap(old.Labels)}
+	if err := change(&spec); err != nil {
+		return nil, nil, err
+	}
+	switch s := &spec.Settings; {
+	case s.Ordered != old.Settings.Ordered || s.Lanes != old.Settings.Lanes || s.Filter != old.Settings.Filter:
+		return nil, nil, fmt.Errorf("%w: order, lanes and filter of a queue cannot be changed", ErrInvalidQueue)
+	case spec.Name != name || spec.Topic != old.Topic:
+		return nil, nil, fmt.Errorf("%w: name and topic of a queue cannot be changed", ErrInvalidQueue)
+	}
+	if err := spec.Settings.check(); err != nil {
+		return nil, nil, err
+	}
+	q := *old
+	q.Settings, q.Tags, q.Labels, q.ChangedAt = spec.Settings, spec.Tags, spec.Labels, now
+	ops := []Op{encodeQueue(&q)}
+	altered, err := c.alteredTopic(old, &q)
+	if err != nil {
+		return nil, nil, err
+	}
+	if altered != nil {
+		ops = append(ops, encodeTopic(altered))
+	}
+	if err := c.apply(ops); err != nil {
+		return nil, nil, err
+	}
+	if altered != nil {
+		c.current.Store(c.Snapshot().with(altered))
+	}
+	c.putQueue(&q)
+	return &q, altered, nil
+}
+
+// alteredTopic is the queue's own topic with another retention, or nil.
+func (c *Catalog) alteredTopic(old, q *Queue) (*Topic, error) {
+	if !q.Owned || old.Settings.Retention == q.Settings.Retention {
+		return nil, nil
+	}
+	t, err := c.Topic(q.Topic)
+	if err != nil {
+		return nil, err
+	}
+	value := retentionMS(&q.Settings)
+	settings, err := c.rules.alter(t.Settings, []Change{{Name: "retention.ms", Value: &value, Op: Set}})
+	if err != nil {
+		return nil, err
+	}
+	altered := *t
+	altered.Settings = settings
+	return &altered, nil
+}
+
+// DeleteQueue removes a queue and returns what it was. Its topic stays: whoever
+// owns it deletes it next.
+func (c *Catalog) DeleteQueue(name string) (*Queue, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.begin(); err != nil {
+		return nil, err
+	}
+	q, err := c.Queue(name)
+	if err != nil {
+		return nil, err
+	}
+	ops := []Op{{Key: prefixQueue + name}}
+	var t *Topic
+	if q.Owned {
+		if t, err = c.Topic(q.Topic); err == nil {
+			ops = append(ops, c.deletion(t)...)
+		}
+	}
+	if err := c.apply(ops); err != nil {
+		return nil, err
+	}
+	if t != nil {
+		c.removed(t)
+	}
+	list := slices.DeleteFunc(slices.Clone(c.Queues()), func(x *Queue) bool { return x == q })
+	c.queues.Store(&list)
+	return q, nil
+}
+
+// viewers returns the queues on a topic.
+func (c *Catalog) viewers(topic string) (names []string) {
+	for _, q := range c.Queues() {
+		if q.Topic == topic {
+			names = append(names, q.Name)
+		}
+	}
+	return names
+}
+
+// putQueue shows a version of a queue.
+func (c *Catalog) putQueue(q *Queue) {
+	list := slices.Clone(c.Queues())
+	i, ok := slices.BinarySearchFunc(list, q.Name, func(x *Queue, n string) int { return strings.Compare(x.Name, n) })
+	if ok {
+		list[i] = q
+	} else {
+		list = slices.Insert(list, i, q)
+	}
+	c.queues.Store(&list)
+}
+
+func cloneMap(m map[string]string) map[string]string {
+	if m == nil {
+		return make(map[string]string)
+	}
+	return maps.Clone(m)
+}
+
+type storedQueue struct {
+	ID        uint64            `json:"id"`
+	Topic     string            `json:"topic"`
+	Owned     bool              `json:"owned,omitempty"`
+	Settings  QueueSettings     `json:"settings"`
+	Tags      map[string]string `json:"tags,omitempty"`
+	Labels    map[string]string `json:"labels,omitempty"`
+	CreatedAt int64             `json:"created_at"`
+	ChangedAt int64             `json:"changed_at"`
+}
+
+func encodeQueue(q *Queue) Op {
+	return encodeJSON(prefixQueue+q.Name, storedQueue{q.ID, q.Topic, q.Owned, q.Settings, q.Tags, q.Labels, q.CreatedAt, q.ChangedAt})
+}
+
+func (l *loading) queue(key string, payload []byte) error {
+	var s storedQueue
+	if err := decodeJSON(key, payload, &s); err != nil {
+		return err
+	}
+	q := &Queue{strings.TrimPrefix(key, prefixQueue), s.ID, s.Topic, s.Owned, s.Settings, s.Tags, s.Labels, s.CreatedAt, s.ChangedAt}
+	if err := CheckTopicName(q.Name); err != nil {
+		return fmt.Errorf("%w: key %q: %w", ErrDamaged, key, err)
+	}
+	if err := q.Settings.check(); err != nil {
+		return fmt.Errorf("%w of Naru, perhaps: key %q: %w", ErrNewerVersion, key, err)
+	}
+	l.queues = append(l.queues, q)
+	return nil
+}
+
+// checkQueues holds the queues against the topics.
+func (l *loading) checkQueues() error {
+	ids := make(map[uint64]bool)
+	for _, q := range l.queues {
+		if q.ID == 0 || q.ID >= l.nextQueue || ids[q.ID] {
+			return fmt.Errorf("%w: key %q: id %d is another's, or was never given out", ErrDamaged, prefixQueue+q.Name, q.ID)
+		}
+		ids[q.ID] = true
+		if l.collisions[collisionKey(q.Topic)] != q.Topic {
+			return fmt.Errorf("%w: key %q: topic %q does not exist", ErrDamaged, prefixQueue+q.Name, q.Topic)
+		}
+	}
+	return nil
+}
