@@ -88,16 +88,20 @@ type Broker struct {
 	groupsLog   *statelog.Log
 	producers   *producersMachine
 	producerIDs producerIDs
+	queues      *queues
 
-	cancel context.CancelFunc
-	work   sync.WaitGroup
-	once   sync.Once
+	ctx     context.Context // ends when the broker closes
+	cancel  context.CancelFunc
+	serving chan struct{} // closed once everything is open
+	work    sync.WaitGroup
+	once    sync.Once
 }
 
 // Open recovers the data directory and starts the broker. Close it when done.
 func Open(cfg Config) (*Broker, error) {
 	cfg.setDefaults()
-	b := &Broker{cfg: cfg, log: cfg.Logger}
+	b := &Broker{cfg: cfg, log: cfg.Logger, serving: make(chan struct{})}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
 	if err := b.open(); err != nil {
 		b.abandon()
 		return nil, err
@@ -130,7 +134,10 @@ func (b *Broker) open() error {
 	if err := b.openProducers(); err != nil {
 		return err
 	}
-	return b.openGroups()
+	if err := b.openGroups(); err != nil {
+		return err
+	}
+	return b.openQueues()
 }
 
 func (b *Broker) openCatalog() error {
@@ -208,9 +215,10 @@ func (b *Broker) openState(topic string, m statelog.Machine) (*statelog.Log, err
 func (b *Broker) nowMS() int64 { return b.cfg.Now().UnixMilli() }
 
 func (b *Broker) start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	b.cancel = cancel
+	ctx := b.ctx
+	close(b.serving)
 	b.work.Go(func() { b.producers.saveLoop(ctx) })
+	b.work.Go(func() { b.queues.pump(ctx) })
 	if b.cfg.RetentionEvery > 0 {
 		b.work.Go(func() { b.retentionLoop(ctx) })
 	}
@@ -218,6 +226,7 @@ func (b *Broker) start() {
 
 // abandon gives back what a failed open had taken.
 func (b *Broker) abandon() {
+	b.cancel()
 	if b.journal != nil {
 		b.journal.Close()
 	}
@@ -233,6 +242,7 @@ func (b *Broker) Close() (err error) {
 		b.CloseGroups()
 		b.cancel()
 		b.work.Wait()
+		b.queues.close()
 		b.groupsLog.Close()
 		b.producers.close()
 		err = b.journal.Close()

@@ -47,6 +47,12 @@ func (b *Broker) Retain(now time.Time) error {
 			moved = append(moved, p)
 		}
 	}
+	for p, floor := range b.queues.floors() {
+		if floor > max(p.LogStart(), starts[uint64(p.log.ID())]) {
+			starts[uint64(p.log.ID())] = floor
+			moved = append(moved, p)
+		}
+	}
 	if len(starts) == 0 {
 		return nil
 	}

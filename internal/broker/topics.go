@@ -184,18 +184,24 @@ func (b *Broker) EnsureTopic(name string) (*catalog.Topic, error) {
 	return topic, err
 }
 
-// DeleteTopic removes a topic, its records and the offsets committed for it.
+// DeleteTopic removes a topic, its records and the offsets committed for it. A
+// topic that a queue reads stays: catalog.ErrTopicInUse.
 func (b *Broker) DeleteTopic(name string) error {
 	topic, err := b.catalog.Delete(name)
 	if err != nil {
 		return err
 	}
+	b.forgetTopic(topic)
+	b.log.Info("topic deleted", "topic", name)
+	return nil
+}
+
+// forgetTopic ends a topic that is out of the catalog.
+func (b *Broker) forgetTopic(topic *catalog.Topic) {
 	for _, p := range b.topics.remove(topic) {
 		p.log.Delete()
 	}
-	b.DropTopicOffsets(name, nil)
-	b.log.Info("topic deleted", "topic", name)
-	return nil
+	b.DropTopicOffsets(topic.Name, nil)
 }
 
 // AddPartitions gives a topic more partitions, total in all.
@@ -206,6 +212,7 @@ func (b *Broker) AddPartitions(name string, total int32, validateOnly bool) erro
 	}
 	b.topics.register(topic)
 	b.topics.put(b, topic)
+	b.queues.topicGrew(topic)
 	return nil
 }
 

@@ -262,8 +262,8 @@ func (c *Catalog) alteredTopic(old, q *Queue) (*Topic, error) {
 	return &altered, nil
 }
 
-// DeleteQueue removes a queue and returns what it was. Its topic stays: whoever
-// owns it deletes it next.
+// DeleteQueue removes a queue and returns what it was. The topic that it owns goes
+// with it, unless another queue reads it.
 func (c *Catalog) DeleteQueue(name string) (*Queue, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -276,7 +276,7 @@ func (c *Catalog) DeleteQueue(name string) (*Queue, error) {
 	}
 	ops := []Op{{Key: prefixQueue + name}}
 	var t *Topic
-	if q.Owned {
+	if q.Owned && len(c.viewers(q.Topic)) == 1 {
 		if t, err = c.Topic(q.Topic); err == nil {
 			ops = append(ops, c.deletion(t)...)
 		}

@@ -61,22 +61,25 @@ func (l *Ledger) source(s Source) *sourceLedger {
 	return &l.sources[s]
 }
 
-// Floor is the lowest offset that is not done.
-func (l *Ledger) Floor(s Source) record.Offset {
-	if int(s) >= len(l.sources) {
-		return 0
+// untouched stands for sources of which nothing is known.
+var untouched = sourceLedger{done: roaring64.New()}
+
+// peek returns what is known of s, to be read only.
+func (l *Ledger) peek(s Source) *sourceLedger {
+	if s < 0 || int(s) >= len(l.sources) {
+		return &untouched
 	}
-	return l.sources[s].floor
+	return &l.sources[s]
 }
 
+// Floor is the lowest offset that is not done.
+func (l *Ledger) Floor(s Source) record.Offset { return l.peek(s).floor }
+
 // Done tells whether a record will never be delivered again.
-func (l *Ledger) Done(s Source, o record.Offset) bool {
-	if int(s) >= len(l.sources) {
-		return false
-	}
-	src := &l.sources[s]
-	return o < src.floor || src.done.Contains(uint64(o))
-}
+func (l *Ledger) Done(s Source, o record.Offset) bool { return l.peek(s).isDone(o) }
+
+// Touched returns what is known of a record that is not done.
+func (l *Ledger) Touched(s Source, o record.Offset) Touch { return l.peek(s).touched[o] }
 
 // Note returns what a Note command stored under key.
 func (l *Ledger) Note(key string) ([]byte, bool) {

@@ -93,7 +93,7 @@ func New(cfg Config, l *Ledger) *Queue {
 func (q *Queue) Configure(cfg Config) {
 	q.cfg = cfg.withDefaults()
 	for i := len(q.sources); i < q.cfg.Sources; i++ {
-		src := q.ledger.source(Source(i))
+		src := q.ledger.peek(Source(i))
 		w := window{byOffset: make(map[record.Offset]int32), cursor: max(src.floor, src.scanned)}
 		for _, r := range src.runs {
 			w.runs = append(w.runs, openRun{Run: r})
@@ -144,7 +144,7 @@ func (q *Queue) Load(s Source, list []Meta, next record.Offset, now int64) {
 
 // load makes an entry for a record, unless it is done or known.
 func (q *Queue) load(s Source, m *Meta, now int64) {
-	w, src := &q.sources[s], q.ledger.source(s)
+	w, src := &q.sources[s], q.ledger.peek(s)
 	i, known := w.byOffset[m.Offset]
 	switch {
 	case known && !q.entries[i].bare, !known && src.isDone(m.Offset):
@@ -188,7 +188,7 @@ func (q *Queue) adopt(s Source, o record.Offset, now int64) (int32, bool) {
 	if int(s) >= len(q.sources) || s < 0 {
 		return 0, false
 	}
-	t, ok := q.ledger.source(s).touched[o]
+	t, ok := q.ledger.peek(s).touched[o]
 	if !ok || t.Attempts == 0 {
 		return 0, false
 	}
@@ -334,6 +334,9 @@ func (q *Queue) Tick(now int64) {
 	}
 }
 
+// Full tells that no more can be in flight.
+func (q *Queue) Full() bool { return q.inFlight >= q.cfg.InFlightMax }
+
 // Stats counts.
 func (q *Queue) Stats() Stats {
 	st := Stats{InFlight: q.inFlight, Counts: q.counts}
@@ -363,5 +366,5 @@ func (q *Queue) Purged(s Source, to record.Offset) {
 		}
 	}
 	w.cursor = max(w.cursor, to)
-	w.purgeRuns(q.ledger.source(s))
+	w.purgeRuns(q.ledger.peek(s))
 }

@@ -62,6 +62,12 @@ func (q *Queue) Extend(now int64, tags []Tag, lease int64, errs []error) []error
 	return errs
 }
 
+// Leased tells whether the tag's delivery is in force.
+func (q *Queue) Leased(t Tag, now int64) bool {
+	i, ok := q.find(t.Source, t.Offset)
+	return ok && q.entries[i].state == leased && q.entries[i].attempts == t.Attempt && q.entries[i].until > now
+}
+
 // holder finds the entry that the tag's delivery holds. late allows that its
 // lease has ended, if the record was not delivered since.
 func (q *Queue) holder(t Tag, now int64, late bool) (int32, error) {

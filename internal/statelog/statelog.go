@@ -182,6 +182,14 @@ func (l *Log) Read(f func()) {
 	f()
 }
 
+// Change runs f while nobody reads the machine. f may prepare it for commands to
+// come, and must not change what Snapshot would emit.
+func (l *Log) Change(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f()
+}
+
 // maybeSnapshot starts a snapshot when enough has been appended. Caller holds mu.
 func (l *Log) maybeSnapshot() {
 	if l.snapping || l.closed || l.since < l.opt.SnapshotBytes+l.snapBytes {

@@ -1,0 +1,440 @@
+package broker
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/fault"
+	"github.com/narumq/naru/internal/queue"
+	"github.com/narumq/naru/internal/record"
+	"github.com/narumq/naru/internal/statelog"
+)
+
+// ErrQueueClosed: the broker is stopping.
+var ErrQueueClosed = fault.New(fault.Unavailable, "the broker is stopping")
+
+// Queue is an open queue: what happens around the pure queue.Queue. It loads
+// records, keeps commands on their way to the log, and wakes who waits.
+//
+// Locks: mu, then the log's of the ledgers (queues.log.Read). Callbacks run
+// without either.
+type Queue struct {
+	t      *queues
+	b      *Broker
+	id     uint64
+	key    []byte // of its commands
+	token  int
+	meta   atomic.Pointer[catalog.Queue]
+	ledger *queue.Ledger // guarded by t.log
+	filter filter
+	sent   atomic.Int64 // messages, since the broker started
+
+	sendersMu sync.Mutex // guards senders
+	senders   []*sender  // by partition, made when they are needed
+	turn      atomic.Uint32
+
+	mu       sync.Mutex // guards what follows
+	parts    []*Partition
+	core     *queue.Queue
+	loaded   []buffer // by source
+	receives []*receive
+	timer    *time.Timer
+	timerAt  int64 // when timer fires, milliseconds; 0: not at all
+	writing  bool  // commands are on their way to the log
+	own      [][]byte
+	after    []func(error) // called when what is pending is durable
+	ids      map[[16]byte]*sendingID
+	attempts map[string]attempt
+	closed   error
+	idle     sync.Cond // of mu: writing became false, and nothing follows
+}
+
+func newQueue(t *queues, meta *catalog.Queue) (*Queue, error) {
+	q := &Queue{
+		t: t, b: t.b, id: meta.ID, key: queueKey(meta.ID),
+		ids: make(map[[16]byte]*sendingID), attempts: make(map[string]attempt),
+	}
+	q.idle.L = &q.mu
+	q.meta.Store(meta)
+	var err error
+	if q.filter, err = parseFilter(meta.Settings.Filter); err != nil {
+		return nil, err
+	}
+	topic, err := t.b.catalog.Topic(meta.Topic)
+	if err != nil {
+		return nil, err
+	}
+	q.takePartitions(topic)
+	t.log.Read(func() { q.ledger = t.machine.ledgers[meta.ID] })
+	if q.ledger == nil {
+		q.ledger = t.newLedger(meta.ID)
+	}
+	q.rebuild()
+	q.recoverSentIDs()
+	q.resumeRedrives()
+	return q, nil
+}
+
+// newLedger adds the ledger of a new queue.
+func (t *queues) newLedger(id uint64) (l *queue.Ledger) {
+	t.log.Change(func() { l = t.machine.ledger(id) })
+	return l
+}
+
+// rebuild makes the scheduler anew from the ledger. Caller holds mu, or is alone.
+func (q *Queue) rebuild() {
+	q.loaded = make([]buffer, len(q.parts))
+	q.t.log.Read(func() { q.core = queue.New(q.config(), q.ledger) })
+}
+
+func (q *Queue) config() queue.Config {
+	meta := q.meta.Load()
+	s := &meta.Settings
+	cfg := queue.Config{Sources: len(q.parts), Ordered: s.Ordered, AttemptsMax: s.AttemptsMax}
+	if s.Lanes > 1 {
+		for i := range q.parts {
+			cfg.Priority = append(cfg.Priority, int32(i))
+		}
+	}
+	return cfg
+}
+
+// takePartitions takes up those of the topic's partitions that are new.
+func (q *Queue) takePartitions(topic *catalog.Topic) {
+	for i := len(q.parts); i < len(topic.Partitions); i++ {
+		p, err := q.b.PartitionByID(topic.ID, int32(i))
+		if err != nil {
+			return // the topic was deleted meanwhile
+		}
+		q.parts = append(q.parts, p)
+	}
+}
+
+// watch asks for news of the partitions. The token is known.
+func (q *Queue) watch() {
+	for _, p := range q.parts {
+		p.Watch(q.t.news, q.token)
+	}
+}
+
+// reconfigure takes up a new version of the queue.
+func (q *Queue) reconfigure(meta *catalog.Queue) {
+	q.mu.Lock()
+	q.meta.Store(meta)
+	q.t.log.Read(func() { q.core.Configure(q.config()) })
+	q.mu.Unlock()
+	q.poke()
+}
+
+// topicGrew lets the topic's queues read its new partitions.
+func (t *queues) topicGrew(topic *catalog.Topic) {
+	for _, q := range t.all() {
+		if q.Meta().Topic == topic.Name {
+			q.grow(topic)
+		}
+	}
+}
+
+func (q *Queue) grow(topic *catalog.Topic) {
+	q.mu.Lock()
+	had := len(q.parts)
+	q.takePartitions(topic)
+	for _, p := range q.parts[had:] {
+		p.Watch(q.t.news, q.token)
+		q.loaded = append(q.loaded, buffer{})
+	}
+	q.t.log.Read(func() { q.core.Configure(q.config()) })
+	q.mu.Unlock()
+	q.poke()
+}
+
+// Meta is the queue as the catalog has it now.
+func (q *Queue) Meta() *catalog.Queue { return q.meta.Load() }
+
+// poke looks after whoever waits, because something changed.
+func (q *Queue) poke() {
+	q.mu.Lock()
+	var done calls
+	if len(q.receives) > 0 {
+		q.serve(&done)
+	}
+	q.mu.Unlock()
+	done.run()
+}
+
+// close ends the queue for its callers, and waits for commands on their way.
+func (q *Queue) close(why error) {
+	for _, p := range q.parts {
+		p.Unwatch(q.t.news, q.token)
+	}
+	q.mu.Lock()
+	var done calls
+	q.closed = why
+	for _, r := range q.receives {
+		r.finish(&done, nil, why)
+	}
+	q.receives = nil
+	if q.timer != nil {
+		q.timer.Stop()
+	}
+	q.write()
+	for q.writing { // what was accepted is answered
+		q.idle.Wait()
+	}
+	q.mu.Unlock()
+	done.run()
+}
+
+// calls are callbacks to run once no lock is held.
+type calls []func()
+
+func (c calls) run() {
+	for _, f := range c {
+		f()
+	}
+}
+
+// write sends what is pending to the log, unless something is on its way, in which
+// case it follows when that has come back. Caller holds mu.
+func (q *Queue) write() {
+	if q.writing || !q.core.Pending() && len(q.own) == 0 && len(q.after) == 0 {
+		return
+	}
+	batch := q.core.Drain()
+	n := len(q.own)
+	if batch != nil {
+		n += len(batch.Commands)
+	}
+	cmds := make([]statelog.Command, 0, n)
+	if batch != nil {
+		for _, c := range batch.Commands {
+			cmds = append(cmds, statelog.Command{Key: q.key, Value: c})
+		}
+	}
+	for _, c := range q.own {
+		cmds = append(cmds, statelog.Command{Key: q.key, Value: c})
+	}
+	after := q.after
+	q.own, q.after, q.writing = nil, nil, true
+	settled := func(err error) { q.written(batch, after, err) }
+	if len(cmds) == 0 { // nothing to wait for but what came before
+		go settled(nil)
+		return
+	}
+	q.t.log.Append(cmds, settled)
+}
+
+// written takes up that commands are durable and applied, or that they failed.
+func (q *Queue) written(batch *queue.Batch, after []func(error), err error) {
+	q.mu.Lock()
+	if batch != nil {
+		q.core.Settled(batch, err)
+	}
+	q.writing = false
+	var done calls
+	if len(q.receives) > 0 {
+		q.serve(&done)
+	}
+	q.write()
+	if !q.writing {
+		q.idle.Broadcast()
+	}
+	q.mu.Unlock()
+	for _, f := range after {
+		f(err)
+	}
+	done.run()
+}
+
+// command adds a command of the shell's own; done is called when it is durable.
+// Caller holds mu.
+func (q *Queue) command(cmd []byte, done func(error)) {
+	q.own = append(q.own, cmd)
+	if done != nil {
+		q.after = append(q.after, done)
+	}
+	q.write()
+}
+
+// Ack ends deliveries for good. done is called once, when that is durable, with
+// an outcome for each tag: nil, queue.ErrUnknownRecord, queue.ErrNotLeased, or a
+// storage error, after which the leases are as before.
+func (q *Queue) Ack(tags []queue.Tag, done func([]error)) {
+	q.settle(done, func(now int64) (errs []error) { return q.core.Ack(now, tags, nil) })
+}
+
+// Nack gives deliveries back: the messages are ready again after delay. done is
+// called as soon as that holds.
+func (q *Queue) Nack(tags []queue.Tag, delay time.Duration, done func([]error)) {
+	q.change(done, func(now int64) []error { return q.core.Release(now, tags, delay.Milliseconds(), nil) })
+}
+
+// Reject gives up messages: they go to the dead-letter queue, if there is one, and
+// else nowhere. done is called as soon as nobody gets them any more.
+func (q *Queue) Reject(tags []queue.Tag, done func([]error)) {
+	q.change(done, func(now int64) []error { return q.core.Reject(now, tags, nil) })
+}
+
+// Extend makes each lease end so long from now.
+func (q *Queue) Extend(tags []queue.Tag, leases []time.Duration, done func([]error)) {
+	q.change(done, func(now int64) (errs []error) {
+		for i := range tags {
+			errs = q.core.Extend(now, tags[i:i+1], leases[i].Milliseconds(), errs)
+		}
+		return errs
+	})
+}
+
+// settle runs f, and calls done once what it did is durable.
+func (q *Queue) settle(done func([]error), f func(now int64) []error) {
+	q.mu.Lock()
+	if q.closed != nil {
+		q.mu.Unlock()
+		done([]error{q.closed})
+		return
+	}
+	now := q.b.nowMS()
+	var errs []error
+	q.t.log.Read(func() {
+		q.core.Tick(now)
+		errs = f(now)
+	})
+	q.after = append(q.after, func(err error) {
+		if err != nil {
+			for i := range errs {
+				errs[i] = err
+			}
+		}
+		done(errs)
+	})
+	q.write()
+	q.mu.Unlock()
+}
+
+// change runs f, and calls done at once.
+func (q *Queue) change(done func([]error), f func(now int64) []error) {
+	q.mu.Lock()
+	if q.closed != nil {
+		q.mu.Unlock()
+		done([]error{q.closed})
+		return
+	}
+	now := q.b.nowMS()
+	var errs []error
+	q.t.log.Read(func() {
+		q.core.Tick(now)
+		errs = f(now)
+	})
+	var calls calls
+	q.serve(&calls)
+	q.buryDead()
+	q.write()
+	q.mu.Unlock()
+	calls.run()
+	done(errs)
+}
+
+// Purge makes everything that is in the queue now done.
+func (q *Queue) Purge() error {
+	q.mu.Lock()
+	if q.closed != nil {
+		defer q.mu.Unlock()
+		return q.closed
+	}
+	ends := make([]record.Offset, len(q.parts))
+	for i, p := range q.parts {
+		ends[i] = p.HighWatermark()
+		q.own = append(q.own, queue.FinishBelow(queue.Source(i), ends[i]))
+	}
+	outcome := make(chan error, 1)
+	q.after = append(q.after, func(err error) { outcome <- err })
+	q.write()
+	q.mu.Unlock()
+	if err := <-outcome; err != nil {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.t.log.Read(func() {
+		for i, to := range ends {
+			q.core.Purged(queue.Source(i), to)
+			q.loaded[i].forget(to)
+		}
+	})
+	return nil
+}
+
+// Stats counts.
+func (q *Queue) Stats() QueueStats {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := q.b.nowMS()
+	q.load(now)
+	st := q.core.Stats()
+	out := QueueStats{
+		Ready: int64(st.Ready), InFlight: int64(st.InFlight), Delayed: int64(st.Delayed), Sent: q.sent.Load(),
+		Received: st.Received, Redelivered: st.Redelivered, Acked: st.Acked, DeadLettered: st.DeadLettered, Expired: st.Expired,
+	}
+	oldest := int64(0)
+	for i, p := range q.parts {
+		from, _ := q.core.Want(queue.Source(i))
+		out.Ready += int64(max(0, p.HighWatermark()-max(from, p.LogStart())))
+		if at := q.oldest(queue.Source(i)); at > 0 && (oldest == 0 || at < oldest) {
+			oldest = at
+		}
+	}
+	if oldest > 0 {
+		out.OldestAge = time.Duration(max(0, now-oldest)) * time.Millisecond
+	}
+	return out
+}
+
+// oldest is when the first message of s that is not done was sent, milliseconds;
+// 0 if there is none. Caller holds mu.
+func (q *Queue) oldest(s queue.Source) int64 {
+	p := q.parts[s]
+	var floor record.Offset
+	q.t.log.Read(func() { floor = q.ledger.Floor(s) })
+	floor = max(floor, p.LogStart())
+	if floor >= p.HighWatermark() {
+		return 0
+	}
+	if at, ok := q.core.SentAt(s, floor); ok {
+		return at
+	}
+	slice, err := p.Read(floor, 1, true)
+	if err != nil || len(slice.Payloads) == 0 {
+		return 0
+	}
+	defer slice.Release()
+	h, err := record.ParseHeader(slice.Payloads[0])
+	if err != nil {
+		return 0
+	}
+	return h.BaseTimestamp
+}
+
+// floors tells up to where the partitions of owned topics are done with.
+func (t *queues) floors() map[*Partition]record.Offset {
+	list := make(map[*Partition]record.Offset)
+	shared := make(map[string]int)
+	for _, q := range t.all() {
+		shared[q.Meta().Topic]++
+	}
+	for _, q := range t.all() {
+		if meta := q.Meta(); !meta.Owned || shared[meta.Topic] > 1 {
+			continue
+		}
+		q.mu.Lock()
+		parts := q.parts
+		q.mu.Unlock()
+		t.log.Read(func() {
+			for i, p := range parts {
+				list[p] = min(q.ledger.Floor(queue.Source(i)), p.HighWatermark())
+			}
+		})
+	}
+	return list
+}

@@ -1,0 +1,319 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/narumq/naru/internal/commitlog"
+	"github.com/narumq/naru/internal/queue"
+	"github.com/narumq/naru/internal/record"
+)
+
+// receive is a caller that waits for deliveries.
+type receive struct {
+	req      ReceiveRequest
+	outcome  chan received // takes one
+	finished bool          // guarded by the queue's mu
+}
+
+type received struct {
+	list []Delivery
+	err  error
+}
+
+// finish answers the caller. Caller holds mu.
+func (r *receive) finish(_ *calls, list []Delivery, err error) {
+	r.finished = true
+	r.outcome <- received{list, err}
+}
+
+// Receive leases up to req.Max messages. If there are none it waits as long as
+// asked, and then returns none. Messages that were leased to a caller whose ctx
+// ended are given back.
+//
+// Errors: ErrInFlightLimit, ErrQueueDeleted, ErrQueueClosed, those of the log.
+func (q *Queue) Receive(ctx context.Context, req ReceiveRequest) ([]Delivery, error) {
+	r := &receive{req: req, outcome: make(chan received, 1)}
+	wait := req.Wait
+	if wait < 0 {
+		wait = q.Meta().Settings.Wait
+	}
+	q.mu.Lock()
+	if q.closed != nil {
+		q.mu.Unlock()
+		return nil, q.closed
+	}
+	list, err := q.receiveNow(&r.req)
+	if len(list) > 0 || err != nil || wait == 0 || ctx.Err() != nil {
+		q.write()
+		q.mu.Unlock()
+		return list, err
+	}
+	q.receives = append(q.receives, r)
+	q.arm()
+	q.write()
+	q.mu.Unlock()
+
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case out := <-r.outcome:
+		return out.list, out.err
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return q.stopWaiting(ctx, r)
+}
+
+// stopWaiting takes r away, unless it was answered meanwhile.
+func (q *Queue) stopWaiting(ctx context.Context, r *receive) ([]Delivery, error) {
+	q.mu.Lock()
+	if !r.finished {
+		q.receives = slices.DeleteFunc(q.receives, func(x *receive) bool { return x == r })
+		q.mu.Unlock()
+		return nil, nil
+	}
+	q.mu.Unlock()
+	out := <-r.outcome
+	if ctx.Err() != nil && len(out.list) > 0 {
+		q.GiveBack(out.list)
+		return nil, ctx.Err()
+	}
+	return out.list, out.err
+}
+
+// GiveBack releases deliveries that never reached anybody.
+func (q *Queue) GiveBack(list []Delivery) {
+	tags := make([]queue.Tag, len(list))
+	for i := range list {
+		tags[i] = list[i].Tag
+	}
+	q.Nack(tags, 0, func([]error) {})
+}
+
+// serve answers those who wait, the longest first. Caller holds mu.
+func (q *Queue) serve(done *calls) {
+	for len(q.receives) > 0 {
+		r := q.receives[0]
+		list, err := q.receiveNow(&r.req)
+		if errors.Is(err, ErrInFlightLimit) {
+			break // it waits until there is room
+		}
+		if len(list) == 0 && err == nil {
+			break
+		}
+		q.receives = slices.Delete(q.receives, 0, 1)
+		r.finish(done, list, err)
+	}
+	q.arm()
+	q.write()
+}
+
+// arm sets the timer for what becomes due, if somebody waits. Caller holds mu.
+func (q *Queue) arm() {
+	at, ok := q.core.Next()
+	if !ok || len(q.receives) == 0 || q.timerAt != 0 && q.timerAt <= at {
+		return
+	}
+	q.timerAt = at
+	in := time.Duration(max(1, at-q.b.nowMS())) * time.Millisecond
+	if q.timer != nil {
+		q.timer.Reset(in)
+		return
+	}
+	q.timer = time.AfterFunc(in, func() {
+		q.mu.Lock()
+		q.timerAt = 0
+		q.mu.Unlock()
+		q.poke()
+	})
+}
+
+// receiveNow leases what is ready. Caller holds mu.
+func (q *Queue) receiveNow(req *ReceiveRequest) (list []Delivery, err error) {
+	now := q.b.nowMS()
+	q.core.Tick(now)
+	lease := req.Lease
+	if lease == 0 {
+		lease = q.Meta().Settings.Lease
+	}
+	leaseMS := lease.Milliseconds()
+	if lease < 0 {
+		leaseMS = -1
+	}
+	if req.AttemptID != "" {
+		if list, ok := q.repeat(req.AttemptID, now, leaseMS); ok {
+			return list, nil
+		}
+	}
+	if err := q.load(now); err != nil {
+		return nil, err
+	}
+	want := max(req.Max, 1)
+	size := 0
+	for len(list) < want && err == nil {
+		n := want - len(list)
+		if req.BytesMax > 0 {
+			n = 1
+		}
+		got := q.core.Receive(now, n, leaseMS, nil)
+		q.buryDead()
+		if len(got) == 0 {
+			break
+		}
+		list, err = q.fetch(list, got, now)
+		for _, d := range list[max(0, len(list)-len(got)):] {
+			size += len(d.Record.Value)
+		}
+		if req.BytesMax > 0 && size >= req.BytesMax || len(got) < n {
+			break
+		}
+	}
+	if len(list) == 0 && err == nil && q.core.Full() {
+		return nil, fmt.Errorf("%w: %s", ErrInFlightLimit, q.Meta().Name)
+	}
+	if req.AttemptID != "" && len(list) > 0 {
+		q.rememberAttempt(req.AttemptID, list, now)
+	}
+	if len(list) > 0 {
+		err = nil // what could not be read was given back, and is met again
+	}
+	return list, err
+}
+
+// fetch appends the payloads of what was leased. Caller holds mu.
+func (q *Queue) fetch(list []Delivery, got []queue.Delivery, now int64) ([]Delivery, error) {
+	for i := range got {
+		d := &got[i]
+		rec, err := q.payload(d.Tag.Source, d.Tag.Offset)
+		switch {
+		case errors.Is(err, commitlog.ErrOffsetOutOfRange):
+			q.core.Ack(now, []queue.Tag{d.Tag}, nil) // retention took it
+			continue
+		case err != nil:
+			for j := range got[i:] {
+				q.core.Release(now, []queue.Tag{got[i+j].Tag}, 0, nil)
+			}
+			return list, fmt.Errorf("queue %s: %w", q.Meta().Name, err)
+		}
+		list = append(list, q.delivery(d.Tag, d.FirstAt, rec))
+	}
+	return list, nil
+}
+
+func (q *Queue) delivery(tag queue.Tag, firstAt int64, rec record.Record) Delivery {
+	return Delivery{Tag: tag, Record: rec, ID: q.messageID(int32(tag.Source), &rec), Attempts: tag.Attempt, FirstReceivedAt: firstAt}
+}
+
+// messageID is the record's, unless it came from elsewhere with one.
+func (q *Queue) messageID(partition int32, rec *record.Record) MessageID {
+	if b, ok := headerValue(rec.Headers, HeaderID); ok {
+		if id, ok := parseMessageID(b); ok {
+			return id
+		}
+	}
+	return newMessageID(q.parts[partition].Topic().ID, partition, rec.Offset)
+}
+
+// attempt is what a receive with an attempt id got.
+type attempt struct {
+	tags    []queue.Tag
+	firstAt []int64
+	at      int64
+}
+
+// attemptsMax bounds the attempt ids that a queue remembers.
+const attemptsMax = 10_000
+
+func (q *Queue) rememberAttempt(id string, list []Delivery, now int64) {
+	if len(q.attempts) >= attemptsMax {
+		for other, a := range q.attempts {
+			if now-a.at > attemptRememberedFor.Milliseconds() || len(q.attempts) >= attemptsMax {
+				delete(q.attempts, other)
+			}
+		}
+	}
+	a := attempt{at: now}
+	for i := range list {
+		a.tags = append(a.tags, list[i].Tag)
+		a.firstAt = append(a.firstAt, list[i].FirstReceivedAt)
+	}
+	q.attempts[id] = a
+}
+
+// repeat answers a repeated receive with what the first one got, leased anew.
+func (q *Queue) repeat(id string, now, leaseMS int64) ([]Delivery, bool) {
+	a, ok := q.attempts[id]
+	if !ok || now-a.at > attemptRememberedFor.Milliseconds() {
+		delete(q.attempts, id)
+		return nil, false
+	}
+	for _, t := range a.tags {
+		if !q.core.Leased(t, now) {
+			delete(q.attempts, id)
+			return nil, false
+		}
+	}
+	q.core.Extend(now, a.tags, leaseMS, nil)
+	var list []Delivery
+	for i, t := range a.tags {
+		rec, err := q.readOne(t.Source, t.Offset)
+		if err != nil {
+			return nil, false
+		}
+		list = append(list, q.delivery(t, a.firstAt[i], rec))
+	}
+	return list, true
+}
+
+// Peek returns messages from the head of each partition on that are not done,
+// up to limit in all, without leasing them.
+func (q *Queue) Peek(limit int) (list []Delivery, err error) {
+	for i, p := range q.partitions() {
+		s := queue.Source(i)
+		var from record.Offset
+		q.t.log.Read(func() { from = q.ledger.Floor(s) })
+		for from = max(from, p.LogStart()); from < p.HighWatermark() && len(list) < limit; {
+			slice, err := p.Read(from, loadReadBytes, true)
+			if err != nil {
+				return list, err
+			}
+			for _, b := range slice.Payloads {
+				if list, err = q.peekBatch(list, s, b, from, limit); err != nil {
+					slice.Release()
+					return list, err
+				}
+			}
+			from = slice.Next
+			slice.Release()
+		}
+	}
+	return list, nil
+}
+
+func (q *Queue) peekBatch(list []Delivery, s queue.Source, b []byte, from record.Offset, limit int) ([]Delivery, error) {
+	r, err := record.NewReader(b, q.b.limits)
+	if err != nil {
+		return list, err
+	}
+	for rec, ok := r.Next(); ok && len(list) < limit; rec, ok = r.Next() {
+		var done bool
+		var touch queue.Touch
+		q.t.log.Read(func() { done, touch = q.ledger.Done(s, rec.Offset), q.ledger.Touched(s, rec.Offset) })
+		if rec.Offset < from || done || !q.filter.matches(&rec) {
+			continue
+		}
+		d := q.delivery(queue.Tag{Source: s, Offset: rec.Offset, Attempt: touch.Attempts}, touch.FirstAt, cloneRecord(rec))
+		list = append(list, d)
+	}
+	return list, r.Err()
+}
+
+func (q *Queue) partitions() []*Partition {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.parts
+}

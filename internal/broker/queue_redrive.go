@@ -1,0 +1,282 @@
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/narumq/naru/internal/fault"
+	"github.com/narumq/naru/internal/queue"
+	"github.com/narumq/naru/internal/record"
+)
+
+// RedriveState is how far a redrive is.
+type RedriveState string
+
+// States of a redrive. On disk: never rename.
+const (
+	RedriveRunning    RedriveState = "running"
+	RedriveCompleted  RedriveState = "completed"
+	RedriveCancelling RedriveState = "cancelling"
+	RedriveCancelled  RedriveState = "cancelled"
+	RedriveFailed     RedriveState = "failed"
+)
+
+// RedriveSpec asks for messages to be moved back from a dead-letter queue.
+type RedriveSpec struct {
+	From      string
+	To        string // "" = where each message came from
+	PerSecond int32  // 0 = as fast as it goes
+}
+
+// RedriveTask is a redrive that runs, or ran.
+type RedriveTask struct {
+	ID        string       `json:"id"`
+	From      string       `json:"from"`
+	To        string       `json:"to,omitempty"`
+	PerSecond int32        `json:"per_second,omitempty"`
+	State     RedriveState `json:"state"`
+	Moved     int64        `json:"moved"`
+	ToMove    int64        `json:"to_move"`
+	StartedAt int64        `json:"started_at"` // milliseconds since 1970
+	Failure   string       `json:"failure,omitempty"`
+}
+
+// Errors of redrives.
+var (
+	ErrRedriveRunning = fault.New(fault.FailedPrecondition, "a redrive of this queue is running")
+	ErrUnknownRedrive = fault.New(fault.NotFound, "redrive does not exist")
+	ErrRedriveEnded   = fault.New(fault.FailedPrecondition, "the redrive is not running")
+)
+
+const (
+	redriveNote  = "redrive/"
+	redriveBatch = 10
+	// redrivesKept is how many ended redrives of a queue are remembered.
+	redrivesKept = 10
+)
+
+// StartRedrive begins to move messages from a queue to where they came from, or to
+// another queue. It goes on after a restart.
+func (b *Broker) StartRedrive(spec RedriveSpec) (RedriveTask, error) {
+	q, err := b.Queue(spec.From)
+	if err != nil {
+		return RedriveTask{}, err
+	}
+	if spec.To != "" {
+		if _, err := b.Queue(spec.To); err != nil {
+			return RedriveTask{}, err
+		}
+	}
+	list := q.redrives()
+	for _, t := range list {
+		if t.State == RedriveRunning || t.State == RedriveCancelling {
+			return t, fmt.Errorf("%w: %s", ErrRedriveRunning, t.ID)
+		}
+	}
+	st := q.Stats()
+	task := RedriveTask{
+		ID: rand.Text(), From: spec.From, To: spec.To, PerSecond: spec.PerSecond, State: RedriveRunning,
+		ToMove: st.Ready + st.InFlight + st.Delayed, StartedAt: b.nowMS(),
+	}
+	for _, old := range list[:max(0, len(list)-redrivesKept+1)] {
+		q.saveNote(redriveNote+old.ID, nil, nil)
+	}
+	saved := make(chan error, 1)
+	q.saveRedrive(task, func(err error) { saved <- err })
+	if err := <-saved; err != nil {
+		return task, err
+	}
+	b.work.Go(func() { q.redrive(task) })
+	return task, nil
+}
+
+// CancelRedrive stops a redrive; what was moved stays moved.
+func (b *Broker) CancelRedrive(id string) (RedriveTask, error) {
+	for _, q := range b.queues.all() {
+		for _, t := range q.redrives() {
+			if t.ID != id {
+				continue
+			}
+			if t.State != RedriveRunning {
+				return t, fmt.Errorf("%w: %s is %s", ErrRedriveEnded, id, t.State)
+			}
+			t.State = RedriveCancelling
+			saved := make(chan error, 1)
+			q.saveRedrive(t, func(err error) { saved <- err })
+			return t, <-saved
+		}
+	}
+	return RedriveTask{}, fmt.Errorf("%w: %s", ErrUnknownRedrive, id)
+}
+
+// Redrives lists the redrives of a queue, the newest first.
+func (b *Broker) Redrives(from string) []RedriveTask {
+	q, err := b.Queue(from)
+	if err != nil {
+		return nil
+	}
+	list := q.redrives()
+	slices.Reverse(list)
+	return list
+}
+
+// redrives lists them, the oldest first.
+func (q *Queue) redrives() (list []RedriveTask) {
+	q.t.log.Read(func() {
+		for _, key := range q.ledger.Notes() {
+			var t RedriveTask
+			if b, ok := q.ledger.Note(key); ok && strings.HasPrefix(key, redriveNote) && json.Unmarshal(b, &t) == nil {
+				list = append(list, t)
+			}
+		}
+	})
+	slices.SortStableFunc(list, func(a, b RedriveTask) int { return int(a.StartedAt - b.StartedAt) })
+	return list
+}
+
+func (q *Queue) redriveTask(id string) (t RedriveTask) {
+	for _, x := range q.redrives() {
+		if x.ID == id {
+			t = x
+		}
+	}
+	return t
+}
+
+func (q *Queue) saveRedrive(t RedriveTask, done func(error)) {
+	b, err := json.Marshal(t)
+	if err != nil {
+		panic(err) // strings and numbers always marshal
+	}
+	q.saveNote(redriveNote+t.ID, b, done)
+}
+
+func (q *Queue) saveNote(key string, value []byte, done func(error)) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.command(queue.SetNote(key, value), done)
+}
+
+// resumeRedrives goes on with what a restart interrupted. The queue is new.
+func (q *Queue) resumeRedrives() {
+	for _, t := range q.redrives() {
+		switch t.State {
+		case RedriveRunning, RedriveCancelling:
+			q.b.work.Go(func() {
+				<-q.b.serving
+				q.redrive(t)
+			})
+		}
+	}
+}
+
+// redrive moves messages until there are none left, or until it is cancelled.
+func (q *Queue) redrive(t RedriveTask) {
+	ctx := q.b.ctx
+	for ctx.Err() == nil {
+		if q.redriveTask(t.ID).State != RedriveRunning {
+			t.State = RedriveCancelled
+			break
+		}
+		began := time.Now()
+		n, err := q.redriveSome(ctx, &t)
+		if err != nil {
+			if errors.Is(err, ErrQueueClosed) || ctx.Err() != nil {
+				return // the next start goes on
+			}
+			t.State, t.Failure = RedriveFailed, err.Error()
+			break
+		}
+		t.Moved += int64(n)
+		if n == 0 {
+			t.State = RedriveCompleted
+			break
+		}
+		q.noteProgress(t)
+		if t.PerSecond > 0 {
+			pause := time.Duration(n)*time.Second/time.Duration(t.PerSecond) - time.Since(began)
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+		}
+	}
+	if ctx.Err() == nil {
+		q.saveRedrive(t, nil)
+	}
+}
+
+// noteProgress saves how much was moved, unless the task was cancelled meanwhile.
+func (q *Queue) noteProgress(t RedriveTask) {
+	if q.redriveTask(t.ID).State == RedriveRunning {
+		q.saveRedrive(t, nil)
+	}
+}
+
+// redriveSome moves a few messages. A crash in between may leave one in both
+// queues, and never in none.
+func (q *Queue) redriveSome(ctx context.Context, t *RedriveTask) (int, error) {
+	limit := redriveBatch
+	if t.PerSecond > 0 {
+		limit = min(limit, int(t.PerSecond))
+	}
+	list, err := q.Receive(ctx, ReceiveRequest{Max: limit, Lease: time.Minute})
+	if err != nil || len(list) == 0 {
+		return 0, err
+	}
+	sent := make(chan Sent, len(list))
+	for i := range list {
+		target, err := q.redriveTarget(t, &list[i].Record)
+		if err != nil {
+			q.GiveBack(list)
+			return 0, err
+		}
+		rec := redriven(&list[i])
+		rec.Timestamp = q.b.nowMS()
+		target.forward(&rec, func(s Sent) { sent <- s })
+	}
+	for range list {
+		if s := <-sent; s.Err != nil {
+			err = s.Err
+		}
+	}
+	if err != nil {
+		q.GiveBack(list)
+		return 0, err
+	}
+	tags := make([]queue.Tag, len(list))
+	for i := range list {
+		tags[i] = list[i].Tag
+	}
+	acked := make(chan error, 1)
+	q.Ack(tags, func(errs []error) { acked <- errors.Join(errs...) })
+	return len(list), <-acked
+}
+
+// redriveTarget is where a message goes.
+func (q *Queue) redriveTarget(t *RedriveTask, rec *record.Record) (*Queue, error) {
+	if t.To != "" {
+		return q.b.Queue(t.To)
+	}
+	source, ok := headerValue(rec.Headers, HeaderDeadQueue)
+	if !ok {
+		return nil, fmt.Errorf("%w: a message does not say which queue it came from", ErrUnknownRedrive)
+	}
+	return q.b.Queue(string(source))
+}
+
+// redriven is the record without its history, but with its id.
+func redriven(d *Delivery) record.Record {
+	rec := d.Record
+	rec.Headers = slices.DeleteFunc(slices.Clone(rec.Headers), func(h record.HeaderField) bool {
+		return strings.HasPrefix(h.Key, deadHeaderPrefix) || h.Key == HeaderID || h.Key == HeaderDue
+	})
+	rec.Headers = append(rec.Headers, record.HeaderField{Key: HeaderID, Value: []byte(d.ID.String())})
+	return rec
+}
