@@ -42,7 +42,7 @@ var rooms = []room{
 
 	{dir: "internal/server", level: 90},
 	{dir: "internal/front/*", level: 80, only: []string{
-		"internal/broker", "internal/group", "internal/catalog", "internal/commitlog",
+		"internal/broker", "internal/group", "internal/queue", "internal/catalog", "internal/commitlog",
 		"internal/record", "internal/fault", "internal/wire/$1",
 	}},
 	{dir: "internal/broker", level: 70, core: true},

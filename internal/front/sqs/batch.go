@@ -27,3 +27,47 @@ func checkBatch(entry string, n int, id func(i int) string) error {
 	}
 	return nil
 }
+
+// failures lists what went wrong with the entries of a batch.
+func failures(errs []error, id func(int) string) (out []failure) {
+	for i, err := range errs {
+		if err != nil {
+			out = append(out, failureOf(id(i), err))
+		}
+	}
+	return out
+}
+
+type receiptIn struct {
+	QueueUrl          string `json:",omitempty"` // not in entries
+	Id                string `json:",omitempty"` // in entries
+	ReceiptHandle     string
+	VisibilityTimeout *int64
+}
+
+type receiptBatchIn struct {
+	QueueUrl string
+	Entries  []receiptIn
+}
+
+type receiptBatchOut struct {
+	Successful []entryID
+	Failed     []failure `json:",omitempty"`
+}
+
+type entryID struct{ Id string }
+
+func (in *receiptBatchIn) check(entry string) error {
+	return checkBatch(entry, len(in.Entries), func(i int) string { return in.Entries[i].Id })
+}
+
+func (in *receiptBatchIn) answer(failed []error) *receiptBatchOut {
+	out := &receiptBatchOut{Successful: make([]entryID, 0, len(failed))}
+	for i, err := range failed {
+		if err == nil {
+			out.Successful = append(out.Successful, entryID{in.Entries[i].Id})
+		}
+	}
+	out.Failed = failures(failed, func(i int) string { return in.Entries[i].Id })
+	return out
+}
