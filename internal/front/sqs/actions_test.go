@@ -161,7 +161,7 @@ func TestBatches(t *testing.T) {
 		!out.Failed[0].SenderFault || out.Failed[1].Id != "e5" || out.Failed[1].Code != "InvalidParameterValue" {
 		t.Fatalf("%+v", out)
 	}
-	var change receiptBatchIn
+	var change visibilityBatchIn
 	for _, m := range tt.receive(t, everything) {
 		change.Entries = append(change.Entries, receiptIn{Id: fmt.Sprint("r", len(change.Entries)), ReceiptHandle: string(m.handle), VisibilityTimeout: ptr(int64(30))})
 	}
@@ -179,7 +179,7 @@ func TestBatches(t *testing.T) {
 	if list := tt.receive(t, everything); len(list) != 1 {
 		t.Errorf("%d messages came back, want one", len(list))
 	}
-	gone, err := deleteMessageBatch(context.Background(), tt, &change)
+	gone, err := deleteMessageBatch(context.Background(), tt, (*deleteBatchIn)(&change))
 	if err != nil || len(gone.Successful) != 7 || len(gone.Failed) != 1 || gone.Failed[0].Id != "r0" {
 		t.Fatalf("%+v, %v", gone, err)
 	}

@@ -3,9 +3,9 @@ package sqs
 // receiveIn is a ReceiveMessage.
 type receiveIn struct {
 	QueueUrl                    string
-	AttributeNames              []string
-	MessageSystemAttributeNames []string
-	MessageAttributeNames       []string
+	AttributeNames              []string `query:"AttributeName"`
+	MessageSystemAttributeNames []string `query:"MessageSystemAttributeName"`
+	MessageAttributeNames       []string `query:"MessageAttributeName"`
 	MaxNumberOfMessages         *int64
 	VisibilityTimeout           *int64
 	WaitTimeSeconds             *int64

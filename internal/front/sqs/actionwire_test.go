@@ -1,7 +1,10 @@
 package sqs
 
 import (
+	"bytes"
 	"encoding/json"
+	"encoding/xml"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -91,6 +94,40 @@ func TestAnswers(t *testing.T) {
 		if test.got != want || !json.Valid([]byte(test.got)) {
 			t.Errorf("\n got %s\nwant %s", test.got, want)
 		}
+	}
+}
+
+// A parser must read from the XML exactly what was written, carriage returns
+// included.
+func TestReceivedXML(t *testing.T) {
+	body, value := "a<&>\r\n\t나루 \"'", "\r부산"
+	d := broker.Delivery{Attempts: 3, Record: record.Record{Key: []byte("g&"), Value: []byte(body), Headers: []record.HeaderField{
+		header("s", value), header("b", "\xff\x00")}}}
+	r := receiveRequest{system: 1<<systemReceiveCount | 1<<systemGroup, attributes: newAttributeFilter([]string{"All"})}
+	m := r.show(&d, []byte("h"), false, nil)
+	var b bytes.Buffer
+	m.writeXML(&b)
+	var got struct {
+		MessageId, ReceiptHandle, MD5OfBody, Body, MD5OfMessageAttributes string
+		Attribute                                                         []struct{ Name, Value string }
+		MessageAttribute                                                  []struct {
+			Name  string
+			Value struct{ DataType, StringValue, BinaryValue string }
+		}
+	}
+	if err := xml.Unmarshal(b.Bytes(), &got); err != nil {
+		t.Fatal(err, b.String())
+	}
+	if got.Body != body || got.MD5OfBody != hexMD5([]byte(body)) || got.ReceiptHandle != "h" || got.MessageId != d.ID.String() || got.MD5OfMessageAttributes != m.md5 ||
+		fmt.Sprint(got.Attribute) != "[{ApproximateReceiveCount 3} {MessageGroupId g&}]" ||
+		fmt.Sprintf("%q", got.MessageAttribute) != `[{"s" {"String" "\r부산" ""}} {"b" {"Binary" "" "/wA="}}]` {
+		t.Errorf("%q", got)
+	}
+	none := receiveRequest{}
+	m = none.show(&d, []byte("h"), false, nil)
+	b.Reset()
+	if m.writeXML(&b); strings.Contains(b.String(), "Attribute") {
+		t.Errorf("%s", b.String())
 	}
 }
 

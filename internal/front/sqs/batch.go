@@ -38,6 +38,8 @@ func failures(errs []error, id func(int) string) (out []failure) {
 	return out
 }
 
+// receiptIn names a delivery: the request of DeleteMessage and of
+// ChangeMessageVisibility, and the entries of their batches.
 type receiptIn struct {
 	QueueUrl          string `json:",omitempty"` // not in entries
 	Id                string `json:",omitempty"` // in entries
@@ -54,6 +56,26 @@ type receiptBatchOut struct {
 	Successful []entryID
 	Failed     []failure `json:",omitempty"`
 }
+
+// The batches are alike but for the names of their entries in Query.
+type (
+	deleteBatchIn struct {
+		QueueUrl string
+		Entries  []receiptIn `query:"DeleteMessageBatchRequestEntry"`
+	}
+	visibilityBatchIn struct {
+		QueueUrl string
+		Entries  []receiptIn `query:"ChangeMessageVisibilityBatchRequestEntry"`
+	}
+	deleteBatchOut struct {
+		Successful []entryID `xml:"DeleteMessageBatchResultEntry"`
+		Failed     []failure `json:",omitempty" xml:"BatchResultErrorEntry"`
+	}
+	visibilityBatchOut struct {
+		Successful []entryID `xml:"ChangeMessageVisibilityBatchResultEntry"`
+		Failed     []failure `json:",omitempty" xml:"BatchResultErrorEntry"`
+	}
+)
 
 type entryID struct{ Id string }
 

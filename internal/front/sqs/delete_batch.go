@@ -10,7 +10,8 @@ import (
 //
 // Behaviour: DeleteMessage for each entry, with one commit for all.
 // Deviations: none.
-func deleteMessageBatch(ctx context.Context, t *target, in *receiptBatchIn) (*receiptBatchOut, error) {
+func deleteMessageBatch(ctx context.Context, t *target, request *deleteBatchIn) (*deleteBatchOut, error) {
+	in := (*receiptBatchIn)(request)
 	if err := in.check("DeleteMessageBatchRequestEntry"); err != nil {
 		return nil, err
 	}
@@ -32,5 +33,5 @@ func deleteMessageBatch(ctx context.Context, t *target, in *receiptBatchIn) (*re
 			failed[i] = deleteOutcome(errs[j], t.rules.ordered, in.Entries[i].ReceiptHandle)
 		}
 	}
-	return in.answer(failed), nil
+	return (*deleteBatchOut)(in.answer(failed)), nil
 }

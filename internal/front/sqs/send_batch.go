@@ -8,12 +8,12 @@ import (
 
 type sendBatchIn struct {
 	QueueUrl string
-	Entries  []sendIn
+	Entries  []sendIn `query:"SendMessageBatchRequestEntry"`
 }
 
 type sendBatchOut struct {
-	Successful []sendOut
-	Failed     []failure `json:",omitempty"`
+	Successful []sendOut `xml:"SendMessageBatchResultEntry"`
+	Failed     []failure `json:",omitempty" xml:"BatchResultErrorEntry"`
 }
 
 // sendMessageBatch is SendMessageBatch.

@@ -6,8 +6,8 @@ type sendIn struct {
 	Id                      string `json:",omitempty"` // in entries
 	MessageBody             []byte // UTF-8
 	DelaySeconds            *int64
-	MessageAttributes       map[string]attributeValue
-	MessageSystemAttributes map[string]attributeValue
+	MessageAttributes       map[string]attributeValue `query:"MessageAttribute,Name,Value"`
+	MessageSystemAttributes map[string]attributeValue `query:"MessageSystemAttribute,Name,Value"`
 	MessageDeduplicationId  *string
 	MessageGroupId          *string
 }

@@ -11,7 +11,8 @@ import (
 //
 // Behaviour: ChangeMessageVisibility for each entry.
 // Deviations: those of ChangeMessageVisibility.
-func changeMessageVisibilityBatch(ctx context.Context, t *target, in *receiptBatchIn) (*receiptBatchOut, error) {
+func changeMessageVisibilityBatch(ctx context.Context, t *target, request *visibilityBatchIn) (*visibilityBatchOut, error) {
+	in := (*receiptBatchIn)(request)
 	if err := in.check("ChangeMessageVisibilityBatchRequestEntry"); err != nil {
 		return nil, err
 	}
@@ -46,5 +47,5 @@ func changeMessageVisibilityBatch(ctx context.Context, t *target, in *receiptBat
 	if err != nil {
 		return nil, err
 	}
-	return in.answer(failed), nil
+	return (*visibilityBatchOut)(in.answer(failed)), nil
 }

@@ -9,9 +9,9 @@ import (
 type attributeValue struct {
 	DataType         string
 	StringValue      *string  `json:",omitempty"`
-	BinaryValue      []byte   `json:",omitempty"`
-	StringListValues []string `json:",omitempty"`
-	BinaryListValues [][]byte `json:",omitempty"`
+	BinaryValue      []byte   `json:",omitempty" query:"BinaryValue,base64"`
+	StringListValues []string `json:",omitempty" query:"StringListValue"`
+	BinaryListValues [][]byte `json:",omitempty" query:"BinaryListValue,base64"`
 }
 
 // attributesOf turns attributes from the wire into ours, in order of their names.
