@@ -65,11 +65,11 @@ func (tt *target) receive(t testing.TB, in receiveIn) []received {
 	if in.WaitTimeSeconds == nil {
 		in.WaitTimeSeconds = ptr(int64(5))
 	}
-	list, err := receiveMessage(context.Background(), tt, &in)
+	out, err := receiveMessage(context.Background(), tt, &in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return list
+	return out.messages
 }
 
 func (tt *target) none(t testing.TB) {

@@ -24,12 +24,12 @@ func BenchmarkLife(b *testing.B) {
 				if _, err := sendMessage(ctx, tt, &sendIn{MessageBody: body}); err != nil {
 					b.Error(err)
 				}
-				list, err := receiveMessage(ctx, tt, &receiveIn{WaitTimeSeconds: ptr(int64(5))})
-				if err != nil || len(list) != 1 {
-					b.Error(len(list), err)
+				out, err := receiveMessage(ctx, tt, &receiveIn{WaitTimeSeconds: ptr(int64(5))})
+				if err != nil || len(out.messages) != 1 {
+					b.Error(out, err)
 					continue
 				}
-				if err := deleteMessage(ctx, tt, &receiptIn{ReceiptHandle: string(list[0].handle)}); err != nil {
+				if err := deleteMessage(ctx, tt, &receiptIn{ReceiptHandle: string(out.messages[0].handle)}); err != nil {
 					b.Error(err)
 				}
 			}

@@ -1,6 +1,11 @@
 package sqs
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/narumq/naru/internal/front/aws"
+)
 
 type problem struct{ code, text string }
 
@@ -58,9 +63,10 @@ func asInvalid(err error) error {
 }
 
 func failureOf(id string, err error) failure {
-	p, ok := err.(*problem)
-	if !ok {
-		p = &problem{"InternalError", err.Error()}
+	out := failure{Id: id, Code: "InternalError", Message: err.Error()}
+	var e *aws.Error
+	if errors.As(asError(err), &e) {
+		out.SenderFault, out.Code, out.Message = !e.Fault, e.Code, e.Message
 	}
-	return failure{Id: id, SenderFault: ok, Code: p.code, Message: p.text}
+	return out
 }

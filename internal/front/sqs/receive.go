@@ -65,18 +65,32 @@ func setAttemptID(r *broker.ReceiveRequest, id *string, ordered bool) error {
 	return nil
 }
 
-// receive takes messages from q. If the client is gone by the time they are
-// there, they go back: nobody would wait for their leases to end.
-func receive(ctx context.Context, q *broker.Queue, r broker.ReceiveRequest) ([]broker.Delivery, error) {
-	deliveries, err := q.Receive(ctx, r)
-	if err == nil && ctx.Err() != nil {
+// poll takes messages, and waits for them until stopping ends. If the client
+// is gone by the time they are there, they go back: nobody would wait for their
+// leases to end.
+func (t *target) poll(ctx context.Context, r broker.ReceiveRequest) ([]broker.Delivery, error) {
+	polling := ctx
+	if r.Wait != 0 && t.stopping != nil {
+		var cancel context.CancelFunc
+		polling, cancel = context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(t.stopping, cancel)()
+	}
+	deliveries, err := t.q.Receive(polling, r)
+	switch {
+	case ctx.Err() != nil:
 		if len(deliveries) > 0 {
-			q.GiveBack(deliveries)
+			t.q.GiveBack(deliveries)
 		}
 		return nil, ctx.Err()
+	case polling.Err() != nil && errors.Is(err, polling.Err()):
+		return nil, nil // the server stops
 	}
 	return deliveries, err
 }
+
+// receiveOut answers a ReceiveMessage.
+type receiveOut struct{ messages []received }
 
 // received is one message of an answer.
 type received struct {
@@ -114,7 +128,7 @@ func (r *receiveRequest) show(d *broker.Delivery, handle []byte, ordered bool, a
 // Deviations: all of the queue is looked at, not a sample. A visibility timeout of
 // 0 is one millisecond. One answer of a standard queue has 16 MiB of bodies or one
 // message. SenderId is the account.
-func receiveMessage(ctx context.Context, t *target, in *receiveIn) ([]received, error) {
+func receiveMessage(ctx context.Context, t *target, in *receiveIn) (*receiveOut, error) {
 	var r receiveRequest
 	var err error
 	if r.broker, err = newReceiveRequest(in.MaxNumberOfMessages, in.WaitTimeSeconds, in.VisibilityTimeout); err != nil {
@@ -133,10 +147,10 @@ func receiveMessage(ctx context.Context, t *target, in *receiveIn) ([]received, 
 		return nil, err
 	}
 	r.attributes = newAttributeFilter(in.MessageAttributeNames)
-	deliveries, err := receive(ctx, t.q, r.broker)
+	deliveries, err := t.poll(ctx, r.broker)
 	if errors.Is(err, broker.ErrInFlightLimit) {
 		if t.rules.ordered {
-			return nil, nil // as SQS does it: the messages are there, but not yet
+			return &receiveOut{}, nil // as SQS does it
 		}
 		return nil, &problem{"OverLimit", "The maximum number of in flight messages is reached."}
 	}
@@ -152,5 +166,5 @@ func receiveMessage(ctx context.Context, t *target, in *receiveIn) ([]received, 
 		})
 		out[i] = r.show(d, handle, t.rules.ordered, t.arn)
 	}
-	return out, nil
+	return &receiveOut{out}, nil
 }

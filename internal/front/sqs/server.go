@@ -92,7 +92,7 @@ func (s *Server) target(c *aws.Call, queueURL string) (*target, error) {
 	}
 	meta := q.Meta()
 	return &target{
-		q: q, id: meta.ID, receipts: s.receipts, trace: c.Trace, now: s.now,
+		q: q, id: meta.ID, receipts: s.receipts, trace: c.Trace, now: s.now, stopping: s.stopping,
 		arn: func(name string) string { return arnOf(c, name) },
 		rules: queueRules{
 			ordered: meta.Settings.Ordered, dedupByContent: meta.Settings.DedupByContent, bytesMax: int(meta.Settings.MessageBytesMax),

@@ -1,6 +1,7 @@
 package sqs
 
 import (
+	"context"
 	"time"
 
 	"github.com/narumq/naru/internal/broker"
@@ -16,4 +17,5 @@ type target struct {
 	trace    string // the request's X-Amzn-Trace-Id
 	arn      func(queue string) string
 	now      func() time.Time
+	stopping context.Context // ends long polls; nil = never
 }
