@@ -68,7 +68,7 @@ type daemon struct {
 func serve(t *testing.T, dir string, args ...string) *daemon {
 	t.Helper()
 	d := &daemon{logs: &watched{new: make(chan struct{}, 1)}, ended: make(chan error, 1)}
-	d.Cmd = exec.Command(theBinary(t), append([]string{"serve", "--data", dir, "--kafka", "127.0.0.1:0", "--http", "127.0.0.1:0"}, args...)...)
+	d.Cmd = exec.Command(theBinary(t), append([]string{"serve", "--data", dir, "--kafka", "127.0.0.1:0", "--aws", "127.0.0.1:0", "--http", "127.0.0.1:0"}, args...)...)
 	d.Stderr = d.logs
 	out, err := d.StdoutPipe()
 	if err != nil {
@@ -228,7 +228,7 @@ func TestServeErrors(t *testing.T) {
 		{[]string{"here"}, 2, "naru serve"},
 	} {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		cmd := exec.CommandContext(ctx, name, append([]string{"serve", "--http", "off"}, c.args...)...)
+		cmd := exec.CommandContext(ctx, name, append([]string{"serve", "--aws", "off", "--http", "off"}, c.args...)...)
 		out, _ := cmd.CombinedOutput()
 		cancel()
 		if cmd.ProcessState.ExitCode() != c.code || !strings.Contains(string(out), c.want) {

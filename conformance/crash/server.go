@@ -48,7 +48,7 @@ func (s *server) start(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	s.cmd = exec.Command(s.naru, "serve", "--data", s.data(), "--kafka", s.addr, "--http", "off", "--segment-bytes", "4194304")
+	s.cmd = exec.Command(s.naru, "serve", "--data", s.data(), "--kafka", s.addr, "--aws", "off", "--http", "off", "--segment-bytes", "4194304")
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {

@@ -41,6 +41,10 @@ var rooms = []room{
 	{dir: ".", level: 65},
 
 	{dir: "internal/server", level: 90},
+	{dir: "internal/front/aws", level: 75, only: []string{"internal/fault", "internal/wire/aws"}}, // what AWS services share: no service itself
+	{dir: "internal/front/sqs", level: 80, only: []string{
+		"internal/front/aws", "internal/broker", "internal/queue", "internal/catalog", "internal/commitlog", "internal/record", "internal/fault",
+	}},
 	{dir: "internal/front/*", level: 80, only: []string{
 		"internal/broker", "internal/group", "internal/queue", "internal/catalog", "internal/commitlog",
 		"internal/record", "internal/fault", "internal/wire/$1",

@@ -51,13 +51,19 @@ var (
 	groupsDesc = desc("naru_groups", "Consumer groups, by state.", "state")
 	lagDesc    = desc("naru_group_lag", "Records that a group has yet to commit, by topic.", "group", "topic")
 
-	unlistedDesc = desc("naru_metrics_unlisted", "Topics or groups beyond --topic-metrics-max, without series of their own.", "kind")
+	queuesDesc        = desc("naru_queues", "Queues.")
+	queueMessagesDesc = desc("naru_queue_messages", "Messages of a queue that are not done, by state: ready, in_flight, delayed.", "queue", "state")
+	queueOldestDesc   = desc("naru_queue_oldest_seconds", "Age of the oldest message of a queue that is not done.", "queue")
+	queueEventsDesc   = desc("naru_queue_events_total",
+		"What happened to a queue's messages since the start: sent, received, redelivered, acked, dead_lettered, expired.", "queue", "event")
+
+	unlistedDesc = desc("naru_metrics_unlisted", "Topics, groups or queues beyond --topic-metrics-max, without series of their own.", "kind")
 )
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{readyDesc, segmentsDesc, usedDesc, freeDesc, pendingDesc, cacheDesc, readsDesc, damagedDesc,
-		topicsDesc, partitionsDesc, recordsDesc, bytesDesc, groupsDesc, lagDesc, unlistedDesc} {
+		topicsDesc, partitionsDesc, recordsDesc, bytesDesc, groupsDesc, lagDesc, queuesDesc, queueMessagesDesc, queueOldestDesc, queueEventsDesc, unlistedDesc} {
 		ch <- d
 	}
 }
@@ -85,6 +91,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	c.topics(ch, gauge)
 	c.groups(gauge)
+	c.queues(ch, gauge)
 }
 
 type gaugeFunc func(d *prometheus.Desc, v float64, labels ...string)
@@ -152,4 +159,28 @@ func (c *collector) groups(gauge gaugeFunc) {
 	}
 	flush()
 	gauge(unlistedDesc, float64(unlisted), "group")
+}
+
+func (c *collector) queues(ch chan<- prometheus.Metric, gauge gaugeFunc) {
+	all := c.broker.Queues()
+	gauge(queuesDesc, float64(len(all)))
+	listed := all[:min(len(all), c.seriesMax)]
+	gauge(unlistedDesc, float64(len(all)-len(listed)), "queue")
+	for _, meta := range listed {
+		q, err := c.broker.Queue(meta.Name)
+		if err != nil {
+			continue // deleted meanwhile
+		}
+		st := q.Stats()
+		gauge(queueMessagesDesc, float64(st.Ready), meta.Name, "ready")
+		gauge(queueMessagesDesc, float64(st.InFlight), meta.Name, "in_flight")
+		gauge(queueMessagesDesc, float64(st.Delayed), meta.Name, "delayed")
+		gauge(queueOldestDesc, st.OldestAge.Seconds(), meta.Name)
+		for event, n := range map[string]int64{
+			"sent": st.Sent, "received": st.Received, "redelivered": st.Redelivered,
+			"acked": st.Acked, "dead_lettered": st.DeadLettered, "expired": st.Expired,
+		} {
+			ch <- prometheus.MustNewConstMetric(queueEventsDesc, prometheus.CounterValue, float64(n), meta.Name, event)
+		}
+	}
 }

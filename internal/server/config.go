@@ -21,6 +21,8 @@ type Config struct {
 
 	KafkaAddr       string // host:port to listen on, or Off
 	KafkaAdvertised string // host:port that clients are told to come back to; "" is the address itself
+	AWSAddr         string // host:port for AWS clients, or Off
+	AWSKeys         string // file of access keys; "": any credentials will do
 	HTTPAddr        string // metrics and health, or Off
 	Pprof           bool   // serve /debug/pprof on HTTPAddr
 
@@ -52,6 +54,7 @@ func DefaultConfig() Config {
 	return Config{
 		DataDir:           "naru-data",
 		KafkaAddr:         "127.0.0.1:9092",
+		AWSAddr:           "127.0.0.1:4566",
 		HTTPAddr:          "127.0.0.1:8080",
 		Sync:              journal.SyncPolicy{Mode: journal.SyncAlways},
 		SegmentBytes:      journal.SegmentBytesDefault,
@@ -89,6 +92,8 @@ func (c *Config) Settings() []Setting {
 		text("data", "DIR", "directory that holds everything, made if it is missing", &c.DataDir),
 		address("kafka", "address of the Kafka endpoint, or off", &c.KafkaAddr),
 		advertised("kafka-advertised", "address that Kafka clients are told to connect to (default: the endpoint's own)", &c.KafkaAdvertised),
+		address("aws", "address of the endpoint for AWS clients (SQS), or off", &c.AWSAddr),
+		text("aws-keys", "FILE", "file of access keys, one `ID SECRET` a line (default: any credentials, on loopback only)", &c.AWSKeys),
 		address("http", "address of /metrics, /healthz and /readyz, or off", &c.HTTPAddr),
 		boolean("pprof", "serve /debug/pprof on the HTTP endpoint", &c.Pprof),
 		{
@@ -123,8 +128,11 @@ func (c *Config) Settings() []Setting {
 
 // validate checks what no single setting can see.
 func (c *Config) validate() error {
-	if c.KafkaAddr == Off && c.HTTPAddr == Off {
-		return fmt.Errorf("every endpoint is off: set --kafka or --http")
+	if c.KafkaAddr == Off && c.AWSAddr == Off && c.HTTPAddr == Off {
+		return fmt.Errorf("every endpoint is off: set --kafka, --aws or --http")
+	}
+	if c.AWSAddr != Off && c.AWSKeys == "" && !loopback(c.AWSAddr) {
+		return fmt.Errorf("--aws %s is open to other machines and there are no access keys: set --aws-keys FILE, or --aws off", c.AWSAddr)
 	}
 	if c.Pprof && c.HTTPAddr == Off {
 		return fmt.Errorf("--pprof needs the HTTP endpoint, and --http is off")

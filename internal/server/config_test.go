@@ -59,6 +59,7 @@ func TestPrecedence(t *testing.T) {
 func TestEverySettingEverywhere(t *testing.T) {
 	other := map[string]string{ // differs from the default
 		"data": "/elsewhere", "kafka": "127.0.0.1:1", "kafka-advertised": "example.com:9", "http": "off",
+		"aws": "127.0.0.1:2", "aws-keys": "/keys",
 		"pprof": "true", "sync": "os", "segment-bytes": "1MiB", "cache-bytes": "2MiB",
 		"auto-create-topics": "false", "default-partitions": "3", "group-initial-delay": "7s",
 		"connections-max": "5", "request-bytes-max": "2MiB", "memory-bytes": "3GiB",
@@ -135,7 +136,7 @@ func TestLoadErrors(t *testing.T) {
 		{flags: map[string]string{"shutdown-timeout": "1ms"}, want: []string{"at least 1s"}},
 		{flags: map[string]string{"kafka-advertised": "0.0.0.0:9092"}, want: []string{"nobody can connect to that"}},
 		{flags: map[string]string{"kafka-advertised": "[::]:9092"}, want: []string{"nobody can connect to that"}},
-		{flags: map[string]string{"kafka": "off", "http": "off"}, want: []string{"every endpoint is off"}},
+		{flags: map[string]string{"kafka": "off", "aws": "off", "http": "off"}, want: []string{"every endpoint is off"}},
 		{flags: map[string]string{"http": "off", "pprof": "true"}, want: []string{"--pprof needs the HTTP endpoint"}},
 		{flags: map[string]string{"data": ""}, want: []string{"--data is empty"}},
 		{file: "sink: os\ncache_bytes: 1", want: []string{`unknown setting "sink", did you mean "sync"`, `"cache_bytes", did you mean "cache-bytes"`}},
@@ -170,7 +171,7 @@ func TestDefaultsAreSafe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, addr := range []string{c.KafkaAddr, c.HTTPAddr} {
+	for _, addr := range []string{c.KafkaAddr, c.AWSAddr, c.HTTPAddr} {
 		if !loopback(addr) {
 			t.Errorf("%s is not loopback", addr)
 		}

@@ -9,7 +9,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/narumq/naru/internal/front/aws"
 	"github.com/narumq/naru/internal/front/kafka"
+	"github.com/narumq/naru/internal/front/sqs"
 	"github.com/narumq/naru/internal/journal"
 )
 
@@ -45,7 +47,10 @@ type apiMetrics struct {
 	ok      prometheus.Counter
 }
 
-const kafkaProtocol = "kafka"
+const (
+	kafkaProtocol = "kafka"
+	awsProtocol   = "aws"
+)
 
 // secondsBuckets span from a write to a cached page to a disk in trouble.
 var secondsBuckets = prometheus.ExponentialBuckets(50e-6, 2, 19) // 50 µs to 13 s
@@ -164,4 +169,20 @@ func (m *metrics) api(name string) *apiMetrics {
 		ok:      m.requests.WithLabelValues(kafkaProtocol, name, "0"),
 	})
 	return found.(*apiMetrics)
+}
+
+// awsObserver feeds the requests of the AWS endpoint. An API that does not exist
+// has no series of its own.
+func (m *metrics) awsObserver() aws.Observer {
+	return aws.Observer{Done: func(action string, failed bool, took time.Duration) {
+		if !sqs.Serves(action) {
+			action = "unknown"
+		}
+		code := "0"
+		if failed {
+			code = "1"
+		}
+		m.requests.WithLabelValues(awsProtocol, action, code).Inc()
+		m.requestSeconds.WithLabelValues(awsProtocol, action).Observe(took.Seconds())
+	}}
 }

@@ -39,6 +39,7 @@ type Server struct {
 	kafka     *kafka.Server
 	kafkaAddr net.Addr // nil: off
 	http      *httpEndpoint
+	aws       *awsEndpoint
 
 	state  atomic.Pointer[string] // why not ready; nil is ready
 	failed chan error             // an endpoint that ended by itself
@@ -48,7 +49,7 @@ type Server struct {
 
 // Endpoint is an address that the server answers at.
 type Endpoint struct {
-	Name string // kafka, http
+	Name string // kafka, aws, http
 	Addr string // as a client would write it
 }
 
@@ -64,7 +65,7 @@ func Start(cfg Config, opt Options) (*Server, error) {
 	if opt.FS == nil {
 		opt.FS = vfs.OS()
 	}
-	s := &Server{cfg: cfg, log: opt.Log, started: time.Now(), metrics: newMetrics(opt.Version), failed: make(chan error, 2)}
+	s := &Server{cfg: cfg, log: opt.Log, started: time.Now(), metrics: newMetrics(opt.Version), failed: make(chan error, 3)}
 	s.notReady("starting")
 	s.warn()
 	if err := s.start(opt); err != nil {
@@ -99,6 +100,21 @@ func (s *Server) start(opt Options) (err error) {
 			}
 		}()
 	}
+	keys, err := s.awsKeys()
+	if err != nil {
+		return err
+	}
+	awsListener, err := listen("aws", s.cfg.AWSAddr)
+	if err != nil {
+		return err
+	}
+	if awsListener != nil {
+		defer func() {
+			if err != nil {
+				awsListener.Close()
+			}
+		}()
+	}
 	httpListener, err := listen("http", s.cfg.HTTPAddr)
 	if err != nil {
 		return err
@@ -110,6 +126,9 @@ func (s *Server) start(opt Options) (err error) {
 		return fmt.Errorf("--data %s: %w", s.cfg.DataDir, err)
 	}
 	s.metrics.watch(s.broker, s.cfg.TopicMetricsMax)
+	if awsListener != nil {
+		s.aws = s.serveAWS(awsListener, keys)
+	}
 	if kafkaListener == nil {
 		return nil
 	}
@@ -147,6 +166,9 @@ func (s *Server) Endpoints() []Endpoint {
 	if s.kafkaAddr != nil {
 		list = append(list, Endpoint{"kafka", s.kafkaAddr.String()})
 	}
+	if s.aws != nil {
+		list = append(list, Endpoint{"aws", "http://" + s.aws.addr.String()})
+	}
 	if s.http != nil {
 		list = append(list, Endpoint{"http", "http://" + s.http.addr.String()})
 	}
@@ -173,6 +195,11 @@ func (s *Server) release(ctx context.Context) error {
 	if s.kafka != nil {
 		if err := s.kafka.Shutdown(ctx); err != nil {
 			problems = append(problems, fmt.Errorf("requests did not end in time: %w", err))
+		}
+	}
+	if s.aws != nil {
+		if err := s.aws.shutdown(ctx); err != nil {
+			problems = append(problems, fmt.Errorf("aws: requests did not end in time: %w", err))
 		}
 	}
 	if s.broker != nil {

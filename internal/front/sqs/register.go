@@ -16,6 +16,12 @@ type action struct {
 // actions are filled by the actions' files.
 var actions = map[string]action{}
 
+// Serves tells whether there is an action of that name.
+func Serves(name string) bool {
+	_, ok := actions[name]
+	return ok
+}
+
 func register(name string, a action) {
 	if _, twice := actions[name]; twice {
 		panic("sqs: " + name + " is registered twice")
