@@ -9,8 +9,8 @@ import (
 
 // jsonIn reads one JSON text (RFC 8259) piece by piece. It latches the first
 // error: after it every method returns nothing and loops end, so that callers
-// look at err once. Strings without escapes are slices of the text. That their
-// bytes are UTF-8 is not checked here.
+// look at err once. Strings are slices of the text, which is changed where they have
+// escapes. That their bytes are UTF-8 is not checked here.
 //
 // It is there because the three actions that make up nearly all requests spend
 // more time in encoding/json's reflection than in everything else that is ours.
@@ -251,24 +251,30 @@ func (r *jsonIn) str() []byte {
 	return nil
 }
 
-// escaped reads the rest of a string that has an escape here.
+// escaped reads the rest of a string that has an escape here. What an escape stands
+// for is never longer than the escape, so that the string is put together where it
+// is: the text is the reader's own.
 func (r *jsonIn) escaped(from int) []byte {
-	out := append(make([]byte, 0, r.i-from+64), r.b[from:r.i]...)
-	for r.i < len(r.b) {
-		c := r.b[r.i]
-		r.i++
+	b, i := r.b, r.i
+	out := b[from:i]
+	for i < len(b) {
+		c := b[i]
+		i++
 		switch {
-		case c == '"':
-			return out
-		case c < ' ':
-			r.fail()
-			return nil
-		case c != '\\':
-			out = append(out, c)
-		default:
+		case c == '\\':
+			r.i = i
 			if out = r.escape(out); r.err {
 				return nil
 			}
+			i = r.i
+		case c == '"':
+			r.i = i
+			return out[:len(out):len(out)]
+		case c < ' ':
+			r.fail()
+			return nil
+		default:
+			out = append(out, c)
 		}
 	}
 	r.fail()
