@@ -58,7 +58,7 @@ func CheckLive(fs vfs.FS, dir string, live func(StreamID) (record.Offset, bool),
 		}
 		files = append(files, f)
 	}
-	c := checker{sum: &sum, report: report, live: live, streams: make(map[StreamID][]span)}
+	c := checker{dir: dir, sum: &sum, report: report, live: live, streams: make(map[StreamID][]span)}
 	last := lastWritten(files)
 	for i := range files {
 		if err := c.segment(&files[i], i < last || files[i].seg.relocated); err != nil {
@@ -73,6 +73,7 @@ func CheckLive(fs vfs.FS, dir string, live func(StreamID) (record.Offset, bool),
 type span struct{ base, last record.Offset }
 
 type checker struct {
+	dir     string
 	sum     *CheckSummary
 	report  func(Finding)
 	live    func(StreamID) (record.Offset, bool) // nil: unknown
@@ -176,7 +177,7 @@ func (c *checker) continuity() {
 				continue
 			}
 			if s.base > next {
-				c.find(Finding{File: "-", Stream: id, Base: next, Last: s.base - 1, Problem: "records are missing"})
+				c.find(Finding{File: c.dir, Position: -1, Stream: id, Base: next, Last: s.base - 1, Problem: "records are missing"})
 			}
 			next = s.last + 1
 		}

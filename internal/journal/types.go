@@ -150,9 +150,9 @@ type Observer struct {
 
 // Finding is something wrong on disk.
 type Finding struct {
-	File     string
-	Position int64 // byte in the file
-	Bytes    int64 // extent of the damage, 0 if unknown
+	File     string // the directory, if it is about no file
+	Position int64  // byte in the file; below 0 if it is about no byte
+	Bytes    int64  // extent of the damage, 0 if unknown
 	Stream   StreamID
 	Base     record.Offset // -1 if unknown
 	Last     record.Offset
@@ -160,7 +160,11 @@ type Finding struct {
 }
 
 func (f Finding) String() string {
-	s := fmt.Sprintf("%s at byte %d: %s", f.File, f.Position, f.Problem)
+	s := f.File
+	if f.Position >= 0 {
+		s += fmt.Sprintf(" at byte %d", f.Position)
+	}
+	s += ": " + f.Problem
 	if f.Bytes > 0 {
 		s += fmt.Sprintf(" (%d bytes)", f.Bytes)
 	}

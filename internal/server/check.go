@@ -10,6 +10,7 @@ import (
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/journal"
+	"github.com/narumq/naru/internal/record"
 	"github.com/narumq/naru/internal/vfs"
 )
 
@@ -61,15 +62,16 @@ func CheckDir(dir string, report func(Finding)) (CheckSummary, error) {
 		return sum, err
 	}
 	defer lock.Close()
-	if err := checkCatalog(catalogPath, &sum, report); err != nil {
+	known, err := checkCatalog(catalogPath, &sum, report)
+	if err != nil {
 		return sum, err
 	}
 	if missing(journalPath) {
 		report(Finding{journalPath, journalPath + " is missing: the topics have no records"})
 		return sum, nil
 	}
-	sum.Journal, err = journal.Check(vfs.OS(), filepath.ToSlash(journalPath), func(f journal.Finding) {
-		report(Finding{f.File, f.String()})
+	sum.Journal, err = journal.CheckLive(vfs.OS(), filepath.ToSlash(journalPath), known.live(), func(f journal.Finding) {
+		report(Finding{f.File, known.text(f)})
 	})
 	return sum, err
 }
@@ -79,28 +81,68 @@ func missing(name string) bool {
 	return errors.Is(err, os.ErrNotExist)
 }
 
+// partitions are what a catalog knows of the journal's streams; nil if there is
+// no catalog to ask.
+type partitions map[journal.StreamID]knownPartition
+
+type knownPartition struct {
+	topic    string
+	index    int
+	logStart record.Offset
+}
+
+func partitionsOf(topics []*catalog.Topic) partitions {
+	known := make(partitions)
+	for _, t := range topics {
+		for i, p := range t.Partitions {
+			known[journal.StreamID(p.Stream)] = knownPartition{t.Name, i, p.LogStart}
+		}
+	}
+	return known
+}
+
+// live is what journal.CheckLive asks.
+func (p partitions) live() func(journal.StreamID) (record.Offset, bool) {
+	if p == nil {
+		return nil
+	}
+	return func(id journal.StreamID) (record.Offset, bool) {
+		known, ok := p[id]
+		return known.logStart, ok
+	}
+}
+
+// text names the partition in the words of people.
+func (p partitions) text(f journal.Finding) string {
+	if known, ok := p[f.Stream]; ok && f.Stream != 0 {
+		return fmt.Sprintf("%s (topic %q partition %d)", f, known.topic, known.index)
+	}
+	return f.String()
+}
+
 // readOnly is a store that a catalog can be opened on without a change.
 type readOnly struct{ catalog.Store }
 
 func (readOnly) Apply([]catalog.Op) error { return nil }
 
-func checkCatalog(name string, sum *CheckSummary, report func(Finding)) error {
+func checkCatalog(name string, sum *CheckSummary, report func(Finding)) (partitions, error) {
 	if missing(name) {
 		report(Finding{name, name + " is missing: without it no topic is known"})
-		return nil
+		return nil, nil
 	}
 	store, err := catalog.OpenBolt(name)
 	if err == nil {
 		var c *catalog.Catalog
 		if c, err = catalog.Open(catalog.Options{Store: readOnly{store}, Random: rand.Reader}); err == nil {
-			sum.Topics = len(c.Topics())
-			return c.Close()
+			topics := c.Topics()
+			sum.Topics = len(topics)
+			return partitionsOf(topics), c.Close()
 		}
 		store.Close()
 	}
 	if errors.Is(err, catalog.ErrDamaged) {
 		report(Finding{name, err.Error()})
-		return nil
+		return nil, nil
 	}
-	return err
+	return nil, err
 }
