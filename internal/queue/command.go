@@ -34,7 +34,7 @@ const (
 )
 
 // sourcesMax bounds what a command may make the ledger allocate.
-const sourcesMax = 100_000
+const sourcesMax = 10_000
 
 // span is a run of offsets [from, to).
 type span struct{ from, to record.Offset }
@@ -132,7 +132,7 @@ func (r *reader) after(at record.Offset) record.Offset {
 }
 
 // touchesMax bounds the records that one command may touch one by one.
-const touchesMax = 1 << 20
+const touchesMax = 1 << 17
 
 // someSpans is spans of no more than touchesMax offsets.
 func (r *reader) someSpans() []span {
