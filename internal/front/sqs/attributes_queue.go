@@ -280,6 +280,9 @@ func (x *attributeEdit) setAttributes(values map[string]string) error {
 		if name == "FifoQueue" && x.spec.Settings.Ordered && value == "true" {
 			continue
 		}
+		if name == "FifoQueue" && x.spec.Settings.Ordered {
+			return &problem{"InvalidAttributeValue", "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported."}
+		}
 		if !ok || a.set == nil || a.fifoOnly && !x.spec.Settings.Ordered {
 			return unknownAttribute(name)
 		}

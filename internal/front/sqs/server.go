@@ -168,6 +168,8 @@ func asError(err error) error {
 		e.Fault = true
 	case "OverLimit":
 		e.Status = 403
+	case "ReceiptHandleIsInvalid", "ResourceNotFoundException":
+		e.Status = 404
 	case "ServiceUnavailable":
 		e.Fault, e.Status = true, 503
 	}
