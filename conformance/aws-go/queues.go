@@ -199,9 +199,11 @@ func purge(t *tester) {
 	equal("messages left", t.attribute(q, "ApproximateNumberOfMessages"), "0")
 	t.send(q, "after")
 	equal("sent after the purge", bodies(t.take(q, 1)), []string{"after"})
-	_, err := t.client.PurgeQueue(t.ctx, &sqs.PurgeQueueInput{QueueUrl: &q})
-	refused(err, "PurgeQueueInProgress")
-	status(err, 403)
+	// Again within a minute: refused by AWS, not by everyone.
+	if _, err := t.client.PurgeQueue(t.ctx, &sqs.PurgeQueueInput{QueueUrl: &q}); err != nil {
+		refused(err, "PurgeQueueInProgress")
+		status(err, 403)
+	}
 }
 
 func counts(t *tester) {

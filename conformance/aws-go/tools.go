@@ -27,13 +27,12 @@ type suite struct {
 	serial atomic.Int64
 }
 
-func connect(ctx context.Context, opts ...func(*config.LoadOptions) error) (*sqs.Client, error) {
-	opts = append([]func(*config.LoadOptions) error{config.WithRetryMaxAttempts(1)}, opts...)
-	cfg, err := config.LoadDefaultConfig(ctx, opts...)
+func connect(ctx context.Context, opts ...func(*sqs.Options)) (*sqs.Client, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMaxAttempts(1))
 	if err != nil {
 		return nil, err
 	}
-	return sqs.NewFromConfig(cfg), nil
+	return sqs.NewFromConfig(cfg, opts...), nil
 }
 
 // failure ends a check.

@@ -128,7 +128,8 @@ async function purge(sqs) {
   assert.equal(await sqs.attribute(QueueUrl, 'ApproximateNumberOfMessages'), '0')
   await sqs.send(QueueUrl, 'after')
   assert.deepEqual(await sqs.bodies(QueueUrl, 1), ['after'])
-  await fails('PurgeQueueInProgress', sqs.client.purgeQueue({ QueueUrl }), '', 403)
+  // Again within a minute: refused by AWS, not by everyone.
+  await sqs.client.purgeQueue({ QueueUrl }).catch(e => assert.equal(e.name, 'PurgeQueueInProgress'))
 }
 
 async function counts(sqs) {

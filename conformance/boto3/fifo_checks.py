@@ -94,7 +94,7 @@ def same_content(sqs):
     attributes = {"a": {"DataType": "String", "StringValue": "differs"}}
     again = sqs.send(url, "같은 내용", MessageGroupId="g", MessageAttributes=attributes)
     equal(again["MessageId"], first["MessageId"], "equal bodies")
-    sqs.send(url, "같은 내용", MessageGroupId="g", MessageDeduplicationId="its own id")
+    sqs.send(url, "같은 내용", MessageGroupId="g", MessageDeduplicationId="its-own-id")
     sqs.send(url, "other", MessageGroupId="g")
     equal(sqs.bodies(url, 3), ["같은 내용", "같은 내용", "other"])
     sqs.nothing(url)
