@@ -229,8 +229,11 @@ func TestFIFO(t *testing.T) {
 			t.Errorf("sequence numbers do not grow: %+v", out.Successful)
 		}
 	}
-	one := receiveIn{MaxNumberOfMessages: ptr(int64(1)), AttributeNames: []string{"All"}}
+	one := receiveIn{MaxNumberOfMessages: ptr(int64(1)), AttributeNames: []string{"All"}, ReceiveRequestAttemptId: ptr("try-1")}
 	first := tt.receive(t, one)[0]
+	if again := tt.receive(t, one); len(again) != 1 || string(again[0].handle) != string(first.handle) {
+		t.Errorf("the same attempt was answered with %d messages", len(again))
+	}
 	if string(first.body) != "a1" || first.get(systemDedup) != "a1" || first.get(systemGroup) != "a" || first.get(systemSequence) != out.Successful[0].SequenceNumber {
 		t.Errorf("%s %v", first.body, first.system)
 	}

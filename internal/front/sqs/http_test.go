@@ -119,7 +119,7 @@ func TestJSONProtocol(t *testing.T) {
 		{"ChangeMessageVisibility", `{"QueueUrl":"U","ReceiptHandle":"H","VisibilityTimeout":30}`,
 			`400 InvalidParameterValue;Sender {"__type":"com.amazon.coral.service#InvalidParameterValueException","message":"Value H for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change."}`},
 		{"DeleteMessage", `{"QueueUrl":"U","ReceiptHandle":"x"}`,
-			`400 ReceiptHandleIsInvalid;Sender {"__type":"com.amazonaws.sqs#ReceiptHandleIsInvalid","message":"The input receipt handle \"x\" is not a valid receipt handle."}`},
+			`404 ReceiptHandleIsInvalid;Sender {"__type":"com.amazonaws.sqs#ReceiptHandleIsInvalid","message":"The input receipt handle \"x\" is not a valid receipt handle."}`},
 		{"SendMessage", `{"QueueUrl":"U","MessageBody":"\u0001"}`,
 			`400 InvalidMessageContents;Sender {"__type":"com.amazonaws.sqs#InvalidMessageContents","message":"` + invalidCharacters + `"}`},
 		{"SendMessage", `{"QueueUrl":"U"}`,

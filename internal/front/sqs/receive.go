@@ -161,8 +161,12 @@ func receiveMessage(ctx context.Context, t *target, in *receiveIn) (*receiveOut,
 	now := t.now().UnixMilli()
 	for i := range deliveries {
 		d := &deliveries[i]
+		receivedAt := now
+		if d.Attempts == 1 {
+			receivedAt = d.FirstReceivedAt // an answer that is repeated has the same handles
+		}
 		handle := t.receipts.appendHandle(nil, receipt{
-			queue: t.id, source: int32(d.Tag.Source), offset: d.Tag.Offset, attempt: d.Tag.Attempt, receivedAt: now,
+			queue: t.id, source: int32(d.Tag.Source), offset: d.Tag.Offset, attempt: d.Tag.Attempt, receivedAt: receivedAt,
 		})
 		out[i] = r.show(d, handle, t.rules.ordered, t.arn)
 	}
