@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"log/slog"
 	"path"
 	"runtime/debug"
@@ -24,6 +25,8 @@ type Config struct {
 	Dir   string        // data directory; made if it does not exist
 	FS    vfs.FS        // default vfs.OS()
 	Store catalog.Store // default a file in Dir; tests may pass catalog.NewMem()
+	// Locked says that the caller holds Dir's Lock, and gives it back after Close.
+	Locked bool
 
 	Journal journal.Options // Live and Sealed are the broker's own
 	Groups  GroupsConfig    // hooks into the broker are filled in
@@ -90,6 +93,7 @@ type Broker struct {
 	producerIDs producerIDs
 	queues      *queues
 
+	lock    io.Closer       // nil: the caller's
 	ctx     context.Context // ends when the broker closes
 	cancel  context.CancelFunc
 	serving chan struct{} // closed once everything is open
@@ -113,9 +117,8 @@ func Open(cfg Config) (*Broker, error) {
 }
 
 func (b *Broker) open() error {
-	dir := path.Join(b.cfg.Dir, journalDir)
-	if err := b.cfg.FS.MkdirAll(dir); err != nil {
-		return fmt.Errorf("data directory: %w", err)
+	if err := b.openDir(); err != nil {
+		return err
 	}
 	if err := b.openCatalog(); err != nil {
 		return err
@@ -126,7 +129,7 @@ func (b *Broker) open() error {
 	opt.Live = b.topics.live
 	opt.Sealed = b.producers.sealed
 	var err error
-	if b.journal, err = journal.Open(b.cfg.FS, dir, opt); err != nil {
+	if b.journal, err = journal.Open(b.cfg.FS, path.Join(b.cfg.Dir, journalDir), opt); err != nil {
 		return err
 	}
 	b.limits.BatchBytesMax = b.journal.EntryBytesMax()
@@ -138,6 +141,24 @@ func (b *Broker) open() error {
 		return err
 	}
 	return b.openQueues()
+}
+
+// openDir makes the data directory, and its lock is the first thing in it.
+func (b *Broker) openDir() error {
+	if err := b.cfg.FS.MkdirAll(b.cfg.Dir); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	if !b.cfg.Locked {
+		lock, err := Lock(b.cfg.FS, b.cfg.Dir)
+		if err != nil {
+			return err
+		}
+		b.lock = lock
+	}
+	if err := b.cfg.FS.MkdirAll(path.Join(b.cfg.Dir, journalDir)); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	return nil
 }
 
 func (b *Broker) openCatalog() error {
@@ -226,12 +247,27 @@ func (b *Broker) start() {
 
 // abandon gives back what a failed open had taken.
 func (b *Broker) abandon() {
+	if b.Groups != nil {
+		b.CloseGroups()
+	}
 	b.cancel()
+	if b.queues != nil {
+		b.queues.close()
+	}
+	if b.groupsLog != nil {
+		b.groupsLog.Close()
+	}
+	if b.producers != nil && b.producers.log != nil {
+		b.producers.close()
+	}
 	if b.journal != nil {
 		b.journal.Close()
 	}
 	if b.catalog != nil {
 		b.catalog.Close()
+	}
+	if b.lock != nil {
+		b.lock.Close()
 	}
 }
 
@@ -248,6 +284,9 @@ func (b *Broker) Close() (err error) {
 		err = b.journal.Close()
 		if cerr := b.catalog.Close(); err == nil {
 			err = cerr
+		}
+		if b.lock != nil {
+			b.lock.Close()
 		}
 	})
 	return err

@@ -32,11 +32,6 @@ func Check(fs vfs.FS, dir string, report func(Finding)) (CheckSummary, error) {
 // CheckLive is Check with what the catalog knows: live is Options.Live. Records
 // from a stream's log start on that no segment has are reported as well.
 func CheckLive(fs vfs.FS, dir string, live func(StreamID) (record.Offset, bool), report func(Finding)) (sum CheckSummary, err error) {
-	lock, err := fs.Lock(path.Join(dir, lockName))
-	if err != nil {
-		return sum, fmt.Errorf("data directory %s is in use by another process: %w", dir, err)
-	}
-	defer lock.Close()
 	names, err := fs.List(dir)
 	if err != nil {
 		return sum, err

@@ -5,9 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"io"
 	"log/slog"
-	"path"
 	"sync"
 	"sync/atomic"
 
@@ -15,15 +13,12 @@ import (
 	"github.com/narumq/naru/internal/vfs"
 )
 
-const lockName = "LOCK"
-
 // Journal is an open data directory.
 type Journal struct {
 	fs    vfs.FS
 	dir   string
 	opt   Options
 	log   *slog.Logger
-	lock  io.Closer
 	index *index
 	cache *cache
 	foot  *extentCache
@@ -52,20 +47,16 @@ type Journal struct {
 	damage    damageLog
 }
 
-// Open recovers the directory, which must exist, and starts the journal. A
-// damaged place does not make it fail: it is reported to the observer and
+// Open recovers the directory, which must exist, and starts the journal. The
+// caller has seen to it that nobody else has it open. A damaged place does not make it fail: it is reported to the observer and
 // answered with ErrDamaged when read. ErrVersion does.
 func Open(fs vfs.FS, dir string, options Options) (*Journal, error) {
 	opt, err := options.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	lock, err := fs.Lock(path.Join(dir, lockName))
-	if err != nil {
-		return nil, fmt.Errorf("data directory %s is in use by another process: %w", dir, err)
-	}
 	j := &Journal{
-		fs: fs, dir: dir, opt: opt, log: opt.Logger, lock: lock,
+		fs: fs, dir: dir, opt: opt, log: opt.Logger,
 		index: newIndex(opt.Live), cache: newCache(opt.CacheBytes), foot: newExtentCache(extentCacheBytesMax),
 		segments: make(map[SegmentID]*segment), sealQ: make(chan *segment, 64),
 	}
@@ -191,8 +182,8 @@ func (j *Journal) EntryBytesMax() int {
 		extentBytes - runBytes - trailerBytes
 }
 
-// Close commits what is queued, seals the active segment and gives the
-// directory back. It returns the error that made the journal fail, if one did.
+// Close commits what is queued, seals the active segment and closes the files.
+// It returns the error that made the journal fail, if one did.
 func (j *Journal) Close() error {
 	if j.closing.Swap(true) {
 		return nil
@@ -219,7 +210,6 @@ func (j *Journal) closeFiles() {
 		s.file.Close()
 		j.fs.Remove(s.path) // an empty segment; recovery removes it too
 	}
-	j.lock.Close()
 }
 
 func (j *Journal) newSegment(suffix string, flags uint16, capacity int64) (*segment, error) {

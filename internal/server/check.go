@@ -4,10 +4,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
+	"github.com/narumq/naru/internal/broker"
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/journal"
 	"github.com/narumq/naru/internal/record"
@@ -26,26 +26,10 @@ type CheckSummary struct {
 	Topics  int
 }
 
-const (
-	lockFile   = "naru.lock"
-	journalDir = "journal"
-)
+const journalDir = "journal"
 
 // ErrInUse is a data directory that another process has open.
-var ErrInUse = errors.New("in use by another process")
-
-// lockDir makes sure that one process at a time uses a data directory. It is
-// taken before anything in it is read, so that nothing half written is seen.
-func lockDir(fs vfs.FS, dir string) (io.Closer, error) {
-	lock, err := fs.Lock(filepath.ToSlash(filepath.Join(dir, lockFile)))
-	if errors.Is(err, vfs.ErrLocked) {
-		return nil, fmt.Errorf("data directory %s is %w", dir, ErrInUse)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("lock data directory %s: %w", dir, err)
-	}
-	return lock, nil
-}
+var ErrInUse = broker.ErrInUse
 
 // CheckDir reads every byte of a data directory that no process has open,
 // changes no data in it, and reports what is wrong. The error says why the
@@ -57,7 +41,7 @@ func CheckDir(dir string, report func(Finding)) (CheckSummary, error) {
 	if missing(journalPath) && missing(catalogPath) {
 		return sum, fmt.Errorf("%s has neither %s nor %s: it is no data directory", dir, catalog.BoltFile, journalDir)
 	}
-	lock, err := lockDir(vfs.OS(), dir)
+	lock, err := broker.Lock(vfs.OS(), filepath.ToSlash(dir))
 	if err != nil {
 		return sum, err
 	}

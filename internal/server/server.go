@@ -85,7 +85,7 @@ func (s *Server) start(opt Options) (err error) {
 	if err := opt.FS.MkdirAll(dir); err != nil {
 		return fmt.Errorf("--data %s: %w", s.cfg.DataDir, err)
 	}
-	if s.lock, err = lockDir(opt.FS, dir); err != nil {
+	if s.lock, err = broker.Lock(opt.FS, dir); err != nil {
 		return fmt.Errorf("--data: %w: stop it, or choose another directory", err)
 	}
 	kafkaListener, err := listen("kafka", s.cfg.KafkaAddr)

@@ -16,7 +16,7 @@ func (s *Server) brokerConfig(dir string, opt Options) broker.Config {
 	groups := group.Defaults()
 	groups.InitialRebalanceDelay = s.cfg.GroupInitialDelay
 	return broker.Config{
-		Dir: dir, FS: opt.FS, Store: opt.Store,
+		Dir: dir, FS: opt.FS, Store: opt.Store, Locked: true,
 		Journal: journal.Options{
 			SegmentBytes: s.cfg.SegmentBytes,
 			CacheBytes:   s.cfg.CacheBytes,
