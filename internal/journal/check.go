@@ -37,11 +37,7 @@ func CheckLive(fs vfs.FS, dir string, live func(StreamID) (record.Offset, bool),
 		return sum, err
 	}
 	var files []found
-	defer func() {
-		for _, f := range files {
-			f.seg.release()
-		}
-	}()
+	defer func() { closeFound(files) }()
 	for _, name := range names {
 		id, ok := parseSegmentName(name)
 		if !ok {

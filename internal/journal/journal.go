@@ -64,7 +64,7 @@ func Open(fs vfs.FS, dir string, options Options) (*Journal, error) {
 	j.space.init(opt.SegmentBytes)
 	j.damage.init(opt)
 	if err := j.recover(); err != nil {
-		j.closeFiles() // what was opened and not listed is left to the process's end
+		j.closeFiles()
 		return nil, err
 	}
 	j.startGoroutines()

@@ -31,10 +31,12 @@ func (j *Journal) recover() error {
 	if err != nil {
 		return err
 	}
+	for _, f := range files {
+		j.list(f.seg) // whatever fails from here on, they are closed
+	}
 	last := lastWritten(files)
 	for i := range files {
 		f := &files[i]
-		j.list(f.seg)
 		if f.sealed {
 			if err := j.mendHeader(f); err != nil {
 				return err
@@ -51,16 +53,20 @@ func (j *Journal) recover() error {
 
 // findSegments opens every segment file, in order of their numbers, and
 // removes what a crash left half-made.
-func (j *Journal) findSegments() ([]found, error) {
+func (j *Journal) findSegments() (files []found, err error) {
 	names, err := j.fs.List(j.dir)
 	if err != nil {
 		return nil, err
 	}
-	var files []found
+	defer func() {
+		if err != nil {
+			closeFound(files)
+		}
+	}()
 	for _, name := range names {
 		if strings.HasSuffix(name, temporarySuffix) {
 			if err := j.fs.Remove(path.Join(j.dir, name)); err != nil {
-				return nil, err
+				return files, err
 			}
 			continue
 		}
@@ -71,7 +77,7 @@ func (j *Journal) findSegments() ([]found, error) {
 		j.nextID.Store(max(j.nextID.Load(), uint64(id)))
 		f, err := openFound(j.fs, path.Join(j.dir, name), id)
 		if err != nil {
-			return nil, err
+			return files, err
 		}
 		for _, r := range f.replaced {
 			j.nextID.Store(max(j.nextID.Load(), uint64(r)))
@@ -80,6 +86,12 @@ func (j *Journal) findSegments() ([]found, error) {
 	}
 	slices.SortFunc(files, func(a, b found) int { return int(int64(a.seg.id) - int64(b.seg.id)) })
 	return files, nil
+}
+
+func closeFound(files []found) {
+	for _, f := range files {
+		f.seg.release()
+	}
 }
 
 func parseSegmentName(name string) (SegmentID, bool) {
@@ -151,13 +163,15 @@ func (j *Journal) removeReplaced(files []found) ([]found, error) {
 		}
 	}
 	var kept []found
-	for _, f := range files {
+	for i, f := range files {
 		if !replaced[f.seg.id] {
 			kept = append(kept, f)
 			continue
 		}
 		f.seg.release()
 		if err := j.fs.Remove(f.seg.path); err != nil {
+			closeFound(kept)
+			closeFound(files[i+1:])
 			return nil, err
 		}
 	}

@@ -23,6 +23,7 @@ type Mem struct {
 	locks    map[string]bool
 	capacity int64
 	used     int64
+	open     int // files
 	fault    func(Op) error
 	onSync   func(*Mem)
 	skipSync bool

@@ -97,6 +97,13 @@ func (m *Mem) Used() int64 {
 	return m.used
 }
 
+// OpenFiles is how many files are open: a test may ask for what was forgotten.
+func (m *Mem) OpenFiles() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.open
+}
+
 // Corrupt flips the bits of xor in the byte at off, as a decaying disk would:
 // in what is durable and in what is written. It panics if there is no such byte,
 // since a test that corrupts nothing proves nothing.

@@ -19,6 +19,7 @@ type memFile struct {
 // handle opens n. The caller holds mu.
 func (m *Mem) handle(n *node, name string) File {
 	n.handles++
+	m.open++
 	return &memFile{m: m, n: n, name: name}
 }
 
@@ -152,6 +153,7 @@ func (f *memFile) Close() error {
 	}
 	f.closed = true
 	f.n.handles--
+	f.m.open--
 	f.m.release(f.n)
 	return nil
 }
