@@ -372,14 +372,16 @@ func (q *Queue) Stats() QueueStats {
 	defer q.mu.Unlock()
 	now := q.b.nowMS()
 	q.load(now)
-	st := q.core.Stats()
+	var st queue.Stats
+	q.t.log.Read(func() { st = q.core.Stats() })
 	out := QueueStats{
 		Ready: int64(st.Ready), InFlight: int64(st.InFlight), Delayed: int64(st.Delayed), Sent: q.sent.Load(),
 		Received: st.Received, Redelivered: st.Redelivered, Acked: st.Acked, DeadLettered: st.DeadLettered, Expired: st.Expired,
 	}
 	oldest := int64(0)
 	for i, p := range q.parts {
-		from, _ := q.core.Want(queue.Source(i))
+		var from record.Offset
+		q.t.log.Read(func() { from, _ = q.core.Want(queue.Source(i)) })
 		out.Ready += int64(max(0, p.HighWatermark()-max(from, p.LogStart())))
 		if at := q.oldest(queue.Source(i)); at > 0 && (oldest == 0 || at < oldest) {
 			oldest = at
@@ -435,6 +437,11 @@ func (t *queues) floors() map[*Partition]record.Offset {
 				list[p] = min(q.ledger.Floor(queue.Source(i)), p.HighWatermark())
 			}
 		})
+	}
+	if p, err := t.b.Partition(delaysTopic, 0); err == nil {
+		if floor, ok := t.delaysFloor(p); ok {
+			list[p] = floor
+		}
 	}
 	return list
 }

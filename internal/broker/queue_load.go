@@ -74,14 +74,21 @@ func (q *Queue) load(now int64) (failed error) {
 		if err := q.loadSource(queue.Source(i), now); err != nil {
 			failed = err
 		}
+		q.park(queue.Source(i), now)
+		if err := q.loadBlocks(queue.Source(i)); err != nil {
+			failed = err
+		}
 	}
+	q.t.log.Read(func() { q.core.Tick(now) }) // blocks may hold what is due
 	return failed
 }
 
 func (q *Queue) loadSource(s queue.Source, now int64) error {
 	p, buf := q.parts[s], &q.loaded[s]
 	for {
-		from, n := q.core.Want(s)
+		var from record.Offset
+		var n int
+		q.t.log.Read(func() { from, n = q.core.Want(s) })
 		if n == 0 || from >= p.HighWatermark() || buf.bytes >= loadedBytesMax {
 			return nil
 		}
@@ -187,13 +194,17 @@ func (q *Queue) payload(s queue.Source, o record.Offset) (record.Record, error) 
 
 // readOne reads one record from the log.
 func (q *Queue) readOne(s queue.Source, o record.Offset) (record.Record, error) {
-	slice, err := q.parts[s].Read(o, 1, true)
+	return readRecord(q.parts[s], o, q.b.limits)
+}
+
+func readRecord(p *Partition, o record.Offset, lim record.Limits) (record.Record, error) {
+	slice, err := p.Read(o, 1, true)
 	if err != nil {
 		return record.Record{}, err
 	}
 	defer slice.Release()
 	for _, b := range slice.Payloads {
-		r, err := record.NewReader(b, q.b.limits)
+		r, err := record.NewReader(b, lim)
 		if err != nil {
 			return record.Record{}, err
 		}

@@ -135,7 +135,7 @@ func (q *Queue) arm() {
 // receiveNow leases what is ready. Caller holds mu.
 func (q *Queue) receiveNow(req *ReceiveRequest) (list []Delivery, err error) {
 	now := q.b.nowMS()
-	q.core.Tick(now)
+	q.t.log.Read(func() { q.core.Tick(now) })
 	lease := req.Lease
 	if lease == 0 {
 		lease = q.Meta().Settings.Lease

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/queue"
@@ -19,6 +20,8 @@ type queues struct {
 	machine *queuesMachine
 	log     *statelog.Log
 	news    *Waiter // of all partitions that queues read; a token is an index in byToken
+
+	parking atomic.Int32 // runs that are being written
 
 	mu      sync.RWMutex // guards what follows
 	byName  map[string]*Queue

@@ -321,3 +321,89 @@ func (w queueWorld) queue(name string) *Queue {
 	}
 	return q
 }
+
+// More delayed messages than may be in memory are parked, come when they are due,
+// and are not read again at a start.
+func TestParkedMessages(t *testing.T) {
+	w := newQueueWorld(t)
+	q := makeQueue(t, w.b, "later", nil)
+	limit := func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		cfg := q.config()
+		cfg.DelayedMax = 100
+		q.t.log.Read(func() { q.core.Configure(cfg) })
+	}
+	limit()
+	const n = 5_000
+	for i := 0; i < n; i += 500 {
+		var msgs []Message
+		for j := i; j < i+500; j++ {
+			m := text("%d", j)
+			m.Delay = time.Duration(20+(j*7)%600) * time.Second
+			msgs = append(msgs, m)
+		}
+		sendAll(t, q, msgs...)
+	}
+	sendAll(t, q, text("now"))
+	// Parking goes on in the background: what is ready behind it comes.
+	wantValues(t, waitFor(t, q), "now")
+	w.restart()
+	q = w.queue("later")
+	limit()
+	if st := q.Stats(); st.Delayed != n {
+		t.Fatalf("%d delayed after a restart, want %d", st.Delayed, n)
+	}
+	seen := make(map[string]bool)
+	for range 70 {
+		w.add(10 * time.Second)
+		for {
+			list := mustReceive(t, q, ReceiveRequest{Max: 500})
+			if len(list) == 0 {
+				break
+			}
+			for _, d := range list {
+				if v := string(d.Record.Value); v != "now" {
+					if seen[v] {
+						t.Fatalf("%s came twice", v)
+					}
+					seen[v] = true
+				}
+			}
+			ackAll(t, q, list)
+		}
+	}
+	if len(seen) != n {
+		t.Fatalf("%d messages came, want %d", len(seen), n)
+	}
+	if err := w.b.Retain(w.clock()); err != nil {
+		t.Fatal(err)
+	}
+	p, err := w.b.Partition(delaysTopic, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Stats() // looks whether runs are used up
+	if err := w.b.queues.log.Snapshot(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.b.Retain(w.clock()); err != nil {
+		t.Fatal(err)
+	}
+	if p.LogStart() != p.HighWatermark() {
+		t.Errorf("the delay log keeps %d blocks", p.HighWatermark()-p.LogStart())
+	}
+}
+
+// waitFor receives as soon as there is something: what the broker does in the
+// background has to come first.
+func waitFor(t *testing.T, q *Queue) []Delivery {
+	t.Helper()
+	for range 1_000 {
+		if list := mustReceive(t, q, ReceiveRequest{Max: 10, Wait: 10 * time.Millisecond}); len(list) > 0 {
+			return list
+		}
+	}
+	t.Fatal("nothing came")
+	return nil
+}

@@ -11,12 +11,13 @@ import (
 //
 //	finish  1 source ranges                   these are done
 //	touch   2 source until attempts ranges    delivered so often; leased until then (0 = not, negative = held back)
-//	floor   3 source floor scanned            all below floor is done; all below scanned is done, touched or in a run
+//	floor   3 source floor                    all below is done
 //	state   4 source n {gap attempts first until}   snapshot of touched records
 //	sent    5 source n {hash128 gap time}     ids of what was sent
 //	note    6 0 key 0|1 value                 a caller's own small state; 0 = forget it
-//	park    7 source run blocks scanned       a run of blocks on the delay log; see run.go
+//	park    7 source run blocks ranges        these are in a run of blocks on the delay log; see run.go
 //	unpark  8 source run                      all of the run is done
+//	parked  9 source ranges                   snapshot of what is in runs
 //
 //	ranges = n {gap length}: gap from the end of the one before
 type commandKind uint8
@@ -31,6 +32,7 @@ const (
 	cmdNote   commandKind = 6
 	cmdPark   commandKind = 7
 	cmdUnpark commandKind = 8
+	cmdParked commandKind = 9
 )
 
 // sourcesMax bounds what a command may make the ledger allocate.

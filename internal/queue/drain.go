@@ -15,6 +15,8 @@ type pending struct {
 	changes  []change // the same of entries that are gone
 	finished []int32
 	skipped  []skippedSpan
+	extra    [][]byte // commands as they are
+	parked   []item   // entries that leave memory with this batch
 }
 
 type skippedSpan struct {
@@ -23,7 +25,7 @@ type skippedSpan struct {
 }
 
 func (p *pending) empty() bool {
-	return len(p.touched)+len(p.changes)+len(p.finished)+len(p.skipped) == 0
+	return len(p.touched)+len(p.changes)+len(p.finished)+len(p.skipped)+len(p.extra) == 0
 }
 
 // skip notes that [from, to) does not concern the queue.
@@ -66,6 +68,7 @@ func touchOf(e *entry, until int64) change {
 type Batch struct {
 	Commands [][]byte
 	finished []int32
+	parked   []item
 	changes  []change
 }
 
@@ -116,8 +119,10 @@ func (q *Queue) Drain() *Batch {
 		b.changes = append(b.changes, change{kind: cmdFinish, source: e.source, span: span{e.Offset, e.Offset + 1}})
 	}
 	b.write()
+	b.Commands = append(b.Commands, p.extra...)
 	b.finished = append(b.finished, p.finished...)
-	*p = pending{p.touched[:0], p.changes[:0], p.finished[:0], p.skipped[:0]}
+	b.parked = append(b.parked, p.parked...)
+	*p = pending{p.touched[:0], p.changes[:0], p.finished[:0], p.skipped[:0], p.extra[:0], p.parked[:0]}
 	return b
 }
 
@@ -181,8 +186,9 @@ func (q *Queue) Settled(b *Batch, err error) {
 			q.makeReady(i)
 		}
 	}
+	q.dropParked(b.parked, err)
 	clear(b.Commands)
-	*b = Batch{Commands: b.Commands[:0], finished: b.finished[:0], changes: b.changes[:0]}
+	*b = Batch{Commands: b.Commands[:0], finished: b.finished[:0], parked: b.parked[:0], changes: b.changes[:0]}
 	if len(q.spare) < sparesMax {
 		q.spare = append(q.spare, b)
 	}

@@ -19,7 +19,7 @@ func FuzzCommand(f *testing.F) {
 	seeds := [][]byte{
 		w, FinishBelow(0, 7), StartAt(2, 4), SetNote("a", []byte("b")), SetNote("a", nil),
 		Remember(0, []SentID{{Hash: [16]byte{1}, Offset: 4, At: 5}, {Hash: [16]byte{2}, Offset: 6, At: 7}}),
-		parkCommand(0, Run{First: 3, Blocks: 2}, 9), unparkCommand(0, Run{First: 3}), {}, {1}, {2, 0xff, 0xff},
+		parkCommand(0, Run{First: 3, Blocks: 2}, []span{{3, 5}, {9, 10}}), unparkCommand(0, Run{First: 3}), {}, {1}, {2, 0xff, 0xff},
 	}
 	for _, a := range seeds {
 		f.Add(a, seeds[0])

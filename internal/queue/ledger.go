@@ -46,7 +46,7 @@ type sourceLedger struct {
 	floor   record.Offset     // all below is done
 	done    *roaring64.Bitmap // what is done above floor; never nil
 	touched map[record.Offset]Touch
-	scanned record.Offset // all below is done, touched, or in a run
+	parked  *roaring64.Bitmap // what is in runs and not done; never nil
 	runs    []Run
 }
 
@@ -56,13 +56,13 @@ func NewLedger() *Ledger { return &Ledger{notes: make(map[string][]byte)} }
 // source returns what is known of s, which is made if it is new.
 func (l *Ledger) source(s Source) *sourceLedger {
 	for int(s) >= len(l.sources) {
-		l.sources = append(l.sources, sourceLedger{done: roaring64.New(), touched: make(map[record.Offset]Touch)})
+		l.sources = append(l.sources, sourceLedger{done: roaring64.New(), parked: roaring64.New(), touched: make(map[record.Offset]Touch)})
 	}
 	return &l.sources[s]
 }
 
 // untouched stands for sources of which nothing is known.
-var untouched = sourceLedger{done: roaring64.New()}
+var untouched = sourceLedger{done: roaring64.New(), parked: roaring64.New()}
 
 // peek returns what is known of s, to be read only.
 func (l *Ledger) peek(s Source) *sourceLedger {
@@ -101,7 +101,6 @@ func FinishBelow(s Source, to record.Offset) []byte {
 func StartAt(s Source, from record.Offset) []byte {
 	w := newCommand(cmdFloor, s)
 	w.uint(uint64(from))
-	w.uint(0)
 	return w
 }
 
@@ -158,8 +157,8 @@ func (l *Ledger) decode(k commandKind, r *reader, s Source, at int64) func() {
 		}
 		return func() { l.source(s).touch(list, int32(attempts), until, at) }
 	case cmdFloor:
-		floor, scanned := r.offset(), r.offset()
-		return func() { l.source(s).raise(floor, scanned) }
+		floor := r.offset()
+		return func() { l.source(s).finish([]span{{0, floor}}) }
 	case cmdState:
 		return l.decodeTouches(r, s)
 	case cmdSent:
@@ -168,8 +167,14 @@ func (l *Ledger) decode(k commandKind, r *reader, s Source, at int64) func() {
 		return l.decodeNote(r)
 	case cmdPark:
 		run := Run{First: r.offset(), Blocks: int32(min(r.uint(), runBlocksMax))}
-		scanned := r.offset()
-		return func() { l.source(s).park(run, scanned) }
+		list := r.spans()
+		if len(list) > 0 {
+			run.low, run.high = list[0].from, list[len(list)-1].to
+		}
+		return func() { l.source(s).park(run, list) }
+	case cmdParked:
+		list := r.spans()
+		return func() { l.source(s).addParked(list) }
 	case cmdUnpark:
 		first := r.offset()
 		return func() { l.source(s).unpark(first) }

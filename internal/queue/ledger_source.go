@@ -14,6 +14,9 @@ func (s *sourceLedger) finish(list []span) {
 			continue
 		}
 		s.forget(x)
+		if !s.parked.IsEmpty() {
+			s.parked.RemoveRange(uint64(x.from), uint64(x.to))
+		}
 		if x.from > s.floor {
 			s.done.AddRange(uint64(x.from), uint64(x.to))
 			continue
@@ -66,22 +69,29 @@ func (s *sourceLedger) touch(list []span, attempts int32, until, at int64) {
 	}
 }
 
-func (s *sourceLedger) raise(floor, scanned record.Offset) {
-	if floor > s.floor {
-		s.finish([]span{{0, floor}})
-	}
-	s.scanned = max(s.scanned, scanned)
-}
-
 // park adds a run, unless it is known.
-func (s *sourceLedger) park(run Run, scanned record.Offset) {
-	s.scanned = max(s.scanned, scanned)
+func (s *sourceLedger) park(run Run, list []span) {
+	s.addParked(list)
 	for _, r := range s.runs {
 		if r.First == run.First {
 			return
 		}
 	}
 	s.runs = append(s.runs, run)
+}
+
+func (s *sourceLedger) addParked(list []span) {
+	for _, x := range list {
+		s.parked.AddRange(uint64(max(x.from, s.floor)), uint64(x.to))
+	}
+	s.parked.AndNot(s.done)
+}
+
+// holdsAny tells whether something of the run is not done.
+func (s *sourceLedger) holdsAny(r Run) bool {
+	it := s.parked.Iterator()
+	it.AdvanceIfNeeded(uint64(r.low))
+	return it.HasNext() && it.Next() < uint64(r.high)
 }
 
 func (s *sourceLedger) unpark(first record.Offset) {

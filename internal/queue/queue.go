@@ -44,7 +44,7 @@ type window struct {
 	ready  offsetHeap
 	readyN int // entries that are ready
 	heldN  int // entries that are held and were not delivered yet
-	runs   []openRun
+	parkState
 }
 
 // Queue is the volatile half of a queue. The caller guards it, and the ledger
@@ -94,9 +94,9 @@ func (q *Queue) Configure(cfg Config) {
 	q.cfg = cfg.withDefaults()
 	for i := len(q.sources); i < q.cfg.Sources; i++ {
 		src := q.ledger.peek(Source(i))
-		w := window{byOffset: make(map[record.Offset]int32), cursor: max(src.floor, src.scanned)}
+		w := window{byOffset: make(map[record.Offset]int32), cursor: src.floor, parkState: parkState{due: noEnd}}
 		for _, r := range src.runs {
-			w.runs = append(w.runs, openRun{Run: r})
+			w.runs = append(w.runs, &openRun{Run: r})
 		}
 		q.sources = append(q.sources, w)
 	}
@@ -118,6 +118,7 @@ func (q *Queue) priority(s Source) int32 {
 // now.
 func (q *Queue) Want(s Source) (from record.Offset, n int) {
 	w := &q.sources[s]
+	w.cursor = q.ledger.peek(s).unknownFrom(w.cursor)
 	if w.heldN >= q.cfg.DelayedMax {
 		return w.cursor, 0
 	}
@@ -147,14 +148,20 @@ func (q *Queue) load(s Source, m *Meta, now int64) {
 	w, src := &q.sources[s], q.ledger.peek(s)
 	i, known := w.byOffset[m.Offset]
 	switch {
-	case known && !q.entries[i].bare, !known && src.isDone(m.Offset):
+	case known && !q.entries[i].bare, !known && (src.isDone(m.Offset) || src.parked.Contains(uint64(m.Offset))):
 		return
 	case known:
 		q.identify(i, m)
 		return
 	}
+	q.enter(s, src, m, now)
+}
+
+// enter makes an entry of a record that is not in memory, in the state that the
+// ledger says.
+func (q *Queue) enter(s Source, src *sourceLedger, m *Meta, now int64) {
 	t := src.touched[m.Offset]
-	i = q.newEntry(s, m)
+	i := q.newEntry(s, m)
 	e := &q.entries[i]
 	e.attempts, e.firstAt = t.Attempts, t.FirstAt
 	q.join(i)
@@ -311,15 +318,23 @@ func (q *Queue) drop(i int32) {
 
 // Next is when Tick has something to do, in milliseconds; ok is false if never.
 func (q *Queue) Next() (at int64, ok bool) {
-	if len(q.timers.list) == 0 {
-		return 0, false
+	at = noEnd
+	if len(q.timers.list) > 0 {
+		at = q.entries[q.timers.list[0]].until
 	}
-	at = q.entries[q.timers.list[0]].until
+	for i := range q.sources {
+		at = min(at, q.sources[i].due)
+	}
 	return at, at != noEnd
 }
 
 // Tick ends the leases that are over, and makes ready what is due.
 func (q *Queue) Tick(now int64) {
+	for i := range q.sources {
+		if w := &q.sources[i]; w.due <= now && !q.unparkDue(Source(i), now) && q.cfg.Ordered {
+			return // what is parked comes before what is in memory
+		}
+	}
 	for len(q.timers.list) > 0 {
 		i := q.timers.list[0]
 		e := &q.entries[i]
@@ -342,8 +357,9 @@ func (q *Queue) Stats() Stats {
 	st := Stats{InFlight: q.inFlight, Counts: q.counts}
 	for i := range q.sources {
 		st.Ready += q.sources[i].readyN
-		st.Delayed += q.sources[i].heldN + q.sources[i].parked()
+		st.Delayed += q.sources[i].heldN
 	}
+	st.Delayed += q.parked()
 	return st
 }
 
@@ -366,5 +382,4 @@ func (q *Queue) Purged(s Source, to record.Offset) {
 		}
 	}
 	w.cursor = max(w.cursor, to)
-	w.purgeRuns(q.ledger.peek(s))
 }

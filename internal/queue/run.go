@@ -14,6 +14,8 @@ import (
 type Run struct {
 	First  record.Offset // of its first block, on the delay log
 	Blocks int32
+	// low and high bound the offsets of its records.
+	low, high record.Offset
 }
 
 const (
@@ -21,11 +23,11 @@ const (
 	runBlocksMax = 1 << 20
 )
 
-func parkCommand(s Source, r Run, scanned record.Offset) []byte {
+func parkCommand(s Source, r Run, list []span) []byte {
 	w := newCommand(cmdPark, s)
 	w.uint(uint64(r.First))
 	w.uint(uint64(r.Blocks))
-	w.uint(uint64(scanned))
+	w.spans(list)
 	return w
 }
 

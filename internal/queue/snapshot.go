@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/RoaringBitmap/roaring/v2/roaring64"
+
 	"github.com/narumq/naru/internal/record"
 )
 
@@ -28,9 +30,8 @@ func (l *Ledger) Snapshot(now int64, emit func(cmd []byte)) {
 func (s *sourceLedger) snapshot(id Source, emit func(cmd []byte)) {
 	w := newCommand(cmdFloor, id)
 	w.uint(uint64(s.floor))
-	w.uint(uint64(s.scanned))
 	emit(w)
-	for list := range slices.Chunk(s.doneSpans(), spansPerCommand) {
+	for list := range slices.Chunk(spansOf(s.done), spansPerCommand) {
 		w := newCommand(cmdFinish, id)
 		w.spans(list)
 		emit(w)
@@ -38,15 +39,26 @@ func (s *sourceLedger) snapshot(id Source, emit func(cmd []byte)) {
 	for list := range slices.Chunk(slices.Sorted(maps.Keys(s.touched)), touchesPerCommand) {
 		emit(s.stateCommand(id, list))
 	}
+	s.snapshotRuns(id, emit)
+}
+
+// snapshotRuns emits the runs. Which of them a parked record is in does not
+// matter, only the bounds of each do.
+func (s *sourceLedger) snapshotRuns(id Source, emit func(cmd []byte)) {
 	for _, r := range s.runs {
-		emit(parkCommand(id, r, s.scanned))
+		emit(parkCommand(id, r, []span{{r.low, r.low}, {r.high, r.high}}))
+	}
+	for list := range slices.Chunk(spansOf(s.parked), spansPerCommand) {
+		w := newCommand(cmdParked, id)
+		w.spans(list)
+		emit(w)
 	}
 }
 
-// doneSpans lists what is done above the floor.
-func (s *sourceLedger) doneSpans() []span {
+// spansOf lists a bitmap's runs.
+func spansOf(b *roaring64.Bitmap) []span {
 	var list []span
-	for it := s.done.Iterator(); it.HasNext(); {
+	for it := b.Iterator(); it.HasNext(); {
 		o := record.Offset(it.Next())
 		if n := len(list); n > 0 && list[n-1].to == o {
 			list[n-1].to++
