@@ -73,8 +73,19 @@ func (j *Journal) commitSome(entries []*Entry) int {
 		return j.answer(entries[:n], j.fail(err))
 	}
 	c.publish(entries[:n])
+	j.observeAppends(entries[:n])
 	j.space.setRemaining(j.active.room())
 	return j.answer(entries[:n], nil)
+}
+
+// observeAppends tells how long durable entries waited.
+func (j *Journal) observeAppends(entries []*Entry) {
+	if f := j.opt.Observer.Append; f != nil {
+		now := time.Now()
+		for _, e := range entries {
+			f(now.Sub(e.queuedAt))
+		}
+	}
 }
 
 func (j *Journal) answer(entries []*Entry, err error) int {

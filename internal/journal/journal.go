@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/narumq/naru/internal/record"
 	"github.com/narumq/naru/internal/vfs"
@@ -91,6 +92,12 @@ func (j *Journal) startGoroutines() {
 func (j *Journal) Enqueue(entries ...*Entry) error {
 	if err := j.refusal(); err != nil {
 		return err
+	}
+	if j.opt.Observer.Append != nil {
+		now := time.Now()
+		for _, e := range entries {
+			e.queuedAt = now
+		}
 	}
 	if err := j.queue.push(entries); err != nil {
 		return cmp.Or(j.Err(), err)

@@ -231,7 +231,7 @@ func (k *chunk) fill(seg *segment, n int) error {
 // disk are checked; bytes from memory were checked when they were written.
 func (r *reader) takeFrames(p piece, k *chunk, pos, end int64, fresh bool) (int64, error) {
 	limit := min(end, k.end())
-	used, err := 0, error(nil)
+	used, bytes, err := 0, r.out.Bytes, error(nil)
 	for pos+frameHeaderBytes <= limit {
 		b := k.mem[pos-k.start:]
 		if fresh {
@@ -273,17 +273,20 @@ func (r *reader) takeFrames(p piece, k *chunk, pos, end int64, fresh bool) (int6
 	}
 	if used > 0 {
 		r.out.chunks = append(r.out.chunks, k)
-		r.count(fresh)
+		r.count(fresh, int64(r.out.Bytes-bytes))
 	} else {
 		r.j.cache.release(k)
 	}
 	return pos, err
 }
 
-func (r *reader) count(fresh bool) {
+// count adds a piece with so many bytes of payloads.
+func (r *reader) count(fresh bool, bytes int64) {
 	if fresh {
 		r.j.stats.readsMissed.Add(1)
+		r.j.stats.bytesMissed.Add(bytes)
 	} else {
 		r.j.stats.readsHit.Add(1)
+		r.j.stats.bytesHit.Add(bytes)
 	}
 }

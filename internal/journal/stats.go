@@ -12,6 +12,7 @@ func sortSpans(spans []span) {
 type counters struct {
 	commits, entries, bytesWritten atomic.Int64
 	readsHit, readsMissed          atomic.Int64
+	bytesHit, bytesMissed          atomic.Int64
 	relocated, reclaimed           atomic.Int64
 }
 
@@ -22,6 +23,8 @@ type Stats struct {
 	BytesWritten int64 // by commits, frame headers included
 	ReadsHit     int64 // pieces read from memory
 	ReadsMissed  int64 // pieces read from disk
+	BytesHit     int64 // of payloads read from memory
+	BytesMissed  int64 // of payloads read from disk
 	Relocated    int64 // bytes rewritten
 	Reclaimed    int64 // bytes of files removed
 	Segments     int   // files, the active one included
@@ -38,6 +41,7 @@ func (j *Journal) Stats() Stats {
 	s := Stats{
 		Commits: c.commits.Load(), Entries: c.entries.Load(), BytesWritten: c.bytesWritten.Load(),
 		ReadsHit: c.readsHit.Load(), ReadsMissed: c.readsMissed.Load(),
+		BytesHit: c.bytesHit.Load(), BytesMissed: c.bytesMissed.Load(),
 		Relocated: c.relocated.Load(), Reclaimed: c.reclaimed.Load(), Damaged: j.damage.count(),
 	}
 	j.segMu.Lock()

@@ -94,6 +94,8 @@ type Entry struct {
 	// Done is called once, from the committer: it must be quick, must not
 	// block and must not enqueue.
 	Done func(*Entry, error)
+
+	queuedAt time.Time // only if an observer asks for it
 }
 
 // Limits of a journal. A zero Options field takes the default.
@@ -138,14 +140,14 @@ type Options struct {
 type Observer struct {
 	// Commit ends a group commit of so many entries and bytes on disk.
 	Commit func(entries int, bytes int64, write, sync time.Duration)
+	// Append ends an append that became durable: the time from Enqueue.
+	Append func(took time.Duration)
 	// Damage is told once of each damaged place found.
 	Damage func(Finding)
 	// Relocated ends the rewriting of segments into one.
 	Relocated func(segments int, bytes int64)
 	// Reclaimed counts bytes of files removed.
 	Reclaimed func(bytes int64)
-	// CacheRead counts bytes served from memory and from disk.
-	CacheRead func(hit, miss int64)
 }
 
 // Finding is something wrong on disk.

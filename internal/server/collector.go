@@ -34,14 +34,15 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	readyDesc    = desc("naru_ready", "1 while records can be appended.")
-	segmentsDesc = desc("naru_segments", "Segment files, the active one included.")
-	usedDesc     = desc("naru_disk_used_bytes", "Size of the segment files.")
-	freeDesc     = desc("naru_disk_free_bytes", "Room left on the data directory's disk.")
-	pendingDesc  = desc("naru_pending_bytes", "Appends accepted and not yet committed.")
-	cacheDesc    = desc("naru_cache_bytes", "Recent records held in memory.")
-	readsDesc    = desc("naru_reads_total", "Pieces of the journal read for consumers, by source: memory, disk.", "source")
-	damagedDesc  = desc("naru_damaged_extents", "Damaged places on disk that are known.")
+	readyDesc     = desc("naru_ready", "1 while records can be appended.")
+	segmentsDesc  = desc("naru_segments", "Segment files, the active one included.")
+	usedDesc      = desc("naru_disk_used_bytes", "Size of the segment files.")
+	freeDesc      = desc("naru_disk_free_bytes", "Room left on the data directory's disk.")
+	pendingDesc   = desc("naru_pending_bytes", "Appends accepted and not yet committed.")
+	cacheDesc     = desc("naru_cache_bytes", "Recent records held in memory.")
+	readsDesc     = desc("naru_reads_total", "Pieces of the journal read for consumers, by source: memory, disk.", "source")
+	readBytesDesc = desc("naru_read_bytes_total", "Bytes of records read for consumers, by source: memory, disk.", "source")
+	damagedDesc   = desc("naru_damaged_extents", "Damaged places on disk that are known.")
 
 	topicsDesc     = desc("naru_topics", "Topics, internal ones included.")
 	partitionsDesc = desc("naru_partitions", "Partitions of all topics.")
@@ -62,7 +63,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{readyDesc, segmentsDesc, usedDesc, freeDesc, pendingDesc, cacheDesc, readsDesc, damagedDesc,
+	for _, d := range []*prometheus.Desc{readyDesc, segmentsDesc, usedDesc, freeDesc, pendingDesc, cacheDesc, readsDesc, readBytesDesc, damagedDesc,
 		topicsDesc, partitionsDesc, recordsDesc, bytesDesc, groupsDesc, lagDesc, queuesDesc, queueMessagesDesc, queueOldestDesc, queueEventsDesc, unlistedDesc} {
 		ch <- d
 	}
@@ -86,6 +87,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(damagedDesc, float64(s.Damaged))
 	ch <- prometheus.MustNewConstMetric(readsDesc, prometheus.CounterValue, float64(s.ReadsHit), "memory")
 	ch <- prometheus.MustNewConstMetric(readsDesc, prometheus.CounterValue, float64(s.ReadsMissed), "disk")
+	ch <- prometheus.MustNewConstMetric(readBytesDesc, prometheus.CounterValue, float64(s.BytesHit), "memory")
+	ch <- prometheus.MustNewConstMetric(readBytesDesc, prometheus.CounterValue, float64(s.BytesMissed), "disk")
 	if free, err := c.broker.FreeBytes(); err == nil {
 		gauge(freeDesc, float64(free))
 	}

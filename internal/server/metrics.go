@@ -25,6 +25,7 @@ type metrics struct {
 
 	commitSeconds   *prometheus.HistogramVec // by phase
 	commitEntries   prometheus.Histogram
+	appendSeconds   prometheus.Histogram
 	committedBytes  prometheus.Counter
 	relocatedBytes  prometheus.Counter
 	relocatedFiles  prometheus.Counter
@@ -68,6 +69,7 @@ func newMetrics(version string) *metrics {
 	m.commitSeconds = m.histogramVec("naru_commit_seconds", "Duration of a group commit, by phase: write, sync.", "phase")
 	m.commitEntries = m.histogram("naru_commit_appends", "Appends that shared one group commit.",
 		prometheus.ExponentialBuckets(1, 2, 14))
+	m.appendSeconds = m.histogram("naru_append_seconds", "From an append's place in the queue of commits until it is durable.", secondsBuckets)
 	m.committedBytes = m.counter("naru_committed_bytes_total", "Bytes written by commits, frame headers included.")
 	m.relocatedFiles = m.counter("naru_relocated_segments_total", "Segments rewritten into new ones.")
 	m.relocatedBytes = m.counter("naru_relocated_bytes_total", "Bytes rewritten by the relocator.")
@@ -126,6 +128,7 @@ func (m *metrics) journalObserver() journal.Observer {
 			write.Observe(writing.Seconds())
 			sync.Observe(syncing.Seconds())
 		},
+		Append: func(took time.Duration) { m.appendSeconds.Observe(took.Seconds()) },
 		Relocated: func(segments int, bytes int64) {
 			m.relocatedFiles.Add(float64(segments))
 			m.relocatedBytes.Add(float64(bytes))

@@ -14,6 +14,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/narumq/naru/internal/broker"
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/queue"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the tables of docs/operations.md anew")
@@ -39,6 +43,10 @@ func TestMetricsTell(t *testing.T) {
 	if _, err := adm.DescribeTopicConfigs(ctx, "nothing"); err != nil {
 		t.Fatal(err)
 	}
+	consumer := kafkaClient(t, s.addr("kafka"), kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if n := consumer.PollFetches(ctx).NumRecords(); n == 0 {
+		t.Fatal("nothing to read")
+	}
 	_, body := get(t, s.addr("http")+"/metrics")
 	for _, want := range []string{
 		`naru_topic_records_total{topic="orders"} 3`,
@@ -57,6 +65,7 @@ func TestMetricsTell(t *testing.T) {
 	}
 	for _, pattern := range []string{
 		`naru_connections [1-9]`, `naru_commit_seconds_count{phase="sync"} [1-9]`, `naru_commit_appends_sum [3-9]`,
+		`naru_append_seconds_count [3-9]`, `naru_append_seconds_sum 0\.0*[1-9]`, `naru_read_bytes_total{source="memory"} [1-9]`,
 		`naru_committed_bytes_total [1-9]`, `naru_disk_free_bytes [1-9]`, `naru_disk_used_bytes [1-9]`,
 		`naru_cache_bytes [1-9]`, `naru_start_seconds 0\.`, `naru_topic_bytes{topic="orders"} [1-9]`,
 		`naru_request_bytes_total{api="Produce",direction="in",protocol="kafka"} [1-9]`, `process_resident_memory_bytes [1-9]`,
@@ -101,6 +110,61 @@ func TestMetricsAreBounded(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %s", want)
 		}
+	}
+}
+
+// The states of a queue's messages, and how many queues have series.
+func TestMetricsOfQueues(t *testing.T) {
+	c := testConfig(t)
+	c.TopicMetricsMax = 2
+	s := start(t, c, Options{})
+	for _, name := range []string{"a", "b", "c"} {
+		settings := catalog.DefaultQueueSettings()
+		if _, err := s.broker.CreateQueue(catalog.QueueSpec{Name: name, Settings: settings}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	q, err := s.broker.Queue("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	sent := make(chan []broker.Sent)
+	q.Send(ctx, []broker.Message{
+		{Value: []byte("1"), Delay: -1}, {Value: []byte("2"), Delay: -1}, {Value: []byte("3"), Delay: -1}, {Value: []byte("later"), Delay: time.Hour},
+	}, func(list []broker.Sent) { sent <- list })
+	for _, one := range <-sent {
+		if one.Err != nil {
+			t.Fatal(one.Err)
+		}
+	}
+	deliveries, err := q.Receive(ctx, broker.ReceiveRequest{Max: 2, Wait: time.Second})
+	if err != nil || len(deliveries) != 2 {
+		t.Fatal(deliveries, err)
+	}
+	acked := make(chan []error)
+	q.Ack([]queue.Tag{deliveries[0].Tag}, func(errs []error) { acked <- errs })
+	if errs := <-acked; errs[0] != nil {
+		t.Fatal(errs)
+	}
+	_, body := get(t, s.addr("http")+"/metrics")
+	for _, want := range []string{
+		`naru_queues 3`,
+		`naru_queue_messages{queue="a",state="ready"} 1`,
+		`naru_queue_messages{queue="a",state="in_flight"} 1`,
+		`naru_queue_messages{queue="a",state="delayed"} 1`,
+		`naru_queue_events_total{event="sent",queue="a"} 4`,
+		`naru_queue_events_total{event="received",queue="a"} 2`,
+		`naru_queue_events_total{event="acked",queue="a"} 1`,
+		`naru_metrics_unlisted{kind="queue"} 1`,
+	} {
+		if !strings.Contains(body, "\n"+want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if strings.Contains(body, `queue="c"`) {
+		t.Error("more queues have series than may have")
 	}
 }
 
