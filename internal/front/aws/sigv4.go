@@ -72,8 +72,11 @@ func (v *verifier) check(r *http.Request, body []byte, now time.Time) (region st
 	if late := now.Sub(at); late < -skewMax || !g.presigned && late > skewMax || g.presigned && late > g.expires {
 		return "", denied("InvalidSignatureException", "RequestExpired", "Signature expired: "+g.stamp+" is too far from "+now.UTC().Format(stampForm)+".")
 	}
-	if !slices.Contains(g.signed, "host") {
-		return "", denied("InvalidSignatureException", "SignatureDoesNotMatch", "'Host' must be a signed header.")
+	// What the request asks for must be signed: the action too, where a header says it.
+	for _, name := range []string{"Host", "X-Amz-Target"} {
+		if (name == "Host" || r.Header.Get(name) != "") && !slices.Contains(g.signed, strings.ToLower(name)) {
+			return "", denied("InvalidSignatureException", "SignatureDoesNotMatch", "'"+name+"' must be a signed header.")
+		}
 	}
 	want := v.sign(secret, &g, canonical(r, body, &g))
 	if subtle.ConstantTimeCompare([]byte(want), []byte(g.value)) != 1 {
