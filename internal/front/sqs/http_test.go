@@ -195,6 +195,8 @@ func TestQueryProtocol(t *testing.T) {
 	call("400 <Type>Sender</Type><Code>AWS.SimpleQueueService.EmptyBatchRequest</Code><Message>There should be at least one SendMessageBatchRequestEntry in the request.</Message>", "SendMessageBatch")
 	call("400 <Type>Sender</Type><Code>MissingParameter</Code><Message>The request must contain the parameter MessageBody.</Message>", "SendMessage")
 	call("200 ", "DeleteMessage", "ReceiptHandle", m.ReceiptHandle)
+	u += "x"
+	call("400 <Type>Sender</Type><Code>AWS.SimpleQueueService.NonExistentQueue</Code><Message>The specified queue does not exist for this wsdl version.</Message>", "ReceiveMessage")
 }
 
 // A long poll ends at shutdown with an empty answer, and when the client goes

@@ -11,6 +11,7 @@ import (
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/fault"
 	"github.com/narumq/naru/internal/front/aws"
+	"github.com/narumq/naru/internal/record"
 )
 
 // Account is the account that all queues are of.
@@ -54,10 +55,15 @@ func (s *Server) Serve(ctx context.Context, c *aws.Call) ([]byte, error) {
 		run = a.json
 	}
 	doc, err := run(ctx, s, c)
-	if err != nil {
-		return nil, asError(err)
+	if err == nil {
+		return doc, nil
 	}
-	return doc, nil
+	err = asError(err)
+	var e *aws.Error
+	if errors.As(err, &e) && e.Shape == "QueueDoesNotExist" && !c.JSON {
+		e.Message = "The specified queue does not exist for this wsdl version."
+	}
+	return nil, err
 }
 
 // queueName is the last part of a queue's URL. A Query call may name the queue by
@@ -134,6 +140,7 @@ var commonShapes = map[string]string{
 	"InvalidParameterValue": "InvalidParameterValueException",
 	"MissingParameter":      "MissingRequiredParameterException",
 	"InternalError":         "InternalFailure",
+	"AccessDenied":          "AccessDeniedException",
 	"ServiceUnavailable":    "ServiceUnavailableException",
 }
 
@@ -152,6 +159,10 @@ func asError(err error) error {
 		p = &problem{"AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist."}
 	case errors.Is(err, catalog.ErrQueueExists):
 		p = &problem{"QueueAlreadyExists", "A queue already exists with the same name and a different value for an attribute."}
+	case errors.Is(err, broker.ErrInFlightLimit), errors.Is(err, catalog.ErrLimit):
+		p = &problem{"OverLimit", err.Error()}
+	case errors.Is(err, record.ErrTooLarge):
+		p = &problem{"InvalidParameterValue", err.Error()}
 	case errors.Is(err, broker.ErrUnknownRedrive), errors.Is(err, broker.ErrRedriveEnded):
 		p = &problem{"ResourceNotFoundException", "The task does not exist, or is not running."}
 	default:
@@ -166,7 +177,7 @@ func asError(err error) error {
 	switch p.code {
 	case "InternalError":
 		e.Fault = true
-	case "OverLimit":
+	case "OverLimit", "AccessDenied":
 		e.Status = 403
 	case "ReceiptHandleIsInvalid", "ResourceNotFoundException":
 		e.Status = 404
@@ -185,8 +196,10 @@ func problemOf(code fault.Code, err error) *problem {
 		return &problem{"ResourceNotFoundException", err.Error()}
 	case fault.FailedPrecondition:
 		return &problem{"AWS.SimpleQueueService.UnsupportedOperation", err.Error()}
-	case fault.ResourceExhausted:
-		return &problem{"OverLimit", err.Error()}
+	case fault.PermissionDenied:
+		return &problem{"AccessDenied", err.Error()}
+	case fault.ResourceExhausted: // a full disk; clients try again after a 503
+		return &problem{"ServiceUnavailable", err.Error()}
 	case fault.Unavailable, fault.DeadlineExceeded, fault.Canceled, fault.Aborted:
 		return &problem{"ServiceUnavailable", err.Error()}
 	case fault.Unimplemented:
