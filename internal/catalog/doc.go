@@ -1,4 +1,4 @@
-// Package catalog is what exists: topics, their partitions and settings, the
+// Package catalog is what exists: topics, their partitions and settings, queues, the
 // cluster's id, and the numbers that are never given out twice.
 //
 // A Catalog is a typed view, in memory, of a Store: a small ordered set of keys
@@ -13,8 +13,8 @@
 //
 // # Invariants
 //
-//   - A stream id (a partition's name in the journal) and a producer id are
-//     never given out twice, not even after a deletion or a crash.
+//   - A stream id (a partition's name in the journal), a producer id and a queue's
+//     id are never given out twice, not even after a deletion or a crash.
 //   - A change is visible only after the store said that it is durable. When
 //     the store fails, it is unknown whether the change took place: it is
 //     reported as failed, and the next change reads the store anew first.
@@ -38,6 +38,9 @@
 //	cluster            {"id": "<uuid>"}
 //	next/producer      decimal: the first producer id that was never given out
 //	next/stream        decimal: the first stream id that was never given out
+//	next/queue         decimal: the first queue id that was never given out
+//	queue/<name>       {"id": 1, "topic": "orders", "owned": true, "settings": {…},
+//	                   "tags": {…}, "labels": {…}, "created_at": ms, "changed_at": ms}
 //	start/<stream>     decimal: log start offset; <stream> has 16 hex digits.
 //	                   Absent means 0.
 //	topic/<name>       {"id": "<uuid>", "streams": [1, 2, …], "settings":
@@ -45,5 +48,6 @@
 //
 // streams[i] is the stream of partition i; "settings" and "internal" may be
 // absent. UUIDs are written as Kafka writes them: 22 characters of unpadded
-// base64url. Deleting a topic deletes its log starts with it.
+// base64url. Times in a queue's settings are nanoseconds. A queue and the topic that
+// was made for it come and go in one change. Deleting a topic deletes its log starts with it.
 package catalog
