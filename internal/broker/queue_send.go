@@ -254,7 +254,6 @@ type sender struct {
 
 	mu       sync.Mutex // guards what follows; held for memory work only
 	builder  *record.Builder
-	now      int64
 	list     []outgoing
 	appends  int  // batches on their way
 	flushing bool // somebody is in flush

@@ -122,15 +122,15 @@ func FuzzForm(f *testing.F) {
 }
 
 type xmlSample struct {
-	URL    string            `xml:"QueueUrl"`
-	Names  []string          `xml:"Name"`
-	Values map[string]string `xml:"Attribute,Name,Value"`
+	URL    string            `element:"QueueUrl"`
+	Names  []string          `element:"Name"`
+	Values map[string]string `element:"Attribute,Name,Value"`
 	Count  int64
 	Rate   *int64
 	Blob   []byte
 	Flag   bool
-	Items  []xmlItem `xml:"Item"`
-	Hidden string    `xml:"-"`
+	Items  []xmlItem `element:"Item"`
+	Hidden string    `element:"-"`
 }
 
 type xmlItem struct{ Id string }

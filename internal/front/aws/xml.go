@@ -13,9 +13,9 @@ import (
 // field's name is its element's, unless a tag says otherwise; what is empty is
 // left out:
 //
-//	`xml:"QueueUrl"`             text, int64, bool; []byte in Base64
-//	`xml:"QueueUrl"`             a list: one element each
-//	`xml:"Attribute,Name,Value"` a map: <Attribute><Name/><Value/></Attribute> each
+//	`element:"QueueUrl"`             text, int64, bool; []byte in Base64
+//	`element:"QueueUrl"`             a list: one element each
+//	`element:"Attribute,Name,Value"` a map: <Attribute><Name/><Value/></Attribute> each
 func EncodeXML(out any) []byte {
 	var b strings.Builder
 	if out != nil {
@@ -28,7 +28,7 @@ func xmlFields(b *strings.Builder, v reflect.Value) {
 	t := v.Type()
 	for i := range t.NumField() {
 		f := t.Field(i)
-		tag := strings.Split(f.Tag.Get("xml"), ",")
+		tag := strings.Split(f.Tag.Get("element"), ",")
 		name := tag[0]
 		if name == "" {
 			name = f.Name

@@ -68,12 +68,12 @@ type (
 		Entries  []receiptIn `query:"ChangeMessageVisibilityBatchRequestEntry"`
 	}
 	deleteBatchOut struct {
-		Successful []entryID `xml:"DeleteMessageBatchResultEntry"`
-		Failed     []failure `json:",omitempty" xml:"BatchResultErrorEntry"`
+		Successful []entryID `element:"DeleteMessageBatchResultEntry"`
+		Failed     []failure `json:",omitempty" element:"BatchResultErrorEntry"`
 	}
 	visibilityBatchOut struct {
-		Successful []entryID `xml:"ChangeMessageVisibilityBatchResultEntry"`
-		Failed     []failure `json:",omitempty" xml:"BatchResultErrorEntry"`
+		Successful []entryID `element:"ChangeMessageVisibilityBatchResultEntry"`
+		Failed     []failure `json:",omitempty" element:"BatchResultErrorEntry"`
 	}
 )
 

@@ -99,7 +99,7 @@ type listMoveIn struct {
 }
 
 type listMoveOut struct {
-	Results []moveTask `xml:"ListMessageMoveTasksResultEntry"`
+	Results []moveTask `element:"ListMessageMoveTasksResultEntry"`
 }
 
 type moveTask struct {

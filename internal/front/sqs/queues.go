@@ -64,7 +64,7 @@ type listQueuesIn struct {
 }
 
 type listQueuesOut struct {
-	QueueUrls []string `json:",omitempty" xml:"QueueUrl"`
+	QueueUrls []string `json:",omitempty" element:"QueueUrl"`
 	NextToken string   `json:",omitempty"`
 }
 
@@ -122,7 +122,7 @@ type getAttributesIn struct {
 }
 
 type attributesOut struct {
-	Attributes map[string]string `json:",omitempty" xml:"Attribute,Name,Value"`
+	Attributes map[string]string `json:",omitempty" element:"Attribute,Name,Value"`
 }
 
 func getQueueAttributes(_ context.Context, s *Server, c *aws.Call, in *getAttributesIn) (*attributesOut, error) {
@@ -170,7 +170,7 @@ type deadLetterSourcesIn struct {
 }
 
 type deadLetterSourcesOut struct {
-	QueueUrls []string `json:"queueUrls" xml:"QueueUrl"`
+	QueueUrls []string `json:"queueUrls" element:"QueueUrl"`
 	NextToken string   `json:",omitempty"`
 }
 

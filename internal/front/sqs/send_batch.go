@@ -12,8 +12,8 @@ type sendBatchIn struct {
 }
 
 type sendBatchOut struct {
-	Successful []sendOut `xml:"SendMessageBatchResultEntry"`
-	Failed     []failure `json:",omitempty" xml:"BatchResultErrorEntry"`
+	Successful []sendOut `element:"SendMessageBatchResultEntry"`
+	Failed     []failure `json:",omitempty" element:"BatchResultErrorEntry"`
 }
 
 // sendMessageBatch is SendMessageBatch.

@@ -75,7 +75,7 @@ func untagQueue(_ context.Context, s *Server, c *aws.Call, in *untagQueueIn) (*n
 }
 
 type tagsOut struct {
-	Tags map[string]string `json:",omitempty" xml:"Tag,Key,Value"`
+	Tags map[string]string `json:",omitempty" element:"Tag,Key,Value"`
 }
 
 func listQueueTags(_ context.Context, s *Server, c *aws.Call, in *queueIn) (*tagsOut, error) {
