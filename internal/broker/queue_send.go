@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -106,6 +107,9 @@ func (q *Queue) outgoing(c *sending, i int, m *Message, now int64) (o outgoing, 
 	set := &q.Meta().Settings
 	size := len(m.Value)
 	for j := range m.Headers {
+		if strings.HasPrefix(m.Headers[j].Key, queueHeaderPrefix) {
+			continue // what front ends note beside the message
+		}
 		size += len(m.Headers[j].Key) + len(m.Headers[j].Value)
 	}
 	if size > int(set.MessageBytesMax) {

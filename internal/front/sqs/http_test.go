@@ -173,7 +173,7 @@ func TestQueryProtocol(t *testing.T) {
 				Name  string
 				Value struct{ DataType, StringValue, BinaryValue string }
 			}
-		} `element:"ReceiveMessageResult>Message"`
+		} `xml:"ReceiveMessageResult>Message"`
 	}
 	if err := xml.Unmarshal([]byte(answer), &got); err != nil || status != 200 || len(got.Message) != 1 {
 		t.Fatal(status, answer, err)
