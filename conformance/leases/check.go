@@ -77,8 +77,9 @@ func (c *checker) take(e *Event) {
 	}
 }
 
-func (c *checker) report(name, format string, args ...any) {
-	c.found = append(c.found, Anomaly{name, fmt.Sprintf(format, args...)})
+// report notes an anomaly; the value comes first in its text.
+func (c *checker) report(name, format, value string, args ...any) {
+	c.found = append(c.found, Anomaly{name, value, fmt.Sprintf(format, append([]any{value}, args...)...)})
 }
 
 // settled tells whether a delivery is durable for certain: a write of the same
@@ -123,6 +124,9 @@ func (c *checker) checkFate(value string, r *record) {
 // certain: both began between their request and their answer.
 func (c *checker) checkLeases(value string, r *record) {
 	for i, later := range r.deliveries {
+		if later.Lease == 0 {
+			continue
+		}
 		for _, earlier := range r.deliveries[:i] {
 			if earlier.Queue != later.Queue || earlier.Lease == 0 {
 				continue
@@ -162,6 +166,9 @@ func (r *record) leaseEnd(d, later *Event) int64 {
 // one that must be remembered.
 func (c *checker) checkAttempts(value string, r *record) {
 	for i, later := range r.deliveries {
+		if later.Lease == 0 {
+			continue
+		}
 		for _, earlier := range r.deliveries[:i] {
 			if earlier.Queue != later.Queue || earlier.Lease == 0 || earlier.Time > later.Start {
 				continue

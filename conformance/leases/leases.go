@@ -1,6 +1,9 @@
 package leases
 
-import "sort"
+import (
+	"fmt"
+	"sort"
+)
 
 // Kind says what an Event tells.
 type Kind int
@@ -39,6 +42,7 @@ type Event struct {
 // Anomaly is one broken promise.
 type Anomaly struct {
 	Name   string
+	Value  string // the record's
 	Detail string
 }
 
@@ -79,6 +83,25 @@ func Check(events []Event) []Anomaly {
 	}
 	sort.SliceStable(c.found, func(i, j int) bool { return rank[c.found[i].Name] < rank[c.found[j].Name] })
 	return c.found
+}
+
+func (k Kind) String() string { return [...]string{"send", "deliver", "delete", "change"}[k] }
+
+// Story is what happened to one value, a line each, times in ms since the first.
+func Story(events []Event, value string) []string {
+	var all []Event
+	for _, e := range events {
+		if e.Value == value && e.Start != 0 {
+			all = append(all, e)
+		}
+	}
+	sort.SliceStable(all, func(i, j int) bool { return all[i].Start < all[j].Start })
+	var lines []string
+	for _, e := range all {
+		lines = append(lines, fmt.Sprintf("%6d-%d ms, life %d: %v %s attempt %d, lease %d ms, ok %v",
+			(e.Start-all[0].Start)/1e6, (e.Time-all[0].Start)/1e6, e.Life, e.Kind, e.Queue, e.Attempt, e.Lease/1e6, e.OK))
+	}
+	return lines
 }
 
 // Summary counts the anomalies of each kind that has any.

@@ -1,0 +1,189 @@
+// Queue-crash kills a Naru server with SIGKILL at random moments while producers
+// and consumers work on a standard queue and a FIFO queue through the AWS SDK,
+// starts it again each time, and judges in the end what all of them saw.
+//
+//	go run ./queue-crash --kills 20 --seed 1
+//
+// With --break it destroys acknowledged bytes after one kill, as a disk would
+// that lied about a flush; then it passes only if the history shows that.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/narumq/naru/conformance/leases"
+)
+
+type options struct {
+	naru      string
+	data      string
+	kills     int
+	seed      uint64
+	breakDisk bool
+	limit     time.Duration
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.naru, "naru", "", "a naru binary; built from this repository if empty")
+	flag.StringVar(&o.data, "data", "", "where the data directory goes; a temporary one if empty")
+	flag.IntVar(&o.kills, "kills", 20, "how often the server is killed")
+	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "of the moments and what clients do")
+	flag.BoolVar(&o.breakDisk, "break", false, "lose acknowledged bytes on purpose, and expect that it shows")
+	flag.DurationVar(&o.limit, "limit", 4*time.Minute, "give up after this long")
+	flag.Parse()
+	fmt.Printf("queue-crash: seed %d, %d kills\n", o.seed, o.kills)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, o.limit)
+	defer cancel()
+	found, err := play(ctx, o)
+	if err != nil {
+		fmt.Println("queue-crash:", err)
+		fmt.Println("queue-crash: 0 passed, 1 failed")
+		os.Exit(1)
+	}
+	os.Exit(report(o, found))
+}
+
+// play runs the whole story and returns what is wrong with it.
+func play(ctx context.Context, o options) ([]leases.Anomaly, error) {
+	dir, err := os.MkdirTemp(o.data, "naru-queue-crash-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	srv, err := newServer(ctx, o.naru, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer srv.kill()
+	if err := srv.start(ctx); err != nil {
+		return nil, err
+	}
+	s := newScene(srv, o.seed)
+	if err := s.create(ctx); err != nil {
+		return nil, err
+	}
+	s.begin(ctx)
+	if err := killOften(ctx, o, srv); err != nil {
+		return nil, err
+	}
+	if !sleep(ctx, time.Second) {
+		return nil, ctx.Err()
+	}
+	if err := s.end(ctx, o.breakDisk); err != nil {
+		return nil, err
+	}
+	if err := srv.stop(); err != nil {
+		return nil, fmt.Errorf("stop at the end: %w", err)
+	}
+	if err := srv.check(ctx); err != nil && !o.breakDisk {
+		return nil, err
+	}
+	if err := srv.start(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.readRest(ctx); err != nil {
+		return nil, err
+	}
+	fmt.Println("queue-crash:", s.summary())
+	found := leases.Check(s.events)
+	if !o.breakDisk {
+		tell(s.events, found)
+	}
+	return found, nil
+}
+
+func killOften(ctx context.Context, o options, srv *server) error {
+	rng := rand.New(rand.NewPCG(o.seed, 0))
+	for i := range o.kills {
+		// Most kills come under load; some while the server recovers.
+		pause := time.Duration(200+rng.IntN(2300)) * time.Millisecond
+		if rng.IntN(4) == 0 {
+			pause = time.Duration(rng.IntN(60)) * time.Millisecond
+		}
+		if o.breakDisk && i == o.kills/2 {
+			pause = 2 * time.Second // so that there is something to lose
+		}
+		if !sleep(ctx, pause) {
+			return fmt.Errorf("out of time after %d kills", i)
+		}
+		if err := srv.kill(); err != nil {
+			return err
+		}
+		if o.breakDisk && i == o.kills/2 {
+			if err := loseBytes(filepath.Join(srv.data(), "journal")); err != nil {
+				return err
+			}
+		}
+		if err := srv.start(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tell prints the stories of the first records with which something is wrong.
+func tell(events []leases.Event, found []leases.Anomaly) {
+	told := map[string]bool{}
+	for _, a := range found {
+		if told[a.Value] || len(told) == 5 {
+			continue
+		}
+		told[a.Value] = true
+		fmt.Println("  story of", a.Value)
+		for _, line := range leases.Story(events, a.Value) {
+			fmt.Println("    ", line)
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// report prints the verdict, one check an anomaly's name, and returns the exit
+// code. With --break there is one check: that the loss shows.
+func report(o options, found []leases.Anomaly) int {
+	count := leases.Summary(found)
+	for i, a := range found {
+		if i < 20 {
+			fmt.Println("  ", a)
+		}
+	}
+	passed, failed := 0, 0
+	verdict := func(ok bool, text string) {
+		if ok {
+			passed++
+			return
+		}
+		failed++
+		fmt.Println("queue-crash:", text)
+	}
+	if o.breakDisk {
+		fmt.Println("queue-crash: it shows as", count)
+		verdict(len(found) > 0, "acknowledged bytes were lost on purpose, and nothing showed it")
+	} else {
+		for _, name := range leases.Names() {
+			verdict(count[name] == 0, fmt.Sprintf("%s: %d", name, count[name]))
+		}
+	}
+	fmt.Printf("queue-crash: %d passed, %d failed\n", passed, failed)
+	return min(failed, 1)
+}
