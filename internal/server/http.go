@@ -12,7 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Bounds of the HTTP endpoint. Its requests have no bodies.
+// Bounds of the HTTP endpoint. Only requests below /v1/ have bodies, which
+// package admin bounds.
 const (
 	httpHeaderBytesMax   = 16 << 10
 	httpHeaderTimeout    = 5 * time.Second
@@ -71,6 +72,13 @@ func (s *Server) routes() http.Handler {
 		if s.cfg.Pprof {
 			fmt.Fprintln(w, "/debug/pprof/")
 		}
+	})
+	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
+		if a := s.admin.Load(); a != nil {
+			a.ServeHTTP(w, r)
+			return
+		}
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
 	})
 	if s.cfg.Pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)

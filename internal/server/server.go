@@ -14,6 +14,7 @@ import (
 
 	"github.com/narumq/naru/internal/broker"
 	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/front/admin"
 	"github.com/narumq/naru/internal/front/kafka"
 	"github.com/narumq/naru/internal/vfs"
 )
@@ -40,6 +41,7 @@ type Server struct {
 	kafkaAddr net.Addr // nil: off
 	http      *httpEndpoint
 	aws       *awsEndpoint
+	admin     atomic.Pointer[admin.Server] // nil until the broker is open
 
 	state  atomic.Pointer[string] // why not ready; nil is ready
 	failed chan error             // an endpoint that ended by itself
@@ -126,6 +128,7 @@ func (s *Server) start(opt Options) (err error) {
 		return fmt.Errorf("--data %s: %w", s.cfg.DataDir, err)
 	}
 	s.metrics.watch(s.broker, s.cfg.TopicMetricsMax)
+	s.admin.Store(admin.NewServer(s.broker))
 	if awsListener != nil {
 		s.aws = s.serveAWS(awsListener, keys)
 	}
@@ -200,6 +203,11 @@ func (s *Server) release(ctx context.Context) error {
 	if s.aws != nil {
 		if err := s.aws.shutdown(ctx); err != nil {
 			problems = append(problems, fmt.Errorf("aws: requests did not end in time: %w", err))
+		}
+	}
+	if a := s.admin.Load(); a != nil {
+		if err := a.Stop(ctx); err != nil {
+			problems = append(problems, fmt.Errorf("http: requests did not end in time: %w", err))
 		}
 	}
 	if s.broker != nil {
