@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string) error {
 func publish(r *report.Results, write bool) error {
 	fmt.Print(r.Markdown())
 	if write {
-		return r.WriteReadme("README.md")
+		return r.WriteReadme("README.md", "results")
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func prepare(ctx context.Context, c command) ([]peer.Spec, error) {
 		}
 	}
 	if wants("kafka") {
-		return specs, peer.FetchKafka(ctx, "pom.xml", kafkaDir)
+		return specs, peer.FetchJars(ctx, "pom.xml", kafkaDir)
 	}
 	return specs, nil
 }

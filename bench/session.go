@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"syscall"
 	"time"
 
 	"github.com/narumq/naru/bench/internal/load"
@@ -51,7 +50,7 @@ func (s *session) run(ctx context.Context) (report.Run, error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return result, err
 	}
-	before, err := readMachine()
+	before, err := peer.ReadMachine()
 	if err != nil {
 		return result, err
 	}
@@ -71,8 +70,8 @@ func (s *session) run(ctx context.Context) (report.Run, error) {
 		result.Failed["start"] = err.Error()
 	}
 	err = errors.Join(s.end(len(result.Failed) > 0), ctx.Err())
-	after, readErr := readMachine()
-	s.values["others.cpu"] = after.othersSince(before)
+	after, readErr := peer.ReadMachine()
+	s.values["others.cpu"] = after.OthersSince(before)
 	return result, errors.Join(err, readErr)
 }
 
@@ -138,7 +137,7 @@ func (s *session) start(ctx context.Context) (readyMS float64, err error) {
 	if s.broker, err = s.spec.Start(s.home); err != nil {
 		return 0, err
 	}
-	took, err := s.broker.AwaitReady(ctx, s.client.Addr)
+	took, err := s.broker.AwaitReady(ctx, func() error { return peer.AskMetadata(s.client.Addr) })
 	return milliseconds(took), err
 }
 
@@ -172,9 +171,9 @@ func (s *session) measured(ctx context.Context, id string, do func() (records in
 	if err != nil {
 		return err
 	}
-	clientBefore := ownCPU()
+	clientBefore := peer.OwnCPU()
 	records, err := do()
-	clientCPU := ownCPU() - clientBefore
+	clientCPU := peer.OwnCPU() - clientBefore
 	if err = errors.Join(err, <-profiled); err != nil {
 		return err
 	}
@@ -195,15 +194,6 @@ func (s *session) measured(ctx context.Context, id string, do func() (records in
 // say reports progress to the person who waits.
 func (s *session) say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "%-12s %s\n", s.spec.Name, fmt.Sprintf(format, args...))
-}
-
-// ownCPU is the CPU time that this process has used.
-func ownCPU() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -40,9 +40,9 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 `
 
-// FetchKafka has Maven copy the jars that pom names into dir/lib. A second
+// FetchJars has Maven copy the jars that pom names into dir/lib. A second
 // call does nothing unless the pom is newer than the copy.
-func FetchKafka(ctx context.Context, pom, dir string) error {
+func FetchJars(ctx context.Context, pom, dir string) error {
 	lib := filepath.Join(dir, "lib")
 	if fresh(filepath.Join(lib, ".complete"), pom) {
 		return nil
@@ -54,7 +54,7 @@ func FetchKafka(ctx context.Context, pom, dir string) error {
 		"dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+lib)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("fetch Kafka with Maven (needs mvn and Maven Central): %w", err)
+		return fmt.Errorf("fetch %s with Maven (needs mvn and Maven Central): %w", pom, err)
 	}
 	return os.WriteFile(filepath.Join(lib, ".complete"), nil, 0o644)
 }

@@ -18,22 +18,21 @@ const (
 	replyBytesMax = 1 << 20
 )
 
-// AwaitReady asks for Metadata until an answer names a live broker, and
-// returns when, counted from the spawn of the process. A Kafka broker that
-// accepts connections but is still fenced does not name itself yet.
-func (p *Process) AwaitReady(ctx context.Context, addr string) (time.Duration, error) {
+// AwaitReady asks until there is no error, and returns when, counted from the spawn
+// of the process.
+func (p *Process) AwaitReady(ctx context.Context, ask func() error) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, readyPatience)
 	defer cancel()
 	ticker := time.NewTicker(readyPoll)
 	defer ticker.Stop()
 	for {
-		err := askMetadata(addr)
+		err := ask()
 		if err == nil {
 			return time.Since(p.Spawned), nil
 		}
 		select {
 		case <-ctx.Done():
-			return 0, fmt.Errorf("broker at %s not ready: %w (last answer: %w)", addr, ctx.Err(), err)
+			return 0, fmt.Errorf("broker not ready: %w (last answer: %w)", ctx.Err(), err)
 		case <-p.exited:
 			return 0, fmt.Errorf("broker exited before it was ready; see %s", p.log.Name())
 		case <-ticker.C:
@@ -41,9 +40,11 @@ func (p *Process) AwaitReady(ctx context.Context, addr string) (time.Duration, e
 	}
 }
 
-// askMetadata is one Metadata request without topics on a connection of its
-// own. A client library would do, but its back-off would be what is measured.
-func askMetadata(addr string) (err error) {
+// AskMetadata is one Metadata request without topics on a connection of its
+// own. A client library would do, but its back-off would be what is measured. A
+// Kafka broker that accepts connections but is still fenced does not name itself
+// yet: that is an error too.
+func AskMetadata(addr string) (err error) {
 	conn, err := net.DialTimeout("tcp", addr, time.Second)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ const (
 	Naru       = "naru"
 	Kafka      = "kafka"
 	KafkaFlush = "kafka-fsync"
+	ElasticMQ  = "elasticmq"
 )
 
 // Target is what the first side should reach. With an empty Versus the bound
@@ -99,4 +100,47 @@ func Groups() []Group {
 			{ID: "others.cpu", Text: "CPU used by anything else", Unit: "% of all cores", Digits: 1},
 		}},
 	}
+}
+
+var thrice = []Target{{Versus: ElasticMQ, Bound: 3, Display: "≥ 3× ElasticMQ"}}
+
+// calls is the rows of one kind of call on a queue.
+func calls(id, what string) []Measure {
+	return []Measure{
+		{ID: id + ".rate", Text: "messages", Unit: "per second", Targets: thrice},
+		{ID: id + ".p50", Text: what + ", p50", Unit: "ms", Digits: 2},
+		{ID: id + ".p99", Text: what + ", p99", Unit: "ms", Digits: 2},
+		{ID: id + ".cpu", Text: "broker CPU", Unit: "s per million", Digits: 2},
+		{ID: id + ".client", Text: "client CPU", Unit: "s per million", Digits: 2},
+		{ID: id + ".peak", Text: "broker memory, peak", Unit: "MiB"},
+	}
+}
+
+// QueueGroups is the table of the comparison of queues, in order.
+func QueueGroups() []Group {
+	return []Group{
+		{"start", []Measure{
+			{ID: "ready.ms", Text: "spawn to first answer", Unit: "ms", Targets: atMost(100, "≤ 100 ms")},
+			{ID: "idle.mib", Text: "memory when idle", Unit: "MiB", Digits: 1, Targets: atMost(40, "≤ 40 MiB")},
+		}},
+		{"SendMessage", calls("send", "a call")},
+		{"ReceiveMessage and DeleteMessage", calls("receive", "both calls")},
+		{"SendMessageBatch of 10", calls("sendbatch", "a call")},
+		{"ReceiveMessage of 10 and DeleteMessageBatch", calls("receivebatch", "both calls")},
+		{"ten million messages of 20 bytes, queued", []Measure{
+			{ID: "held.count", Text: "messages queued", Unit: ""},
+			{ID: "held.rss", Text: "memory then", Unit: "MiB", Targets: atMost(300, "≤ 300 MiB")},
+			{ID: "held.each", Text: "memory for each, above idle", Unit: "bytes", Digits: 1},
+		}},
+		{"the machine meanwhile", []Measure{
+			{ID: "others.cpu", Text: "CPU used by anything else", Unit: "% of all cores", Digits: 1},
+		}},
+	}
+}
+
+func (r *Results) groups() []Group {
+	if r.Queues {
+		return QueueGroups()
+	}
+	return Groups()
 }

@@ -54,11 +54,11 @@ func TestNumber(t *testing.T) {
 }
 
 func TestReplaceSection(t *testing.T) {
-	got, err := replaceSection("a\n"+beginMark+"old\n"+endMark+"z\n", "new")
-	if err != nil || strings.Contains(got, "old") || !strings.Contains(got, "new") || !strings.HasSuffix(got, endMark+"z\n") {
+	got, err := replaceSection("a\n"+beginMark("x")+"old\n"+endMark("x")+"z\n", "x", "new")
+	if err != nil || strings.Contains(got, "old") || !strings.Contains(got, "new") || !strings.HasSuffix(got, endMark("x")+"z\n") {
 		t.Errorf("replaceSection = %q, %v", got, err)
 	}
-	if _, err := replaceSection("no marks", "new"); err == nil {
+	if _, err := replaceSection("no marks", "x", "new"); err == nil {
 		t.Error("a file without marks was accepted")
 	}
 }

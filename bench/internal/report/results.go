@@ -29,6 +29,7 @@ type Results struct {
 	Machine Machine
 	Sides   []Side // the first is the one that the others are compared with
 	Rounds  int
+	Queues  bool // the rows are those of queues
 	Notes   []string
 	Runs    []Run
 }

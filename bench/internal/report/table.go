@@ -24,7 +24,7 @@ func (r *Results) Table() string {
 	head, rule = append(head, "target"), append(rule, "---")
 	row(&b, head)
 	row(&b, rule)
-	for _, g := range Groups() {
+	for _, g := range r.groups() {
 		r.group(&b, g, len(head))
 	}
 	return b.String()
@@ -104,7 +104,7 @@ func (r *Results) Spread() string {
 	}
 	row(&b, head)
 	row(&b, rule)
-	for _, g := range Groups() {
+	for _, g := range r.groups() {
 		for _, m := range g.Measures {
 			if !r.taken(m.ID) {
 				continue

@@ -1,4 +1,4 @@
-package main
+package peer
 
 import (
 	"fmt"
@@ -9,16 +9,17 @@ import (
 	"time"
 )
 
-// machineUse is a reading of how busy the machine is and how much of that is
-// this program and the brokers that it has stopped.
-type machineUse struct {
+// MachineUse is a reading of how busy the machine is and how much of that is this
+// program and the brokers that it has stopped.
+type MachineUse struct {
 	at   time.Time
 	busy time.Duration // all cores: everything but idle and waiting for the disk
 	ours time.Duration
 }
 
-func readMachine() (machineUse, error) {
-	m := machineUse{at: time.Now()}
+// ReadMachine reads it now.
+func ReadMachine() (MachineUse, error) {
+	m := MachineUse{at: time.Now()}
 	stat, err := os.ReadFile("/proc/stat")
 	if err != nil {
 		return m, err
@@ -33,15 +34,24 @@ func readMachine() (machineUse, error) {
 	if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &children); err != nil {
 		return m, err
 	}
-	m.ours = ownCPU() + time.Duration(children.Utime.Nano()+children.Stime.Nano())
+	m.ours = OwnCPU() + time.Duration(children.Utime.Nano()+children.Stime.Nano())
 	return m, nil
 }
 
-// othersSince is the share of the machine's cores, in percent, that anything
+// OthersSince is the share of the machine's cores, in percent, that anything
 // else has used since before: other programs, the kernel writing pages back,
 // the hypervisor. Figures taken while it is large are not worth much.
-func (m machineUse) othersSince(before machineUse) float64 {
+func (m MachineUse) OthersSince(before MachineUse) float64 {
 	others := (m.busy - before.busy) - (m.ours - before.ours)
 	capacity := m.at.Sub(before.at) * time.Duration(runtime.NumCPU())
 	return 100 * max(others.Seconds(), 0) / capacity.Seconds()
+}
+
+// OwnCPU is the CPU time that this process has used.
+func OwnCPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
