@@ -16,7 +16,7 @@ type pending struct {
 	finished []int32
 	skipped  []skippedSpan
 	extra    [][]byte // commands as they are
-	parked   []item   // entries that leave memory with this batch
+	parked   []parkedEntry
 }
 
 type skippedSpan struct {
@@ -68,7 +68,7 @@ func touchOf(e *entry, until int64) change {
 type Batch struct {
 	Commands [][]byte
 	finished []int32
-	parked   []item
+	parked   []parkedEntry // which leave memory with this batch
 	changes  []change
 }
 

@@ -18,6 +18,13 @@ type openRun struct {
 	next  int32  // the block that comes after it
 }
 
+// parkedEntry is an entry as it was when it was parked; its number may be another
+// record's by now.
+type parkedEntry struct {
+	item
+	source Source
+}
+
 // parkState is what a source has in runs.
 type parkState struct {
 	runs    []*openRun
@@ -77,7 +84,9 @@ func (q *Queue) Parked(s Source, first record.Offset, blocks int) {
 		run := Run{First: first, Blocks: int32(blocks), low: list[0].from, high: list[len(list)-1].to}
 		w.runs = append(w.runs, &openRun{Run: run})
 		q.todo.extra = append(q.todo.extra, parkCommand(s, run, list))
-		q.todo.parked = append(q.todo.parked, w.parking...)
+		for _, x := range w.parking {
+			q.todo.parked = append(q.todo.parked, parkedEntry{x, s})
+		}
 	}
 	w.parking = nil
 }
@@ -86,12 +95,12 @@ func (q *Queue) Parked(s Source, first record.Offset, blocks int) {
 func (q *Queue) ParkFailed(s Source) { q.sources[s].parking = nil }
 
 // dropParked forgets records that are in a run now, unless they have become ready.
-func (q *Queue) dropParked(list []item, err error) {
+func (q *Queue) dropParked(list []parkedEntry, err error) {
 	if err != nil {
 		return // the run is not known to the ledger, and the records are here
 	}
 	for _, x := range list {
-		if e := &q.entries[x.id]; e.state == held && e.Offset == x.offset && e.attempts == 0 {
+		if e := &q.entries[x.id]; e.state == held && e.source == x.source && e.Offset == x.offset && e.attempts == 0 {
 			q.drop(x.id)
 		}
 	}

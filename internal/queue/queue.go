@@ -26,11 +26,12 @@ type entry struct {
 	bare     bool // made from the ledger alone: its Meta is not known yet
 	attempts int32
 	firstAt  int64
-	until    int64 // when held or leased ends; never = noEnd
-	timer    int32 // its place in timers; -1: none
-	group    int32 // its group; -1: none
-	queued   bool  // in its group's line
-	dirty    bool  // listed in todo.touched
+	until    int64  // when held or leased ends; never = noEnd
+	timer    int32  // its place in timers; -1: none
+	group    int32  // its group; -1: none
+	queued   bool   // in its group's line
+	dirty    bool   // listed in todo.touched
+	why      Reason // of an entry that Dead handed out
 }
 
 const noEnd = 1<<63 - 1

@@ -94,11 +94,16 @@ func (q *Queue) deliver(i int32, now, lease int64, out []Delivery) (_ []Delivery
 func (q *Queue) bury(i int32, why Reason) {
 	e := &q.entries[i]
 	q.take(i, settling, 0)
+	e.why = why
 	q.dead = append(q.dead, DeadLetter{Tag: Tag{e.source, e.Offset, e.attempts}, FirstAt: e.firstAt, Reason: why})
+	q.countDead(why, 1)
+}
+
+func (q *Queue) countDead(why Reason, n int64) {
 	if why == ReasonExpired {
-		q.counts.Expired++
+		q.counts.Expired += n
 	} else {
-		q.counts.DeadLettered++
+		q.counts.DeadLettered += n
 	}
 }
 
@@ -123,6 +128,7 @@ func (q *Queue) Finish(tags []Tag) {
 func (q *Queue) Return(tags []Tag, until int64) {
 	for _, t := range tags {
 		if i, ok := q.find(t.Source, t.Offset); ok && q.entries[i].state == settling {
+			q.countDead(q.entries[i].why, -1)
 			q.hold(i, until)
 		}
 	}
