@@ -22,6 +22,7 @@ type app struct {
 	inTerminal, errTerminal bool
 
 	server  string        // --server
+	http    string        // --http of the commands for queues
 	timeout time.Duration // --timeout
 	json    bool          // --json of the command that runs
 }
@@ -97,7 +98,7 @@ func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "naru",
-		Short:         "A durable log that speaks Kafka",
+		Short:         "A durable message broker that speaks Kafka and SQS",
 		Long:          "naru is a message broker in one binary: `naru serve` runs it, the other commands work with it.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -111,7 +112,8 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(
 		a.serveCommand(), a.topicCommand(), a.groupCommand(),
-		a.produceCommand(), a.consumeCommand(), a.benchCommand(),
+		a.produceCommand(), a.consumeCommand(),
+		a.queueCommand(), a.sendCommand(), a.receiveCommand(), a.benchCommand(),
 		a.checkCommand(), a.versionCommand(),
 	)
 	return root

@@ -45,7 +45,7 @@ func (a *app) connect(ctx context.Context, opts ...kgo.Opt) (*client, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, unreachable{a.server, err}
+		return nil, unreachable{a.server, "--server", "Kafka", err}
 	}
 	adm := kadm.NewClient(cl)
 	adm.SetTimeoutMillis(int32(a.timeout.Milliseconds()))

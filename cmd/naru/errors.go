@@ -14,11 +14,16 @@ import (
 // unreachable is a broker that does not answer at all.
 type unreachable struct {
 	server string
+	flag   string // that names another
+	kind   string // of port that is wanted there
 	err    error
 }
 
 func (e unreachable) Error() string { return fmt.Sprintf("no broker at %s: %v", e.server, e.err) }
 func (e unreachable) Unwrap() error { return e.err }
+
+// flagEnv are the environment variables of the flags that name a server.
+var flagEnv = map[string]string{"--server": "NARU_SERVER", "--http": "NARU_HTTP_SERVER"}
 
 // explain turns what a library says into what a person can act on. It is the
 // one place for that; an error it does not know passes unchanged.
@@ -28,14 +33,14 @@ func explain(err error, server string) error {
 	switch {
 	case errors.As(err, &u) && errors.Is(err, syscall.ECONNREFUSED):
 		return coded{fmt.Errorf("no broker at %s: connection refused; is `naru serve` running? "+
-			"(--server or NARU_SERVER names another address)", u.server), exitUnreachable}
+			"(%s or %s names another address)", u.server, u.flag, flagEnv[u.flag]), exitUnreachable}
 	case errors.As(err, &u) && errors.As(err, &dns):
-		return coded{fmt.Errorf("no broker at %s: there is no host %q (see --server)", u.server, dns.Name), exitUnreachable}
+		return coded{fmt.Errorf("no broker at %s: there is no host %q (see %s)", u.server, dns.Name, u.flag), exitUnreachable}
 	case errors.As(err, &u) && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)):
-		return coded{fmt.Errorf("no broker at %s: no answer in time; is it a Kafka port? (--server, --timeout)",
-			u.server), exitUnreachable}
+		return coded{fmt.Errorf("no broker at %s: no answer in time; is it the %s port? (%s, --timeout)",
+			u.server, u.kind, u.flag), exitUnreachable}
 	case errors.As(err, &u):
-		return coded{fmt.Errorf("no broker at %s: %w (is it a Kafka port? see --server)", u.server, u.err), exitUnreachable}
+		return coded{fmt.Errorf("no broker at %s: %w (is it the %s port? see %s)", u.server, u.err, u.kind, u.flag), exitUnreachable}
 	case errors.Is(err, context.Canceled):
 		return coded{errors.New("interrupted"), exitInterrupted}
 	}

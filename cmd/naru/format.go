@@ -33,6 +33,11 @@ const formatFields = "vskhtpoTDSKR"
 
 // parseFormat reads what formatHelp describes.
 func parseFormat(s, null string) (*recordFormat, error) {
+	return parseFormatOf(formatFields, s, null)
+}
+
+// parseFormatOf reads a format with these fields.
+func parseFormatOf(fields, s, null string) (*recordFormat, error) {
 	f := &recordFormat{null: null}
 	var text strings.Builder
 	for s != "" {
@@ -57,12 +62,12 @@ func parseFormat(s, null string) (*recordFormat, error) {
 		switch {
 		case field == '%':
 			text.WriteByte('%')
-		case strings.IndexByte(formatFields, field) >= 0:
+		case strings.IndexByte(fields, field) >= 0:
 			f.pieces = append(f.pieces, formatPiece{text.String(), field})
 			text.Reset()
 		default:
 			r, _ := utf8.DecodeRuneInString(s[i+1:])
-			return nil, fmt.Errorf("unknown field %%%c (known: %%%s)", r, strings.Join(strings.Split(formatFields, ""), " %"))
+			return nil, fmt.Errorf("unknown field %%%c (known: %%%s)", r, strings.Join(strings.Split(fields, ""), " %"))
 		}
 		s = s[i+2:]
 	}
@@ -74,6 +79,11 @@ func parseFormat(s, null string) (*recordFormat, error) {
 
 // append adds the record to b as the format says.
 func (f *recordFormat) append(b []byte, r *kgo.Record) []byte {
+	return f.appendWith(b, r, func(b []byte, _ byte) []byte { return b })
+}
+
+// appendWith leaves fields that are no record's to other.
+func (f *recordFormat) appendWith(b []byte, r *kgo.Record, other func(b []byte, field byte) []byte) []byte {
 	for _, p := range f.pieces {
 		b = append(b, p.text...)
 		switch p.field {
@@ -99,6 +109,8 @@ func (f *recordFormat) append(b []byte, r *kgo.Record) []byte {
 			b = strconv.AppendInt(b, sizeOf(r.Key), 10)
 		case 'R':
 			b = binary.BigEndian.AppendUint32(b, uint32(sizeOf(r.Value)))
+		default:
+			b = other(b, p.field)
 		}
 	}
 	return b

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/datadriven"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -19,8 +20,10 @@ import (
 // shell runs command lines in process against one broker.
 type shell struct {
 	server string
+	http   string // host:port; "" is none
 	stdin  string // for the next command
 	dir    string // stands for $DIR in command lines
+	raw    bool   // show what differs from run to run
 }
 
 // run executes a command line and returns what it wrote, to both streams in
@@ -30,10 +33,8 @@ func (s *shell) run(line string) string {
 	a := &app{
 		in: strings.NewReader(s.stdin), out: &out, err: &errs,
 		env: func(name string) (string, bool) {
-			if name == "NARU_SERVER" {
-				return s.server, true
-			}
-			return "", false
+			v := map[string]string{"NARU_SERVER": s.server, "NARU_HTTP_SERVER": s.http}[name]
+			return v, v != ""
 		},
 	}
 	s.stdin = ""
@@ -58,16 +59,27 @@ var masks = []struct{ pattern, with string }{
 	{`(id +)[A-Za-z0-9_+/=-]{22,24}`, "${1}ID"},
 	{`("id": )"[^"]+"`, `${1}"ID"`},
 	{`"timestamp_ms":\d+`, `"timestamp_ms":TIME`},
+	{`"sent_ms":\d+`, `"sent_ms":TIME`},
+	{`"created_ms": \d+`, `"created_ms": TIME`},
+	{`"oldest_ms": \d+`, `"oldest_ms": TIME`},
+	{`"receipt":"[^"]+"`, `"receipt":"RECEIPT"`},
+	{`[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`, "MESSAGE-ID"},
+	{`(redrive |REDRIVE.*\n)[A-Z2-7]{26}`, "${1}REDRIVE-ID"},
+	{`naru\.dead\.at=\d+`, "naru.dead.at=TIME"},
+	{`(\d +)\d+s(\s)`, "${1}AGE$2"}, // in tables of queues
 	{`naru-[0-9a-f]{32}`, "MEMBER"},
 	{`naru-[0-9a-f]{8}-[0-9a-f-]{27}`, "MEMBER"},
 }
 
 // mask hides what differs from run to run.
 func (s *shell) mask(text string) string {
+	if s.raw {
+		return text
+	}
 	for _, m := range masks {
 		text = regexp.MustCompile(m.pattern).ReplaceAllString(text, m.with)
 	}
-	for _, m := range []struct{ value, name string }{{s.server, "SERVER"}, {s.dir, "DIR"}} {
+	for _, m := range []struct{ value, name string }{{s.server, "SERVER"}, {s.http, "HTTP"}, {s.dir, "DIR"}} {
 		if m.value != "" {
 			text = strings.ReplaceAll(text, m.value, m.name)
 		}
@@ -104,13 +116,20 @@ func splitWords(line string) (words []string, err error) {
 }
 
 // runTranscript replays a file: "naru" runs a command line (hide-sizes
-// hides what it says of bytes on disk), "stdin" is what
+// hides what it says of bytes on disk, until=x repeats it until it says x), "stdin" is what
 // the next one reads, "file name=x" writes a file into $DIR.
 func runTranscript(t *testing.T, path string, s *shell) {
 	datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 		switch d.Cmd {
 		case "naru":
 			out := s.run(d.Input)
+			if d.HasArg("until") { // what comes by itself: ask again
+				var text string
+				d.ScanArgs(t, "until", &text)
+				for began := time.Now(); !strings.Contains(out, text) && time.Since(began) < patience; {
+					out = s.run(d.Input)
+				}
+			}
 			if d.HasArg("hide-sizes") { // brokers store differently
 				out = sizes.ReplaceAllString(out, "SIZE")
 			}
@@ -168,6 +187,16 @@ func newBroker(t *testing.T, change func(*server.Config)) *server.Server {
 	return s
 }
 
+// endpoint is the address of one, as host:port.
+func endpoint(s *server.Server, name string) string {
+	for _, e := range s.Endpoints() {
+		if e.Name == name {
+			return strings.TrimPrefix(e.Addr, "http://")
+		}
+	}
+	return ""
+}
+
 // fill puts the data into dir.
 func fill(dir string) func(*server.Config) {
 	return func(c *server.Config) { c.DataDir = dir }
@@ -178,7 +207,8 @@ func fill(dir string) func(*server.Config) {
 func TestTranscriptsOnNaru(t *testing.T) {
 	for _, dir := range []string{"testdata/transcripts", "testdata/naru"} {
 		datadriven.Walk(t, dir, func(t *testing.T, path string) {
-			runTranscript(t, path, &shell{server: newBroker(t, nil).Endpoints()[0].Addr, dir: t.TempDir()})
+			b := newBroker(t, nil)
+			runTranscript(t, path, &shell{server: endpoint(b, "kafka"), http: endpoint(b, "http"), dir: t.TempDir()})
 		})
 	}
 }

@@ -178,6 +178,8 @@ func TestRefusals(t *testing.T) {
 		{"POST", "/v1/queues/q/messages", `{"messages":[]}`, 400, "invalid_argument"},
 		{"POST", "/v1/queues/q/messages", `{"messages":[` + strings.Repeat(`{},`, messagesMax) + `{}]}`, 400, "invalid_argument"},
 		{"POST", "/v1/queues/q/messages", `{"messages":[{"value":"` + strings.Repeat("A", requestBytesMax) + `"}]}`, 429, "resource_exhausted"},
+		{"POST", "/v1/queues/q/messages", `{"messages":[{"lane":1}]}`, 400, "invalid_argument"},
+		{"POST", "/v1/queues", `{"name":"r","dead_letter":"none"}`, 404, "not_found"},
 		{"POST", "/v1/queues/q/receive", `{"max":0}`, 400, "invalid_argument"},
 		{"POST", "/v1/queues/q/receive", `{"max":1001}`, 400, "invalid_argument"},
 		{"POST", "/v1/queues/q/ack", `{"receipts":["x"]}`, 400, "invalid_argument"},

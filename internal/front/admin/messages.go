@@ -24,7 +24,11 @@ func (s *Server) send(c *call) (any, error) {
 		return nil, fmt.Errorf("%w: %d messages, want 1 to %d", errMalformed, n, messagesMax)
 	}
 	msgs := make([]broker.Message, len(in.Messages))
+	lanes := q.Meta().Settings.Lanes
 	for i := range msgs {
+		if lane := in.Messages[i].Lane; lane < 0 || lane >= lanes {
+			return nil, fmt.Errorf("%w: lane %d, %s has 0 to %d", errMalformed, lane, q.Meta().Name, lanes-1)
+		}
 		msgs[i] = in.Messages[i].message()
 	}
 	sent := make(chan []broker.Sent, 1)

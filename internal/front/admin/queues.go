@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/narumq/naru/internal/broker"
@@ -29,6 +30,11 @@ func (s *Server) createQueue(c *call) (any, error) {
 	var in CreateQueue
 	if err := c.read(&in); err != nil {
 		return nil, err
+	}
+	if in.DeadLetter != "" {
+		if _, err := s.broker.Queue(in.DeadLetter); err != nil {
+			return nil, fmt.Errorf("dead-letter queue: %w", err)
+		}
 	}
 	if _, err := s.broker.CreateQueue(in.spec()); err != nil {
 		return nil, err
