@@ -173,12 +173,13 @@ func encodeChanges(list []change) []byte {
 }
 
 // Settled ends a batch: its commands are durable and applied, or, with an error,
-// they never will be. Then what they would have ended is leased as before.
+// they never will be. Then what they would have ended is leased as before, unless
+// something else ended it.
 func (q *Queue) Settled(b *Batch, err error) {
 	for _, i := range b.finished {
 		e := &q.entries[i]
 		switch {
-		case err == nil:
+		case err == nil, q.ledger.Done(e.source, e.Offset):
 			q.drop(i)
 		case e.attempts > 0:
 			q.take(i, leased, e.until)

@@ -90,8 +90,8 @@ func (q *Queue) popHead(g *group) int32 {
 	return i
 }
 
-// leaveGroup is told that a record of group n was forgotten: the next may go, or
-// the group is no more.
+// leaveGroup is told that records of group n were forgotten: the next may go, or the
+// group is no more.
 func (q *Queue) leaveGroup(n int32) {
 	t := &q.groups
 	g := t.at(n)

@@ -128,39 +128,45 @@ func (q *Queue) Want(s Source) (from record.Offset, n int) {
 
 // Load takes up the records of s from the cursor to next, in order. What is not
 // among them does not concern the queue, and is done. now is in milliseconds.
-func (q *Queue) Load(s Source, list []Meta, next record.Offset, now int64) {
+// later are the indexes of those that cannot be delivered now.
+func (q *Queue) Load(s Source, list []Meta, next record.Offset, now int64) (later []int32) {
 	w := &q.sources[s]
 	at := w.cursor
 	for i := range list {
 		m := &list[i]
 		if m.Offset < w.cursor {
+			later = append(later, int32(i))
 			continue
 		}
 		q.todo.skip(s, at, m.Offset)
 		at = m.Offset + 1
-		q.load(s, m, now)
+		if !q.load(s, m, now) {
+			later = append(later, int32(i))
+		}
 	}
 	q.todo.skip(s, at, next)
 	w.cursor = max(w.cursor, next)
+	return later
 }
 
-// load makes an entry for a record, unless it is done or known.
-func (q *Queue) load(s Source, m *Meta, now int64) {
+// load makes an entry for a record, unless it is done or known, and tells whether
+// it is ready.
+func (q *Queue) load(s Source, m *Meta, now int64) bool {
 	w, src := &q.sources[s], q.ledger.peek(s)
 	i, known := w.byOffset[m.Offset]
 	switch {
 	case known && !q.entries[i].bare, !known && (src.isDone(m.Offset) || src.parked.Contains(uint64(m.Offset))):
-		return
+		return false
 	case known:
 		q.identify(i, m)
-		return
+		return false
 	}
-	q.enter(s, src, m, now)
+	return q.enter(s, src, m, now)
 }
 
 // enter makes an entry of a record that is not in memory, in the state that the
-// ledger says.
-func (q *Queue) enter(s Source, src *sourceLedger, m *Meta, now int64) {
+// ledger says, and tells whether that is ready.
+func (q *Queue) enter(s Source, src *sourceLedger, m *Meta, now int64) bool {
 	t := src.touched[m.Offset]
 	i := q.newEntry(s, m)
 	e := &q.entries[i]
@@ -173,7 +179,9 @@ func (q *Queue) enter(s Source, src *sourceLedger, m *Meta, now int64) {
 		q.hold(i, max(m.DueAt, t.Until))
 	default:
 		q.makeReady(i)
+		return true
 	}
+	return false
 }
 
 // newEntry makes an entry in no state.

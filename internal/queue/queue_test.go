@@ -241,6 +241,9 @@ func TestAgainstModel(t *testing.T) {
 					default:
 						w.restart()
 					}
+					if err := errors.Join(w.q.check(), w.ledger.check()); err != nil {
+						w.fatal("%v", err)
+					}
 				}
 			}
 		})

@@ -37,7 +37,7 @@ func (q *Queue) receiveGroup(n int32, now, lease int64, want int, out []Delivery
 			break // what follows waits until that one is out of the way
 		}
 	}
-	q.list(n) // unless it is busy now
+	q.leaveGroup(n) // its records may have been forgotten meanwhile
 	return out
 }
 
@@ -124,12 +124,18 @@ func (q *Queue) Finish(tags []Tag) {
 }
 
 // Return takes back what Dead handed out, because it could not be moved. It is
-// held until a time, milliseconds, and then tried again.
+// held until a time, milliseconds, and then tried again, unless it is done by now.
 func (q *Queue) Return(tags []Tag, until int64) {
 	for _, t := range tags {
-		if i, ok := q.find(t.Source, t.Offset); ok && q.entries[i].state == settling {
-			q.countDead(q.entries[i].why, -1)
-			q.hold(i, until)
+		i, ok := q.find(t.Source, t.Offset)
+		if !ok || q.entries[i].state != settling {
+			continue
 		}
+		if q.ledger.Done(t.Source, t.Offset) {
+			q.drop(i)
+			continue
+		}
+		q.countDead(q.entries[i].why, -1)
+		q.hold(i, until)
 	}
 }

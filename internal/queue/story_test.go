@@ -1,238 +1,416 @@
 package queue
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/datadriven"
 
 	"github.com/narumq/naru/internal/record"
 )
 
-// TestStories plays the transcripts in testdata/stories: the life of deliveries as
-// one would tell it. Times are in seconds.
+// TestStories plays what is in testdata/stories: a queue beside the smallest shell
+// that can be, line by line. Times are seconds, a tag is source/offset#attempt.
 //
-//	queue [ordered] [lanes=N] [attempts=N] [in-flight=N] [delayed=N]   a new queue
-//	send [to=LANE] [due=S] [expires=S] [group=NAME] [n=N]              records are loaded
-//	receive N [lease=S | session]                                      what is leased
-//	ack|release|extend|reject TAG… [for=S]                             TAG = [lane:]offset#attempt
-//	tick S                                                             the clock goes on to S
-//	dead, finish TAG…, return TAG…
-//	drain [fail]                                                       commands become durable, or fail
-//	restart                                                            from the ledger, replayed
-//	stats
-type story struct {
-	cfg    Config
-	now    int64
-	ledger *Ledger
-	q      *Queue
-	logs   [][]Meta
-	cmds   [][]byte
-}
-
+//	new [ordered] [sources=n] [priority=(..)] [attempts=n] [inflight=n] [window=n] [delayed=n]
+//	configure …                                    the same, while it runs
+//	send [source=n] [n=n] [group=name] [due=s] [expires=s]   adds records to the log
+//	hole [source=n] n=n                            offsets of the log that hold no record
+//	at s                                           the clock says
+//	receive [n=n] [lease=s|none]                   loads what is wanted first
+//	ack|reject|extend|nack tag… [for=s]            for: the lease, or the delay
+//	finish|return tag… [until=s]                   ends what "dead" handed out
+//	drain                                          commands go on their way to the log
+//	durable [fail]                                 the oldest on their way are durable, or never will be
+//	sync                                           drain and durable, until there is nothing left
+//	park [source=n] [fail]                         delayed records go to the delay log, if too many
+//	purge [source=n] to=n
+//	restart [snapshot]                             forgets what is not durable
+//	stats | next | want [source=n] | ledger | snapshot
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
-		s := &story{}
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string { return s.play(t, d) })
+		s := &stage{t: t}
+		datadriven.RunTest(t, path, s.do)
 	})
 }
 
-func (s *story) play(t *testing.T, d *datadriven.TestData) string {
-	t.Helper()
+// stage is a shell as small as can be.
+type stage struct {
+	t      *testing.T
+	cfg    Config
+	now    int64
+	log    [][]Meta        // by source, every record
+	ends   []record.Offset // by source
+	delays [][]byte        // the delay log
+	q      *Queue
+	ledger *Ledger
+	cmds   [][]byte // durable
+	onWay  []*Batch
+	out    strings.Builder
+}
+
+func (s *stage) say(format string, args ...any) { fmt.Fprintf(&s.out, format+"\n", args...) }
+
+func (s *stage) do(t *testing.T, d *datadriven.TestData) string {
+	s.t = t
+	s.out.Reset()
 	switch d.Cmd {
-	case "queue":
-		return s.open(t, d)
-	case "send":
-		return s.send(t, d)
-	case "receive":
-		return s.receive(t, d)
-	case "ack", "release", "extend", "reject":
-		return s.settle(t, d)
-	case "tick":
-		sec, err := strconv.ParseInt(d.CmdArgs[0].Key, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.now = sec * 1000
-		s.q.Tick(s.now)
-		return s.stats()
-	case "dead":
-		var out []string
-		for _, x := range s.q.Dead(nil) {
-			out = append(out, s.show(x.Tag)+" "+x.Reason.String())
-		}
-		return lines(out)
-	case "finish":
-		s.q.Finish(s.tags(t, d))
-		return ""
-	case "return":
-		s.q.Return(s.tags(t, d), s.now+1000)
-		return ""
-	case "drain":
-		return s.drain(t, d)
-	case "restart":
-		s.ledger = NewLedger()
-		for _, c := range s.cmds {
-			if err := s.ledger.Apply(c, s.now); err != nil {
-				t.Fatal(err)
-			}
-		}
+	case "new":
+		s.cfg = s.config(d, Config{})
+		s.ledger, s.now, s.cmds, s.onWay, s.delays = NewLedger(), 0, nil, nil, nil
+		s.log, s.ends = make([][]Meta, s.cfg.Sources), make([]record.Offset, s.cfg.Sources)
 		s.q = New(s.cfg, s.ledger)
-		for i, log := range s.logs {
-			from, _ := s.q.Want(Source(i))
-			s.q.Load(Source(i), log[min(int(from), len(log)):], record.Offset(len(log)), s.now)
+	case "configure":
+		s.cfg = s.config(d, s.cfg)
+		for len(s.log) < s.cfg.Sources {
+			s.log, s.ends = append(s.log, nil), append(s.ends, 0)
 		}
-		return s.stats()
-	case "stats":
-		return s.stats()
+		s.q.Configure(s.cfg)
+	case "send", "hole":
+		s.send(d)
+	case "at":
+		s.now = seconds(t, d.CmdArgs[0].Key)
+		s.q.Tick(s.now)
+	case "receive":
+		s.receive(d)
+	case "ack", "reject", "extend", "nack", "finish", "return":
+		s.settle(d)
+	case "drain":
+		s.drain()
+	case "durable":
+		s.durable(d.HasArg("fail"))
+	case "sync":
+		for s.drain(); len(s.onWay) > 0; s.drain() {
+			s.durable(false)
+		}
+	case "park":
+		s.park(d)
+	case "purge":
+		s.purge(d)
+	case "restart":
+		s.restart(d.HasArg("snapshot"))
+	default:
+		s.ask(d)
 	}
-	t.Fatalf("unknown command %s", d.Cmd)
-	return ""
+	s.check()
+	return s.out.String()
 }
 
-func (s *story) open(t *testing.T, d *datadriven.TestData) string {
-	lanes, attempts, inFlight := 1, 0, 0
-	d.MaybeScanArgs(t, "lanes", &lanes)
-	d.MaybeScanArgs(t, "attempts", &attempts)
-	d.MaybeScanArgs(t, "in-flight", &inFlight)
-	s.cfg = Config{Sources: lanes, Ordered: d.HasArg("ordered"), AttemptsMax: int32(attempts), InFlightMax: inFlight}
-	if lanes > 1 {
-		for i := range lanes {
-			s.cfg.Priority = append(s.cfg.Priority, int32(i))
-		}
+func number[T ~int | ~int32 | ~int64](d *datadriven.TestData, key string, or T) T {
+	var text string
+	if !d.MaybeScanArgs(new(testing.T), key, &text) {
+		return or
 	}
-	*s = story{cfg: s.cfg, ledger: NewLedger(), logs: make([][]Meta, lanes)}
-	s.q = New(s.cfg, s.ledger)
-	return ""
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		panic(err)
+	}
+	return T(n)
 }
 
-func (s *story) send(t *testing.T, d *datadriven.TestData) string {
-	to, n := 0, 1
-	var due, expires int64
-	var name string
-	d.MaybeScanArgs(t, "to", &to)
-	d.MaybeScanArgs(t, "n", &n)
-	d.MaybeScanArgs(t, "due", &due)
-	d.MaybeScanArgs(t, "expires", &expires)
-	d.MaybeScanArgs(t, "group", &name)
-	var list []Meta
-	for range n {
-		m := Meta{Offset: record.Offset(len(s.logs[to]) + len(list)), SentAt: s.now, DueAt: due * 1000, ExpiresAt: expires * 1000}
-		if name != "" {
-			m.Group = uint64(name[0])
-		}
-		list = append(list, m)
-	}
-	s.logs[to] = append(s.logs[to], list...)
-	s.q.Load(Source(to), list, record.Offset(len(s.logs[to])), s.now)
-	return s.stats()
-}
-
-func (s *story) receive(t *testing.T, d *datadriven.TestData) string {
-	n, err := strconv.Atoi(d.CmdArgs[0].Key)
+func seconds(t *testing.T, text string) int64 {
+	v, err := time.ParseDuration(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	lease := int64(30)
-	d.MaybeScanArgs(t, "lease", &lease)
-	lease *= 1000
-	if d.HasArg("session") {
-		lease = -1
-	}
-	var out []string
-	for _, x := range s.q.Receive(s.now, n, lease, nil) {
-		out = append(out, s.show(x.Tag))
-	}
-	return lines(out)
+	return v.Milliseconds()
 }
 
-func (s *story) settle(t *testing.T, d *datadriven.TestData) string {
-	var sec int64
-	d.MaybeScanArgs(t, "for", &sec)
-	tags := s.tags(t, d)
+func (s *stage) duration(d *datadriven.TestData, key string, or int64) int64 {
+	var text string
+	if !d.MaybeScanArgs(s.t, key, &text) {
+		return or
+	}
+	if text == "none" {
+		return -1
+	}
+	return seconds(s.t, text)
+}
+
+func inSeconds(ms int64) string {
+	if ms == noEnd {
+		return "never"
+	}
+	return (time.Duration(ms) * time.Millisecond).String()
+}
+
+func (s *stage) config(d *datadriven.TestData, c Config) Config {
+	c.Sources = number(d, "sources", max(c.Sources, 1))
+	c.AttemptsMax = number(d, "attempts", c.AttemptsMax)
+	c.InFlightMax, c.WindowMax = number(d, "inflight", c.InFlightMax), number(d, "window", c.WindowMax)
+	c.DelayedMax = number(d, "delayed", c.DelayedMax)
+	c.Ordered = c.Ordered || d.HasArg("ordered")
+	if arg, ok := d.Arg("priority"); ok {
+		c.Priority = nil
+		for _, v := range arg.Vals {
+			n, err := strconv.Atoi(v)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			c.Priority = append(c.Priority, int32(n))
+		}
+	}
+	return c
+}
+
+func (s *stage) send(d *datadriven.TestData) {
+	src, n := number(d, "source", 0), number(d, "n", 1)
+	first := s.ends[src]
+	s.ends[src] += record.Offset(n)
+	if d.Cmd == "hole" {
+		return
+	}
+	var group string
+	d.MaybeScanArgs(s.t, "group", &group)
+	for o := first; o < s.ends[src]; o++ {
+		m := Meta{Offset: o, SentAt: s.now, DueAt: s.duration(d, "due", 0), ExpiresAt: s.duration(d, "expires", 0)}
+		for _, c := range []byte(group) {
+			m.Group = m.Group<<8 | uint64(c)
+		}
+		s.log[src] = append(s.log[src], m)
+	}
+	s.say("%d/%d to %d", src, first, s.ends[src]-1)
+}
+
+// load fills the windows, a few records at a time.
+func (s *stage) load() {
+	for i := range s.log {
+		src := Source(i)
+		for {
+			from, n := s.q.Want(src)
+			if n == 0 || from >= s.ends[i] {
+				break
+			}
+			next := min(from+record.Offset(min(n, 4)), s.ends[i])
+			at, _ := slices.BinarySearchFunc(s.log[i], from, func(m Meta, o record.Offset) int { return int(m.Offset - o) })
+			end, _ := slices.BinarySearchFunc(s.log[i], next, func(m Meta, o record.Offset) int { return int(m.Offset - o) })
+			s.q.Load(src, s.log[i][at:end], next, s.now)
+		}
+		for {
+			at, ok := s.q.WantBlock(src)
+			if !ok {
+				break
+			}
+			s.say("block %d for source %d", at, i)
+			if err := s.q.LoadBlock(src, at, s.delays[at]); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
+	s.q.Tick(s.now)
+}
+
+func (s *stage) receive(d *datadriven.TestData) {
+	s.load()
+	for _, x := range s.q.Receive(s.now, number(d, "n", 1), s.duration(d, "lease", 30_000), nil) {
+		again := ""
+		if x.Tag.Attempt > 1 {
+			again = ", first at " + inSeconds(x.FirstAt)
+		}
+		s.say("%s%s", tagText(x.Tag), again)
+	}
+	for _, x := range s.q.Dead(nil) {
+		s.say("dead %s: %s", tagText(x.Tag), x.Reason)
+	}
+	if s.q.Full() {
+		s.say("full")
+	}
+}
+
+func tagText(t Tag) string { return fmt.Sprintf("%d/%d#%d", t.Source, t.Offset, t.Attempt) }
+
+func (s *stage) settle(d *datadriven.TestData) {
+	var tags []Tag
+	for _, a := range d.CmdArgs {
+		if len(a.Vals) == 0 {
+			var t Tag
+			if _, err := fmt.Sscanf(a.Key, "%d/%d#%d", &t.Source, &t.Offset, &t.Attempt); err != nil {
+				s.t.Fatalf("%s: %v", a.Key, err)
+			}
+			tags = append(tags, t)
+		}
+	}
 	var errs []error
 	switch d.Cmd {
 	case "ack":
 		errs = s.q.Ack(s.now, tags, nil)
-	case "release":
-		errs = s.q.Release(s.now, tags, sec*1000, nil)
-	case "extend":
-		errs = s.q.Extend(s.now, tags, sec*1000, nil)
 	case "reject":
 		errs = s.q.Reject(s.now, tags, nil)
+	case "extend":
+		errs = s.q.Extend(s.now, tags, s.duration(d, "for", 30_000), nil)
+	case "nack":
+		errs = s.q.Release(s.now, tags, s.duration(d, "for", 0), nil)
+	case "finish":
+		s.q.Finish(tags)
+	case "return":
+		s.q.Return(tags, s.duration(d, "until", s.now))
 	}
-	var out []string
 	for i, err := range errs {
-		if err != nil {
-			out = append(out, s.show(tags[i])+": "+err.Error())
+		switch {
+		case errors.Is(err, ErrNotLeased):
+			s.say("%s: not leased", tagText(tags[i]))
+		case errors.Is(err, ErrUnknownRecord):
+			s.say("%s: unknown", tagText(tags[i]))
 		}
 	}
-	if out == nil {
-		return "ok\n"
+	for _, x := range s.q.Dead(nil) {
+		s.say("dead %s: %s", tagText(x.Tag), x.Reason)
 	}
-	return lines(out)
 }
 
-func (s *story) drain(t *testing.T, d *datadriven.TestData) string {
+func (s *stage) drain() {
 	b := s.q.Drain()
 	if b == nil {
-		return "nothing\n"
+		return
 	}
-	n := len(b.Commands)
-	if d.HasArg("fail") {
-		s.q.Settled(b, ErrMalformed)
-		return s.stats()
+	for _, cmd := range b.Commands {
+		s.say("%s", commandText(cmd))
 	}
-	for _, c := range b.Commands {
-		if err := s.ledger.Apply(c, s.now); err != nil {
-			t.Fatal(err)
-		}
-		s.cmds = append(s.cmds, append([]byte(nil), c...))
+	s.onWay = append(s.onWay, b)
+}
+
+func (s *stage) durable(fail bool) {
+	if len(s.onWay) == 0 {
+		s.say("nothing is on its way")
+		return
+	}
+	b := s.onWay[0]
+	s.onWay = s.onWay[1:]
+	if fail {
+		s.q.Settled(b, errors.New("no space"))
+		return
+	}
+	for _, cmd := range b.Commands {
+		s.apply(slices.Clone(cmd))
 	}
 	s.q.Settled(b, nil)
-	return fmt.Sprintf("%d command(s), floor %d\n", n, s.ledger.Floor(0)) + s.stats()
 }
 
-// tags reads the arguments that are tags.
-func (s *story) tags(t *testing.T, d *datadriven.TestData) (tags []Tag) {
-	for _, a := range d.CmdArgs {
-		if !strings.Contains(a.Key, "#") {
-			continue
+func (s *stage) apply(cmd []byte) {
+	if err := s.ledger.Apply(cmd, s.now); err != nil {
+		s.t.Fatalf("%s: %v", commandText(cmd), err)
+	}
+	s.cmds = append(s.cmds, cmd)
+}
+
+func (s *stage) park(d *datadriven.TestData) {
+	src := Source(number(d, "source", 0))
+	blocks := s.q.Park(src, s.now)
+	for i, b := range blocks {
+		list, err := decodeBlock(b)
+		if err != nil {
+			s.t.Fatal(err)
 		}
-		var tag Tag
-		text := a.Key
-		if lane, rest, ok := strings.Cut(text, ":"); ok {
-			n, err := strconv.Atoi(lane)
-			if err != nil {
-				t.Fatal(err)
+		s.say("block %d: %d records, offset %d due at %s to %d at %s", len(s.delays)+i, len(list),
+			list[0].Offset, inSeconds(list[0].DueAt), list[len(list)-1].Offset, inSeconds(list[len(list)-1].DueAt))
+	}
+	switch {
+	case len(blocks) == 0:
+		s.say("nothing to park")
+	case d.HasArg("fail"):
+		s.q.ParkFailed(src)
+	default:
+		first := len(s.delays)
+		s.delays = append(s.delays, blocks...)
+		s.q.Parked(src, record.Offset(first), len(blocks))
+	}
+}
+
+func (s *stage) purge(d *datadriven.TestData) {
+	src, to := Source(number(d, "source", 0)), number(d, "to", record.Offset(0))
+	s.apply(FinishBelow(src, to))
+	s.q.Purged(src, to)
+}
+
+func (s *stage) restart(snapshot bool) {
+	if snapshot {
+		s.cmds = nil
+		s.ledger.Snapshot(s.now, func(cmd []byte) { s.cmds = append(s.cmds, cmd) })
+	}
+	cmds := s.cmds
+	s.ledger, s.cmds, s.onWay = NewLedger(), nil, nil
+	for _, cmd := range cmds {
+		s.apply(cmd)
+	}
+	s.q = New(s.cfg, s.ledger)
+}
+
+func (s *stage) ask(d *datadriven.TestData) {
+	src := Source(number(d, "source", 0))
+	switch d.Cmd {
+	case "stats":
+		st := s.q.Stats()
+		s.say("ready %d, in flight %d, delayed %d", st.Ready, st.InFlight, st.Delayed)
+		s.say("%+v", st.Counts)
+	case "next":
+		if at, ok := s.q.Next(); ok {
+			s.say("at %s", inSeconds(at))
+		} else {
+			s.say("never")
+		}
+	case "want":
+		from, n := s.q.Want(src)
+		s.say("from %d, %d records", from, n)
+	case "ledger", "snapshot":
+		s.ledger.Snapshot(s.now, func(cmd []byte) { s.say("%s", commandText(cmd)) })
+	default:
+		s.t.Fatalf("%s: no such command", d.Cmd)
+	}
+}
+
+// commandText writes out what a command says.
+func commandText(cmd []byte) string {
+	r := reader{b: cmd[1:]}
+	src := r.uint()
+	spans := func() string {
+		var list []string
+		for _, x := range r.spans() {
+			if x.to == x.from+1 {
+				list = append(list, fmt.Sprint(x.from))
+			} else {
+				list = append(list, fmt.Sprintf("%d-%d", x.from, x.to-1))
 			}
-			tag.Source, text = Source(n), rest
 		}
-		if _, err := fmt.Sscanf(text, "%d#%d", &tag.Offset, &tag.Attempt); err != nil {
-			t.Fatalf("%s: %v", a.Key, err)
+		return strings.Join(list, " ")
+	}
+	until := func() string {
+		v := r.int()
+		switch {
+		case v < 0:
+			return "held until " + inSeconds(-v)
+		case v == 0:
+			return "ready"
 		}
-		tags = append(tags, tag)
+		return "leased until " + inSeconds(v)
 	}
-	return tags
-}
-
-func (s *story) show(t Tag) string {
-	if len(s.logs) > 1 {
-		return fmt.Sprintf("%d:%d#%d", t.Source, t.Offset, t.Attempt)
+	switch commandKind(cmd[0]) {
+	case cmdFinish:
+		return fmt.Sprintf("finish %d: %s", src, spans())
+	case cmdTouch:
+		u, n := until(), r.uint()
+		return fmt.Sprintf("touch %d: %s, attempt %d, %s", src, spans(), n, u)
+	case cmdFloor:
+		return fmt.Sprintf("floor %d: %d", src, r.uint())
+	case cmdState:
+		out := fmt.Sprintf("state %d:", src)
+		var at record.Offset
+		for range r.uint() {
+			at = r.after(at)
+			attempts, first := r.uint(), r.int()
+			out += fmt.Sprintf(" %d attempt %d first at %s, %s;", at, attempts, inSeconds(first), until())
+		}
+		return strings.TrimSuffix(out, ";")
+	case cmdPark:
+		return fmt.Sprintf("park %d: run at %d of %d blocks: %s", src, r.uint(), r.uint(), spans())
+	case cmdParked:
+		return fmt.Sprintf("parked %d: %s", src, spans())
+	case cmdUnpark:
+		return fmt.Sprintf("unpark %d: run at %d", src, r.uint())
 	}
-	return fmt.Sprintf("%d#%d", t.Offset, t.Attempt)
-}
-
-func (s *story) stats() string {
-	st := s.q.Stats()
-	return fmt.Sprintf("ready %d, in flight %d, delayed %d\n", st.Ready, st.InFlight, st.Delayed)
-}
-
-func lines(out []string) string {
-	if len(out) == 0 {
-		return "nothing\n"
-	}
-	return strings.Join(out, "\n") + "\n"
+	return fmt.Sprintf("kind %d", cmd[0])
 }
