@@ -16,7 +16,8 @@ import (
 //	`query:"AttributeName"`       a list: AttributeName.1, AttributeName.2 …
 //	`query:"Entry"`               a list of structs: Entry.1.Id …
 //	`query:"Attribute,Name,Value"` a map: Attribute.1.Name, Attribute.1.Value …; a
-//	                              struct as value: Attribute.1.Value.DataType …
+//	                              struct as value: Attribute.1.Value.DataType …; one
+//	                              entry may lack the number, as boto 2 writes it
 //	`query:"BinaryValue,base64"`  []byte in Base64
 //
 // Errors: *Error MalformedInput, for a number or Base64 that is none.
@@ -102,10 +103,16 @@ func (d *formDecoder) list(name string, options []string, v reflect.Value) error
 }
 
 func (d *formDecoder) mapping(name string, options []string, v reflect.Value) error {
-	for n := 1; n <= listMax; n++ {
-		item := name + "." + strconv.Itoa(n) + "."
+	for n := 0; n <= listMax; n++ {
+		item := name + "."
+		if n > 0 {
+			item += strconv.Itoa(n) + "."
+		}
 		key, ok := d.form[item+options[0]]
-		if !ok {
+		switch {
+		case !ok && n == 0:
+			continue
+		case !ok:
 			return nil
 		}
 		e := reflect.New(v.Type().Elem()).Elem()

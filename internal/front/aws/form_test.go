@@ -151,7 +151,7 @@ func TestEncodeXML(t *testing.T) {
 	if err := xml.Unmarshal([]byte("<x>"+text+"</x>"), &back); err != nil || back.QueueUrl != in.URL || len(back.Name) != 2 {
 		t.Errorf("%q %v", back, err)
 	}
-	if got := string(EncodeXML(&xmlSample{})); got != "<Flag>false</Flag>" {
+	if got := string(EncodeXML(&xmlSample{})); got != "<Count>0</Count><Flag>false</Flag>" {
 		t.Errorf("%s", got)
 	}
 	if got := EncodeXML(nil); len(got) != 0 {

@@ -16,14 +16,18 @@ import (
 	"net/url"
 	"runtime/debug"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
 const (
 	// bodyBytesMax bounds a request: 1 MiB of messages, each byte of which a client
 	// may write as six.
-	bodyBytesMax   = 8 << 20
+	bodyBytesMax = 8 << 20
+	// smallBytesMax is up to what a body is small. Of larger ones, and of those
+	// whose length is not said, largeRequestsMax are held at once; more wait.
+	smallBytesMax    = 64 << 10
+	largeRequestsMax = 64
+
 	defaultRegion  = "us-east-1"
 	jsonMediaType  = "application/x-amz-json-1.0"
 	commonErrorsNS = "com.amazon.coral.service"
@@ -48,7 +52,7 @@ type Observer struct {
 type Server struct {
 	cfg      Config
 	verifier verifier
-	calls    atomic.Int64
+	large    chan struct{} // a slot for each large request
 }
 
 // NewServer returns an endpoint.
@@ -59,13 +63,12 @@ func NewServer(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{cfg: cfg, verifier: verifier{keys: cfg.Keys}}
+	return &Server{cfg: cfg, verifier: verifier{keys: cfg.Keys}, large: make(chan struct{}, largeRequestsMax)}
 }
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := s.cfg.Now()
-	s.calls.Add(1)
 	c := &Call{RequestID: newRequestID(), Trace: r.Header.Get("X-Amzn-Trace-Id"), Path: r.URL.Path, Base: baseOf(r), Region: defaultRegion}
 	defer func() {
 		if p := recover(); p != nil {
@@ -76,6 +79,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.refuse(w, nil, c, internalError())
 		}
 	}()
+	if r.ContentLength < 0 || r.ContentLength > smallBytesMax {
+		select {
+		case s.large <- struct{}{}:
+			defer func() { <-s.large }()
+		case <-r.Context().Done():
+			return
+		}
+	}
 	service, err := s.read(w, r, c)
 	var doc []byte
 	if err == nil {
@@ -95,16 +106,22 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) read(w http.ResponseWriter, r *http.Request, c *Call) (Service, error) {
 	target := r.Header.Get("X-Amz-Target")
 	c.JSON = target != ""
+	if s.cfg.Keys == nil && fromWebPage(r.Header) {
+		return nil, denied("AccessDeniedException", "AccessDenied", "Requests of web pages are refused while there are no access keys.")
+	}
+	who, err := s.verifier.identify(r, s.cfg.Now())
+	if err != nil {
+		return nil, err
+	}
 	body, err := readBody(w, r)
 	if err != nil {
 		return nil, err
 	}
-	region, err := s.verifier.check(r, body, s.cfg.Now())
-	if err != nil {
+	if err := s.verifier.verify(r, body, &who); err != nil {
 		return nil, err
 	}
-	if region != "" {
-		c.Region = region
+	if who.region != "" {
+		c.Region = who.region
 	}
 	if !c.JSON {
 		return s.readForm(r, c, body)
@@ -146,11 +163,20 @@ func (s *Server) readForm(r *http.Request, c *Call, body []byte) (Service, error
 // formFieldsMax is more than any action's parameters.
 const formFieldsMax = 1_000
 
+// fromWebPage tells whether a browser sent a request on behalf of a page. Any page
+// may send a form to a port of the user's own machine, where nothing but the
+// network protects a server without keys. Browsers say so themselves (Fetch
+// standard, "Origin"; Fetch Metadata, "Sec-Fetch-Site"); SDKs send neither.
+func fromWebPage(h http.Header) bool {
+	site := h.Get("Sec-Fetch-Site") // "none": the user typed the address
+	return h.Get("Origin") != "" || site != "" && site != "none"
+}
+
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, bodyBytesMax)
 	var b []byte
 	var err error
-	if n := r.ContentLength; n > 0 && n <= 64<<10 {
+	if n := r.ContentLength; n > 0 && n <= smallBytesMax {
 		b = make([]byte, n)
 		_, err = io.ReadFull(r.Body, b)
 	} else {
@@ -191,8 +217,11 @@ func (s *Server) refuse(w http.ResponseWriter, service Service, c *Call, err err
 		if errors.Is(err, context.Canceled) {
 			panic(http.ErrAbortHandler) // nobody is there to be told
 		}
-		s.cfg.Log.Error("aws: call failed", "action", c.Action, "err", err)
+		s.cfg.Log.Error("aws: unexpected error", "action", c.Action, "err", err)
 		e = internalError()
+	}
+	if e.status() == http.StatusInternalServerError {
+		s.cfg.Log.Error("aws: call failed", "action", c.Action, "request", c.RequestID, "err", e.Message)
 	}
 	h := w.Header()
 	h.Set("X-Amzn-Requestid", c.RequestID)

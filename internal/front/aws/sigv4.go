@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ const (
 	// signingKeysMax bounds the cache of derived keys: one is made for each access
 	// key, day, region and service.
 	signingKeysMax = 1_000
+	regionBytesMax = 64
 )
 
 // verifier checks signatures (AWS Signature Version 4). Verifying is signing
@@ -51,39 +53,61 @@ func denied(shape, code, text string) error {
 	return &Error{Shape: shape, Code: code, Message: text, Status: 403, Common: true}
 }
 
-// check returns the region that the request was signed for, "" if it does not say.
-// Without keys nothing is verified.
+// check is identify and verify in one. It returns the region that the request was
+// signed for, "" if it does not say.
 func (v *verifier) check(r *http.Request, body []byte, now time.Time) (region string, err error) {
+	g, err := v.identify(r, now)
+	if err == nil {
+		err = v.verify(r, body, &g)
+	}
+	if err != nil {
+		return "", err
+	}
+	return g.region, nil
+}
+
+// identify finds out who claims to have sent the request, and when: what can be
+// known before the body is read, so that a stranger's body never is. Without keys
+// everybody is welcome.
+func (v *verifier) identify(r *http.Request, now time.Time) (signature, error) {
 	g, ok := signatureOf(r)
 	if v.keys == nil {
-		return g.region, nil
+		return g, nil
 	}
 	if !ok {
-		return "", denied("MissingAuthenticationTokenException", "MissingAuthenticationToken", "Request is missing Authentication Token")
+		return g, denied("MissingAuthenticationTokenException", "MissingAuthenticationToken", "Request is missing Authentication Token")
 	}
-	secret, ok := v.keys.secret(g.access)
-	if !ok {
-		return "", denied("UnrecognizedClientException", "InvalidClientTokenId", "The security token included in the request is invalid.")
+	if _, ok := v.keys.secret(g.access); !ok {
+		return g, denied("UnrecognizedClientException", "InvalidClientTokenId", "The security token included in the request is invalid.")
 	}
 	at, err := time.Parse(stampForm, g.stamp)
 	if err != nil || !strings.HasPrefix(g.stamp, g.date) {
-		return "", denied("IncompleteSignatureException", "IncompleteSignature", "Date must be in ISO-8601 'basic format'.")
+		return g, denied("IncompleteSignatureException", "IncompleteSignature", "Date must be in ISO-8601 'basic format'.")
 	}
 	if late := now.Sub(at); late < -skewMax || !g.presigned && late > skewMax || g.presigned && late > g.expires {
-		return "", denied("InvalidSignatureException", "RequestExpired", "Signature expired: "+g.stamp+" is too far from "+now.UTC().Format(stampForm)+".")
+		return g, denied("InvalidSignatureException", "RequestExpired", "Signature expired: "+g.stamp+" is too far from "+now.UTC().Format(stampForm)+".")
 	}
 	// What the request asks for must be signed: the action too, where a header says it.
 	for _, name := range []string{"Host", "X-Amz-Target"} {
 		if (name == "Host" || r.Header.Get(name) != "") && !slices.Contains(g.signed, strings.ToLower(name)) {
-			return "", denied("InvalidSignatureException", "SignatureDoesNotMatch", "'"+name+"' must be a signed header.")
+			return g, denied("InvalidSignatureException", "SignatureDoesNotMatch", "'"+name+"' must be a signed header.")
 		}
 	}
-	want := v.sign(secret, &g, canonical(r, body, &g))
+	return g, nil
+}
+
+// verify checks the signature of a request that was identified.
+func (v *verifier) verify(r *http.Request, body []byte, g *signature) error {
+	if v.keys == nil {
+		return nil
+	}
+	secret, _ := v.keys.secret(g.access)
+	want := v.sign(secret, g, canonical(r, body, g))
 	if subtle.ConstantTimeCompare([]byte(want), []byte(g.value)) != 1 {
-		return "", denied("InvalidSignatureException", "SignatureDoesNotMatch",
+		return denied("InvalidSignatureException", "SignatureDoesNotMatch",
 			"The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.")
 	}
-	return g.region, nil
+	return nil
 }
 
 // signatureOf finds the signature in the Authorization header or in the URL.
@@ -98,18 +122,28 @@ func signatureOf(r *http.Request) (g signature, ok bool) {
 	} else if q := r.URL.Query(); q.Get("X-Amz-Algorithm") == algorithm {
 		fields["Credential"], fields["SignedHeaders"], fields["Signature"] = q.Get("X-Amz-Credential"), q.Get("X-Amz-SignedHeaders"), q.Get("X-Amz-Signature")
 		g.stamp, g.presigned = q.Get("X-Amz-Date"), true
-		if d, err := time.ParseDuration(q.Get("X-Amz-Expires") + "s"); err == nil && d > 0 {
-			g.expires = min(d, presignMax)
+		if n, err := strconv.ParseInt(q.Get("X-Amz-Expires"), 10, 32); err == nil && n > 0 {
+			g.expires = min(time.Duration(n)*time.Second, presignMax)
 		}
 	}
 	scope := strings.Split(fields["Credential"], "/")
-	if n := len(scope); n >= 5 && scope[n-1] == "aws4_request" {
+	if n := len(scope); n >= 5 && scope[n-1] == "aws4_request" && validRegion(scope[n-3]) {
 		g.access = strings.Join(scope[:n-4], "/")
 		g.date, g.region, g.service = scope[n-4], scope[n-3], scope[n-2]
 		ok = true
 	}
 	g.signed, g.value = strings.Split(fields["SignedHeaders"], ";"), fields["Signature"]
 	return g, ok
+}
+
+// validRegion keeps ARNs well formed: answers contain the region.
+func validRegion(s string) bool {
+	for _, c := range []byte(s) {
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= regionBytesMax
 }
 
 // canonical is the request in the form that is signed.

@@ -10,8 +10,8 @@ import (
 )
 
 // EncodeXML writes the fields of a struct as the elements of a Query answer. A
-// field's name is its element's, unless a tag says otherwise; what is empty is
-// left out:
+// field's name is its element's, unless a tag says otherwise. Empty text, empty
+// lists and nil are left out, zero and false are not:
 //
 //	`element:"QueueUrl"`             text, int64, bool; []byte in Base64
 //	`element:"QueueUrl"`             a list: one element each
@@ -66,7 +66,7 @@ func xmlField(b *strings.Builder, name string, options []string, v reflect.Value
 			xmlElement(b, name, v.Index(i))
 		}
 	default:
-		if !v.IsZero() || v.Kind() == reflect.Bool {
+		if v.Kind() != reflect.String || v.Len() > 0 {
 			xmlElement(b, name, v)
 		}
 	}
