@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,11 +35,16 @@ type Queue struct {
 	sendersMu sync.Mutex // guards senders
 	senders   []*sender  // by partition, made when they are needed
 	turn      atomic.Uint32
+	partsN    atomic.Int32 // len(parts)
 
 	mu       sync.Mutex // guards what follows
 	parts    []*Partition
 	core     *queue.Queue
 	loaded   []buffer // by source
+	spares   [][]record.Record
+	metas    []queue.Meta     // for loading
+	got      []queue.Delivery // for receiving
+	dead     []queue.DeadLetter
 	receives []*receive
 	timer    *time.Timer
 	timerAt  int64 // when timer fires, milliseconds; 0: not at all
@@ -47,14 +53,18 @@ type Queue struct {
 	after    []func(error) // called when what is pending is durable
 	ids      map[[16]byte]*sendingID
 	attempts map[string]attempt
+	cancels  map[string]bool // redrives that shall end
 	closed   error
+	sealed   bool      // closed, and nothing is written any more
 	idle     sync.Cond // of mu: writing became false, and nothing follows
+
+	failures atomic.Int64 // commands that did not become durable
 }
 
 func newQueue(t *queues, meta *catalog.Queue) (*Queue, error) {
 	q := &Queue{
 		t: t, b: t.b, id: meta.ID, key: queueKey(meta.ID),
-		ids: make(map[[16]byte]*sendingID), attempts: make(map[string]attempt),
+		ids: make(map[[16]byte]*sendingID), attempts: make(map[string]attempt), cancels: make(map[string]bool),
 	}
 	q.idle.L = &q.mu
 	q.meta.Store(meta)
@@ -71,7 +81,10 @@ func newQueue(t *queues, meta *catalog.Queue) (*Queue, error) {
 	if q.ledger == nil {
 		q.ledger = t.newLedger(meta.ID)
 	}
-	q.rebuild()
+	q.mu.Lock() // what is noted below comes back on another goroutine
+	defer q.mu.Unlock()
+	q.loaded = make([]buffer, len(q.parts))
+	t.log.Read(func() { q.core = queue.New(q.config(), q.ledger) })
 	q.recoverSentIDs()
 	q.resumeRedrives()
 	return q, nil
@@ -81,12 +94,6 @@ func newQueue(t *queues, meta *catalog.Queue) (*Queue, error) {
 func (t *queues) newLedger(id uint64) (l *queue.Ledger) {
 	t.log.Change(func() { l = t.machine.ledger(id) })
 	return l
-}
-
-// rebuild makes the scheduler anew from the ledger. Caller holds mu, or is alone.
-func (q *Queue) rebuild() {
-	q.loaded = make([]buffer, len(q.parts))
-	q.t.log.Read(func() { q.core = queue.New(q.config(), q.ledger) })
 }
 
 func (q *Queue) config() queue.Config {
@@ -109,6 +116,7 @@ func (q *Queue) takePartitions(topic *catalog.Topic) {
 			return // the topic was deleted meanwhile
 		}
 		q.parts = append(q.parts, p)
+		q.partsN.Store(int32(len(q.parts)))
 	}
 }
 
@@ -130,6 +138,8 @@ func (q *Queue) reconfigure(meta *catalog.Queue) {
 
 // topicGrew lets the topic's queues read its new partitions.
 func (t *queues) topicGrew(topic *catalog.Topic) {
+	t.admin.Lock() // a queue that is being made may have seen fewer
+	defer t.admin.Unlock()
 	for _, q := range t.all() {
 		if q.Meta().Topic == topic.Name {
 			q.grow(topic)
@@ -166,7 +176,7 @@ func (q *Queue) poke() {
 
 // close ends the queue for its callers, and waits for commands on their way.
 func (q *Queue) close(why error) {
-	for _, p := range q.parts {
+	for _, p := range q.partitions() {
 		p.Unwatch(q.t.news, q.token)
 	}
 	q.mu.Lock()
@@ -182,6 +192,10 @@ func (q *Queue) close(why error) {
 	q.write()
 	for q.writing { // what was accepted is answered
 		q.idle.Wait()
+	}
+	q.sealed = true
+	for i := range q.loaded {
+		q.evict(queue.Source(i))
 	}
 	q.mu.Unlock()
 	done.run()
@@ -200,6 +214,16 @@ func (c calls) run() {
 // case it follows when that has come back. Caller holds mu.
 func (q *Queue) write() {
 	if q.writing || !q.core.Pending() && len(q.own) == 0 && len(q.after) == 0 {
+		return
+	}
+	if q.sealed {
+		after, why := q.after, q.closed
+		q.own, q.after = nil, nil
+		go func() {
+			for _, f := range after {
+				f(why)
+			}
+		}()
 		return
 	}
 	batch := q.core.Drain()
@@ -233,6 +257,9 @@ func (q *Queue) written(batch *queue.Batch, after []func(error), err error) {
 		q.core.Settled(batch, err)
 	}
 	q.writing = false
+	if err != nil {
+		q.failures.Add(1)
+	}
 	var done calls
 	if len(q.receives) > 0 {
 		q.serve(&done)
@@ -261,51 +288,23 @@ func (q *Queue) command(cmd []byte, done func(error)) {
 // Ack ends deliveries for good. done is called once, when that is durable, with
 // an outcome for each tag: nil, queue.ErrUnknownRecord, queue.ErrNotLeased, or a
 // storage error, after which the leases are as before.
+// tags stay untouched until then.
 func (q *Queue) Ack(tags []queue.Tag, done func([]error)) {
-	q.settle(done, func(now int64) (errs []error) { return q.core.Ack(now, tags, nil) })
-}
-
-// Nack gives deliveries back: the messages are ready again after delay. done is
-// called as soon as that holds.
-func (q *Queue) Nack(tags []queue.Tag, delay time.Duration, done func([]error)) {
-	q.change(done, func(now int64) []error { return q.core.Release(now, tags, delay.Milliseconds(), nil) })
-}
-
-// Reject gives up messages: they go to the dead-letter queue, if there is one, and
-// else nowhere. done is called as soon as nobody gets them any more.
-func (q *Queue) Reject(tags []queue.Tag, done func([]error)) {
-	q.change(done, func(now int64) []error { return q.core.Reject(now, tags, nil) })
-}
-
-// Extend makes each lease end so long from now.
-func (q *Queue) Extend(tags []queue.Tag, leases []time.Duration, done func([]error)) {
-	q.change(done, func(now int64) (errs []error) {
-		for i := range tags {
-			errs = q.core.Extend(now, tags[i:i+1], leases[i].Milliseconds(), errs)
-		}
-		return errs
-	})
-}
-
-// settle runs f, and calls done once what it did is durable.
-func (q *Queue) settle(done func([]error), f func(now int64) []error) {
 	q.mu.Lock()
 	if q.closed != nil {
 		q.mu.Unlock()
-		done([]error{q.closed})
+		done(slices.Repeat([]error{q.closed}, len(tags)))
 		return
 	}
-	now := q.b.nowMS()
+	now, failures := q.b.nowMS(), q.failures.Load()
 	var errs []error
 	q.t.log.Read(func() {
 		q.core.Tick(now)
-		errs = f(now)
+		errs = q.core.Ack(now, tags, make([]error, 0, len(tags)))
 	})
 	q.after = append(q.after, func(err error) {
-		if err != nil {
-			for i := range errs {
-				errs[i] = err
-			}
+		if err != nil || q.failures.Load() != failures {
+			q.notAcked(tags, errs, err)
 		}
 		done(errs)
 	})
@@ -313,12 +312,50 @@ func (q *Queue) settle(done func([]error), f func(now int64) []error) {
 	q.mu.Unlock()
 }
 
-// change runs f, and calls done at once.
-func (q *Queue) change(done func([]error), f func(now int64) []error) {
+// notAcked says of which records the ack does not hold, after commands failed: the
+// one that would have ended a record may not be of the same append, if it was
+// acked twice.
+func (q *Queue) notAcked(tags []queue.Tag, errs []error, why error) {
+	if why == nil {
+		why = queue.ErrNotLeased
+	}
+	q.t.log.Read(func() {
+		for i, t := range tags {
+			if errs[i] == nil && !q.ledger.Done(t.Source, t.Offset) {
+				errs[i] = why
+			}
+		}
+	})
+}
+
+// Nack gives deliveries back: the messages are ready again after delay. done is
+// called as soon as that holds.
+func (q *Queue) Nack(tags []queue.Tag, delay time.Duration, done func([]error)) {
+	q.change(done, len(tags), func(now int64) []error { return q.core.Release(now, tags, delay.Milliseconds(), nil) })
+}
+
+// Reject gives up messages: they go to the dead-letter queue, if there is one, and
+// else nowhere. done is called as soon as nobody gets them any more.
+func (q *Queue) Reject(tags []queue.Tag, done func([]error)) {
+	q.change(done, len(tags), func(now int64) []error { return q.core.Reject(now, tags, nil) })
+}
+
+// Extend makes each lease end so long from now.
+func (q *Queue) Extend(tags []queue.Tag, leases []time.Duration, done func([]error)) {
+	q.change(done, len(tags), func(now int64) (errs []error) {
+		for i := range tags {
+			errs = q.core.Extend(now, tags[i:i+1], leases[i].Milliseconds(), errs)
+		}
+		return errs
+	})
+}
+
+// change runs f on n deliveries, and calls done at once.
+func (q *Queue) change(done func([]error), n int, f func(now int64) []error) {
 	q.mu.Lock()
 	if q.closed != nil {
 		q.mu.Unlock()
-		done([]error{q.closed})
+		done(slices.Repeat([]error{q.closed}, n))
 		return
 	}
 	now := q.b.nowMS()
@@ -360,62 +397,10 @@ func (q *Queue) Purge() error {
 	q.t.log.Read(func() {
 		for i, to := range ends {
 			q.core.Purged(queue.Source(i), to)
-			q.loaded[i].forget(to)
+			q.forget(queue.Source(i), to)
 		}
 	})
 	return nil
-}
-
-// Stats counts.
-func (q *Queue) Stats() QueueStats {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	now := q.b.nowMS()
-	q.load(now)
-	var st queue.Stats
-	q.t.log.Read(func() { st = q.core.Stats() })
-	out := QueueStats{
-		Ready: int64(st.Ready), InFlight: int64(st.InFlight), Delayed: int64(st.Delayed), Sent: q.sent.Load(),
-		Received: st.Received, Redelivered: st.Redelivered, Acked: st.Acked, DeadLettered: st.DeadLettered, Expired: st.Expired,
-	}
-	oldest := int64(0)
-	for i, p := range q.parts {
-		var from record.Offset
-		q.t.log.Read(func() { from, _ = q.core.Want(queue.Source(i)) })
-		out.Ready += int64(max(0, p.HighWatermark()-max(from, p.LogStart())))
-		if at := q.oldest(queue.Source(i)); at > 0 && (oldest == 0 || at < oldest) {
-			oldest = at
-		}
-	}
-	if oldest > 0 {
-		out.OldestAge = time.Duration(max(0, now-oldest)) * time.Millisecond
-	}
-	return out
-}
-
-// oldest is when the first message of s that is not done was sent, milliseconds;
-// 0 if there is none. Caller holds mu.
-func (q *Queue) oldest(s queue.Source) int64 {
-	p := q.parts[s]
-	var floor record.Offset
-	q.t.log.Read(func() { floor = q.ledger.Floor(s) })
-	floor = max(floor, p.LogStart())
-	if floor >= p.HighWatermark() {
-		return 0
-	}
-	if at, ok := q.core.SentAt(s, floor); ok {
-		return at
-	}
-	slice, err := p.Read(floor, 1, true)
-	if err != nil || len(slice.Payloads) == 0 {
-		return 0
-	}
-	defer slice.Release()
-	h, err := record.ParseHeader(slice.Payloads[0])
-	if err != nil {
-		return 0
-	}
-	return h.BaseTimestamp
 }
 
 // floors tells up to where the partitions of owned topics are done with.

@@ -1,51 +1,76 @@
 package broker
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/commitlog"
 	"github.com/narumq/naru/internal/queue"
 	"github.com/narumq/naru/internal/record"
 )
 
 // deadRetryMS is after how long a dead letter that could not be moved is tried
-// again, in milliseconds.
-const deadRetryMS = 1_000
+// again, in milliseconds; deadMissingRetryMS is for when there is no queue to move
+// it to.
+const (
+	deadRetryMS        = 1_000
+	deadMissingRetryMS = 60_000
+)
 
 // buryDead sends what will not be delivered to the dead-letter queue, or nowhere
 // if there is none. A record is done only when it is durable there, so a crash in
-// between may leave it in both. Caller holds mu.
-func (q *Queue) buryDead() {
-	for _, d := range q.core.Dead(nil) {
-		target := q.deadLetterQueue(d.Reason)
-		if target == nil {
+// between may leave it in both. n is how many there were. Caller holds mu.
+func (q *Queue) buryDead() (n int) {
+	q.dead = q.core.Dead(q.dead[:0])
+	for i := range q.dead {
+		d := q.dead[i]
+		target, err := q.deadLetterQueue(d.Reason)
+		if target == nil && err == nil {
+			q.take(d.Tag.Source, d.Tag.Offset)
 			q.core.Finish([]queue.Tag{d.Tag})
 			continue
 		}
-		rec, err := q.payload(d.Tag.Source, d.Tag.Offset)
-		if err != nil {
-			q.b.log.Warn("dead letter put off", "queue", q.Meta().Name, "offset", d.Tag.Offset, "err", err)
-			q.core.Return([]queue.Tag{d.Tag}, q.b.nowMS()+deadRetryMS)
+		var rec record.Record
+		if err == nil {
+			rec, err = q.payload(d.Tag.Source, d.Tag.Offset)
+		}
+		switch {
+		case errors.Is(err, commitlog.ErrOffsetOutOfRange):
+			q.core.Finish([]queue.Tag{d.Tag}) // retention took it
+			continue
+		case err != nil:
+			q.putOff(d.Tag, err)
 			continue
 		}
 		letter := q.deadLetter(&rec, &d)
 		// Elsewhere: the other queue may be this one, and may have to wait for room.
-		go target.forward(&letter, func(sent Sent) { go q.buried(d.Tag, sent.Err) })
+		go target.forward(&letter, 0, func(sent Sent) { go q.buried(d.Tag, sent.Err) })
 	}
+	return len(q.dead)
 }
 
-// deadLetterQueue is where dead letters go; nil = nowhere.
-func (q *Queue) deadLetterQueue(why queue.Reason) *Queue {
+// putOff keeps a dead letter that cannot be moved, and tries again later. Caller
+// holds mu.
+func (q *Queue) putOff(tag queue.Tag, why error) {
+	q.b.log.Warn("dead letter put off", "queue", q.Meta().Name, "offset", tag.Offset, "err", why)
+	in := int64(deadRetryMS)
+	if errors.Is(why, catalog.ErrUnknownQueue) {
+		in = deadMissingRetryMS
+	}
+	q.core.Return([]queue.Tag{tag}, q.b.nowMS()+in)
+}
+
+// deadLetterQueue is where dead letters go; nil without an error = nowhere. While
+// the queue that the settings name does not exist, they stay where they are.
+func (q *Queue) deadLetterQueue(why queue.Reason) (*Queue, error) {
 	set := &q.Meta().Settings
 	if set.DeadLetter == "" || why == queue.ReasonExpired && !set.DeadLetterExpired {
-		return nil
+		return nil, nil
 	}
-	target, err := q.b.Queue(set.DeadLetter)
-	if err != nil {
-		return nil
-	}
-	return target
+	return q.b.Queue(set.DeadLetter)
 }
 
 // buried takes up that a dead letter was moved, or not.
@@ -53,8 +78,7 @@ func (q *Queue) buried(tag queue.Tag, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err != nil {
-		q.b.log.Warn("dead letter put off", "queue", q.Meta().Name, "offset", tag.Offset, "err", err)
-		q.core.Return([]queue.Tag{tag}, q.b.nowMS()+deadRetryMS)
+		q.putOff(tag, err)
 		q.arm()
 		return
 	}

@@ -149,43 +149,56 @@ func (q *Queue) receiveNow(req *ReceiveRequest) (list []Delivery, err error) {
 			return list, nil
 		}
 	}
-	if err := q.load(now); err != nil {
-		return nil, err
+	list, err = q.lease(req, now, leaseMS)
+	switch {
+	case len(list) > 0:
+		if req.AttemptID != "" {
+			q.rememberAttempt(req.AttemptID, list, now)
+		}
+		return list, nil // what could not be read is met again
+	case err == nil && q.core.Full():
+		return nil, fmt.Errorf("%w: %s", ErrInFlightLimit, q.Meta().Name)
 	}
-	want := max(req.Max, 1)
-	size := 0
-	for len(list) < want && err == nil {
+	return nil, err
+}
+
+// lease loads and leases. With an error there may be deliveries all the same: one
+// partition that cannot be read does not stop the others. Caller holds mu.
+func (q *Queue) lease(req *ReceiveRequest, now, leaseMS int64) (list []Delivery, failed error) {
+	want, size := max(req.Max, 1), 0
+	failed = q.load(now)
+	for len(list) < want && (req.BytesMax == 0 || size < req.BytesMax) {
 		n := want - len(list)
 		if req.BytesMax > 0 {
 			n = 1
 		}
-		got := q.core.Receive(now, n, leaseMS, nil)
-		q.buryDead()
-		if len(got) == 0 {
-			break
+		q.got = q.core.Receive(now, n, leaseMS, q.got[:0])
+		had := len(list)
+		var err error
+		if list, err = q.fetch(list, q.got, now); err != nil {
+			failed = err
 		}
-		list, err = q.fetch(list, got, now)
-		for _, d := range list[max(0, len(list)-len(got)):] {
+		for _, d := range list[had:] {
 			size += len(d.Record.Value)
 		}
-		if req.BytesMax > 0 && size >= req.BytesMax || len(got) < n {
+		if dead := q.buryDead(); len(q.got) == n || dead == 0 && len(q.got) > 0 {
+			continue
+		} else if dead == 0 && !q.makeRoom() {
+			break
+		}
+		if err := q.load(now); err != nil {
+			failed = err
 			break
 		}
 	}
-	if len(list) == 0 && err == nil && q.core.Full() {
-		return nil, fmt.Errorf("%w: %s", ErrInFlightLimit, q.Meta().Name)
-	}
-	if req.AttemptID != "" && len(list) > 0 {
-		q.rememberAttempt(req.AttemptID, list, now)
-	}
-	if len(list) > 0 {
-		err = nil // what could not be read was given back, and is met again
-	}
-	return list, err
+	return list, failed
 }
 
 // fetch appends the payloads of what was leased. Caller holds mu.
-func (q *Queue) fetch(list []Delivery, got []queue.Delivery, now int64) ([]Delivery, error) {
+func (q *Queue) fetch(list []Delivery, got []queue.Delivery, now int64) (_ []Delivery, failed error) {
+	if list == nil && len(got) > 0 {
+		list = make([]Delivery, 0, len(got))
+	}
 	for i := range got {
 		d := &got[i]
 		rec, err := q.payload(d.Tag.Source, d.Tag.Offset)
@@ -194,15 +207,18 @@ func (q *Queue) fetch(list []Delivery, got []queue.Delivery, now int64) ([]Deliv
 			q.core.Ack(now, []queue.Tag{d.Tag}, nil) // retention took it
 			continue
 		case err != nil:
-			for j := range got[i:] {
-				q.core.Release(now, []queue.Tag{got[i+j].Tag}, 0, nil)
-			}
-			return list, fmt.Errorf("queue %s: %w", q.Meta().Name, err)
+			q.core.Release(now, []queue.Tag{d.Tag}, unreadableRetryMS, nil)
+			failed = fmt.Errorf("queue %s: %w", q.Meta().Name, err)
+			continue
 		}
 		list = append(list, q.delivery(d.Tag, d.FirstAt, rec))
 	}
-	return list, nil
+	return list, failed
 }
+
+// unreadableRetryMS is after how long a record is tried again that the disk did
+// not give, in milliseconds; the others are delivered meanwhile.
+const unreadableRetryMS = 5_000
 
 func (q *Queue) delivery(tag queue.Tag, firstAt int64, rec record.Record) Delivery {
 	return Delivery{Tag: tag, Record: rec, ID: q.messageID(int32(tag.Source), &rec), Attempts: tag.Attempt, FirstReceivedAt: firstAt}

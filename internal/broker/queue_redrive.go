@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -239,7 +240,7 @@ func (q *Queue) redriveSome(ctx context.Context, t *RedriveTask) (int, error) {
 		}
 		rec := redriven(&list[i])
 		rec.Timestamp = q.b.nowMS()
-		target.forward(&rec, func(s Sent) { sent <- s })
+		target.forward(&rec, laneOf(t, &list[i].Record), func(s Sent) { sent <- s })
 	}
 	for range list {
 		if s := <-sent; s.Err != nil {
@@ -269,6 +270,15 @@ func (q *Queue) redriveTarget(t *RedriveTask, rec *record.Record) (*Queue, error
 		return nil, fmt.Errorf("%w: a message does not say which queue it came from", ErrUnknownRedrive)
 	}
 	return q.b.Queue(string(source))
+}
+
+// laneOf is the lane that a message goes back to.
+func laneOf(t *RedriveTask, rec *record.Record) int32 {
+	b, ok := headerValue(rec.Headers, HeaderDeadPartition)
+	if n, err := strconv.ParseInt(string(b), 10, 32); ok && err == nil && t.To == "" {
+		return int32(n)
+	}
+	return 0
 }
 
 // redriven is the record without its history, but with its id.

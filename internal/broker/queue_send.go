@@ -3,26 +3,16 @@ package broker
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"hash/fnv"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/narumq/naru/internal/queue"
 	"github.com/narumq/naru/internal/record"
-)
-
-const (
-	// gatherBytesMax is how much is gathered for a partition while others are on
-	// their way; past it, senders wait.
-	gatherBytesMax = 512 << 10
-	// appendsMax is how many batches of a partition are on their way at once: one
-	// is being committed, one is next.
-	appendsMax = 2
 )
 
 // sending is one call of Send.
@@ -37,18 +27,6 @@ func (c *sending) finish(n int) {
 	if c.left.Add(int32(-n)) == 0 {
 		c.done(c.results)
 	}
-}
-
-// sendingID is an id whose first message is not noted in the ledger yet.
-type sendingID struct {
-	finished bool
-	sent     Sent
-	waiting  []waitingDuplicate
-}
-
-type waitingDuplicate struct {
-	call  *sending
-	index int
 }
 
 // Send appends messages, in order. done is called once, when all of them are
@@ -66,7 +44,7 @@ func (q *Queue) Send(ctx context.Context, msgs []Message, done func([]Sent)) {
 	var to *sender
 	flush := func() {
 		if len(list) > 0 {
-			to.add(ctx, now, list)
+			to.add(ctx, list)
 			list = nil
 		}
 	}
@@ -86,19 +64,32 @@ func (q *Queue) Send(ctx context.Context, msgs []Message, done func([]Sent)) {
 		list = append(list, out)
 	}
 	flush()
-	q.sent.Add(int64(len(msgs)))
 	c.finish(1)
 }
 
-// outgoing is a message on its way into a batch.
+// outgoing is a message that is to be put into a batch.
 type outgoing struct {
-	call       *sending
-	index      int
+	gathered
 	key, value []byte
 	headers    []record.HeaderField
-	hash       [16]byte
-	hashed     bool
-	timestamp  int64 // 0 = now
+}
+
+// gathered is what is known of a message in a batch.
+type gathered struct {
+	call      *sending
+	index     int
+	hash      [16]byte // of its dedup id
+	hashed    bool
+	timestamp int64
+}
+
+// batchBytes is no less than what the record takes in a batch.
+func (o *outgoing) batchBytes() int {
+	n := 48 + len(o.key) + len(o.value)
+	for i := range o.headers {
+		n += 10 + len(o.headers[i].Key) + len(o.headers[i].Value)
+	}
+	return n
 }
 
 // outgoing checks a message and makes its record. A nil sender says that it is a
@@ -118,7 +109,7 @@ func (q *Queue) outgoing(c *sending, i int, m *Message, now int64) (o outgoing, 
 	if set.Ordered && m.Key == nil {
 		return o, nil, ErrNoGroup
 	}
-	o = outgoing{call: c, index: i, key: m.Key, value: m.Value}
+	o = outgoing{gathered{call: c, index: i, timestamp: now}, m.Key, m.Value, nil}
 	delay := m.Delay
 	if delay < 0 {
 		delay = set.Delay
@@ -158,253 +149,61 @@ func (q *Queue) outgoing(c *sending, i int, m *Message, now int64) (o outgoing, 
 	return o, s, nil
 }
 
-// duplicate tells whether a message with this id was sent already, and if so
-// answers the call as the first one was, now or later. Else the id is taken.
-func (q *Queue) duplicate(c *sending, i int, hash [16]byte, now int64) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if first := q.ids[hash]; first != nil {
-		if !first.finished {
-			first.waiting = append(first.waiting, waitingDuplicate{c, i})
-			return true
-		}
-		c.results[i] = first.sent
-		c.results[i].Duplicate = true
-		go c.finish(1)
-		return true
-	}
-	var src queue.Source
-	var at record.Offset
-	var known bool
-	q.t.log.Read(func() { src, at, known = q.ledger.Sent(hash, now) })
-	if !known {
-		q.ids[hash] = &sendingID{}
-		return false
-	}
-	c.results[i] = Sent{Partition: int32(src), Offset: at, Timestamp: now, ID: newMessageID(q.parts[src].Topic().ID, int32(src), at), Duplicate: true}
-	go c.finish(1)
-	return true
-}
-
-// noteSent settles the ids of a batch: those who wait for them are answered, and
-// the ledger is told.
-func (q *Queue) noteSent(s queue.Source, list []outgoing, sent []Sent) {
-	var notes []queue.SentID
-	var hashes [][16]byte
-	q.mu.Lock()
-	var waiting []waitingDuplicate
-	for i := range list {
-		if !list[i].hashed {
-			continue
-		}
-		id := q.ids[list[i].hash]
-		for _, w := range id.waiting {
-			w.call.results[w.index] = sent[i]
-			w.call.results[w.index].Duplicate = sent[i].Err == nil
-		}
-		waiting = append(waiting, id.waiting...)
-		id.waiting = nil
-		if sent[i].Err != nil {
-			delete(q.ids, list[i].hash)
-			continue
-		}
-		id.finished, id.sent = true, sent[i]
-		hashes = append(hashes, list[i].hash)
-		notes = append(notes, queue.SentID{Hash: list[i].hash, Offset: sent[i].Offset, At: sent[i].Timestamp})
-	}
-	if len(notes) > 0 {
-		q.command(queue.Remember(s, notes), func(error) {
-			q.mu.Lock()
-			defer q.mu.Unlock()
-			for _, h := range hashes {
-				delete(q.ids, h)
-			}
-		})
-	}
-	q.mu.Unlock()
-	for _, w := range waiting {
-		w.call.finish(1)
-	}
-}
-
 // senderFor chooses the partition: the lane, or by key, or in turns.
 func (q *Queue) senderFor(m *Message) (*sender, error) {
 	q.sendersMu.Lock()
 	defer q.sendersMu.Unlock()
-	if q.senders == nil {
-		for i, p := range q.partitions() {
-			q.senders = append(q.senders, &sender{q: q, part: p, source: queue.Source(i), builder: record.NewBuilder(record.None), space: make(chan struct{})})
+	if int(q.partsN.Load()) != len(q.senders) {
+		for i, p := range q.partitions()[len(q.senders):] {
+			q.senders = append(q.senders, newSender(q, p, queue.Source(i+len(q.senders))))
 		}
 	}
 	n := len(q.senders)
 	switch {
+	case n == 0:
+		return nil, ErrQueueDeleted
 	case n == 1:
 		return q.senders[0], nil
 	case q.Meta().Settings.Lanes > 1:
 		return q.senders[min(max(int(m.Lane), 0), n-1)], nil
 	case m.Key != nil:
-		h := fnv.New32a()
-		h.Write(m.Key)
-		return q.senders[h.Sum32()%uint32(n)], nil
+		return q.senders[int(murmur2(m.Key)&0x7fffffff)%n], nil
 	}
 	return q.senders[q.turn.Add(1)%uint32(n)], nil
 }
 
-// sender gathers messages for one partition into batches.
-type sender struct {
-	q      *Queue
-	part   *Partition
-	source queue.Source
-
-	mu       sync.Mutex // guards what follows; held for memory work only
-	builder  *record.Builder
-	list     []outgoing
-	appends  int  // batches on their way
-	flushing bool // somebody is in flush
-	space    chan struct{}
-}
-
-// add gathers messages, in order, and sees to it that they go.
-func (s *sender) add(ctx context.Context, now int64, list []outgoing) {
-	s.mu.Lock()
-	for i := range list {
-		o := &list[i]
-		for s.builder.Len() > 0 && s.builder.Bytes()+len(o.value) > gatherBytesMax {
-			s.startFlush()
-			space := s.space
-			s.mu.Unlock()
-			select {
-			case <-space:
-			case <-ctx.Done():
-				s.fail(list[i:], ctx.Err())
-				return
-			}
-			s.mu.Lock()
+// murmur2 is the hash by which Kafka's clients choose a key's partition
+// (org.apache.kafka.common.utils.Utils.murmur2), so that what they write and what
+// queues write is in one order.
+func murmur2(b []byte) uint32 {
+	const m = 0x5bd1e995
+	h := 0x9747b28c ^ uint32(len(b))
+	for ; len(b) >= 4; b = b[4:] {
+		k := binary.LittleEndian.Uint32(b) * m
+		h = h*m ^ (k^k>>24)*m
+	}
+	if len(b) > 0 {
+		for i, c := range b {
+			h ^= uint32(c) << (8 * i)
 		}
-		at := o.timestamp
-		if at == 0 {
-			at = now
-			o.timestamp = now
-		}
-		s.builder.Append(at, o.key, o.value, o.headers)
-		s.list = append(s.list, *o)
+		h *= m
 	}
-	start := s.mayFlush()
-	s.mu.Unlock()
-	if start {
-		s.flush()
-	}
-}
-
-// mayFlush takes the right to flush, if that can be done. Caller holds mu.
-func (s *sender) mayFlush() bool {
-	if s.flushing || s.appends >= appendsMax || s.builder.Len() == 0 {
-		return false
-	}
-	s.flushing = true
-	return true
-}
-
-func (s *sender) startFlush() {
-	if s.mayFlush() {
-		go s.flush()
-	}
-}
-
-// flush appends what is gathered until nothing is, or enough is on its way. Only
-// one does it at a time, so batches keep their order.
-func (s *sender) flush() {
-	for {
-		s.mu.Lock()
-		if s.builder.Len() == 0 || s.appends >= appendsMax {
-			s.flushing = false
-			s.mu.Unlock()
-			return
-		}
-		batch, err := s.builder.Build()
-		list := s.list
-		s.list = nil
-		s.appends++
-		close(s.space)
-		s.space = make(chan struct{})
-		s.mu.Unlock()
-		if err != nil {
-			s.appended(list, Appended{}, err)
-			continue
-		}
-		s.part.Append(context.Background(), batch, func(a Appended, err error) { s.appended(list, a, err) })
-	}
-}
-
-// appended answers the calls of a batch. It runs in the committer.
-func (s *sender) appended(list []outgoing, a Appended, err error) {
-	s.mu.Lock()
-	s.appends--
-	s.startFlush()
-	s.mu.Unlock()
-	if err != nil {
-		s.fail(list, err)
-		return
-	}
-	sent := make([]Sent, len(list))
-	hashed := false
-	for i := range list {
-		o := a.Base + record.Offset(i)
-		at := list[i].timestamp
-		if a.LogAppendTime >= 0 {
-			at = a.LogAppendTime
-		}
-		sent[i] = Sent{Partition: int32(s.source), Offset: o, Timestamp: at, ID: newMessageID(s.part.Topic().ID, int32(s.source), o)}
-		hashed = hashed || list[i].hashed
-	}
-	s.answer(list, sent, hashed)
-}
-
-func (s *sender) fail(list []outgoing, err error) {
-	sent := make([]Sent, len(list))
-	hashed := false
-	for i := range list {
-		sent[i].Err = err
-		hashed = hashed || list[i].hashed
-	}
-	s.answer(list, sent, hashed)
-}
-
-func (s *sender) answer(list []outgoing, sent []Sent, hashed bool) {
-	if hashed {
-		// The queue's lock may be held by somebody who waits for the committer.
-		go func() {
-			s.q.noteSent(s.source, list, sent)
-			finishAll(list, sent)
-		}()
-		return
-	}
-	finishAll(list, sent)
-}
-
-func finishAll(list []outgoing, sent []Sent) {
-	for i := 0; i < len(list); {
-		c, n := list[i].call, 0
-		for ; i < len(list) && list[i].call == c; i++ {
-			c.results[list[i].index] = sent[i]
-			n++
-		}
-		c.finish(n)
-	}
+	h = (h ^ h>>13) * m
+	return h ^ h>>15
 }
 
 // forward appends a record that comes from another queue, with its timestamp.
-func (q *Queue) forward(rec *record.Record, done func(Sent)) {
+func (q *Queue) forward(rec *record.Record, lane int32, done func(Sent)) {
 	c := &sending{q: q, results: make([]Sent, 1), done: func(s []Sent) { done(s[0]) }}
 	c.left.Store(1)
-	s, err := q.senderFor(&Message{Key: rec.Key})
+	s, err := q.senderFor(&Message{Key: rec.Key, Lane: lane})
 	if err != nil {
 		done(Sent{Err: err})
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), forwardTimeout)
 	defer cancel()
-	s.add(ctx, rec.Timestamp, []outgoing{{call: c, key: rec.Key, value: rec.Value, headers: rec.Headers, timestamp: rec.Timestamp}})
+	s.add(ctx, []outgoing{{gathered{call: c, timestamp: rec.Timestamp}, rec.Key, rec.Value, rec.Headers}})
 }
 
 // forwardTimeout bounds the wait for room.

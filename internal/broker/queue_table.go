@@ -21,7 +21,10 @@ type queues struct {
 	log     *statelog.Log
 	news    *Waiter // of all partitions that queues read; a token is an index in byToken
 
-	parking atomic.Int32 // runs that are being written
+	parking  atomic.Int32 // runs that are being written
+	buffered atomic.Int64 // bytes of records that queues keep decoded
+
+	admin sync.Mutex // held while queues are made, changed and deleted
 
 	mu      sync.RWMutex // guards what follows
 	byName  map[string]*Queue
@@ -147,6 +150,8 @@ func (b *Broker) CreateQueue(spec catalog.QueueSpec) (*catalog.Queue, error) {
 	if _, err := parseFilter(spec.Settings.Filter); err != nil {
 		return nil, err
 	}
+	b.queues.admin.Lock()
+	defer b.queues.admin.Unlock()
 	q, topic, err := b.catalog.CreateQueue(spec, b.nowMS())
 	if err != nil {
 		return q, err
@@ -164,6 +169,8 @@ func (b *Broker) CreateQueue(spec catalog.QueueSpec) (*catalog.Queue, error) {
 
 // AlterQueue changes a queue; see catalog.Catalog.AlterQueue.
 func (b *Broker) AlterQueue(name string, change func(*catalog.QueueSpec) error) (*catalog.Queue, error) {
+	b.queues.admin.Lock()
+	defer b.queues.admin.Unlock()
 	q, topic, err := b.catalog.AlterQueue(name, b.nowMS(), change)
 	if err != nil {
 		return nil, err
@@ -178,6 +185,8 @@ func (b *Broker) AlterQueue(name string, change func(*catalog.QueueSpec) error) 
 // DeleteQueue removes a queue, and its topic if that was made for it, unless
 // other queues read it.
 func (b *Broker) DeleteQueue(name string) error {
+	b.queues.admin.Lock()
+	defer b.queues.admin.Unlock()
 	var topic *catalog.Topic
 	meta, err := b.catalog.Queue(name)
 	if err == nil && meta.Owned {

@@ -351,6 +351,7 @@ func TestParkedMessages(t *testing.T) {
 	w.restart()
 	q = w.queue("later")
 	limit()
+	mustReceive(t, q, ReceiveRequest{Max: 1}) // a long queue is looked at when somebody receives
 	if st := q.Stats(); st.Delayed != n {
 		t.Fatalf("%d delayed after a restart, want %d", st.Delayed, n)
 	}

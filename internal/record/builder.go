@@ -39,6 +39,20 @@ func (b *Builder) Len() int { return int(b.count) }
 // Bytes returns the size of the batch so far, uncompressed.
 func (b *Builder) Bytes() int { return len(b.buf) }
 
+// Use gives an empty builder memory to build in, which nobody else uses.
+func (b *Builder) Use(buf []byte) {
+	if b.count == 0 && cap(buf) > cap(b.buf) {
+		b.buf = buf
+		b.Reset()
+	}
+}
+
+// Check tells what Append would find wrong with a record.
+func (b *Builder) Check(ts int64, key, value []byte, headers []HeaderField) error {
+	_, err := b.recordBytes(ts, key, value, headers)
+	return err
+}
+
 // Append adds a record with a timestamp in milliseconds since 1970 or
 // NoTimestamp. A nil key or value is null. The bytes are copied. What is wrong
 // with a record, Build tells.

@@ -124,8 +124,9 @@ func (l *Log) applyBatch(batch []byte, from record.Offset) error {
 // the log's own goroutine, from which more may be appended.
 func (l *Log) Append(cmds []Command, done func(error)) {
 	now := l.opt.Now()
+	fail := func(err error) { l.told.push(func() { done(err) }) } // the caller may hold what done takes
 	if len(cmds) > commandsMax {
-		done(fmt.Errorf("%w: %d, at most %d", ErrTooMany, len(cmds), commandsMax))
+		fail(fmt.Errorf("%w: %d, at most %d", ErrTooMany, len(cmds), commandsMax))
 		return
 	}
 	b := record.NewBuilder(record.None)
@@ -134,7 +135,7 @@ func (l *Log) Append(cmds []Command, done func(error)) {
 	}
 	batch, err := b.Build()
 	if err != nil {
-		done(err)
+		fail(err)
 		return
 	}
 	l.gate.RLock()
