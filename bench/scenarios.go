@@ -132,10 +132,10 @@ func (s *session) thousand(ctx context.Context) error {
 		return err
 	}
 	trickler, err := s.trickle.Prime(ctx, s.client, topic, s.seed)
-	defer trickler.Close()
 	if err != nil {
 		return err
 	}
+	defer trickler.Close()
 	s.values["d.create"] = milliseconds(time.Since(began))
 	var got load.Trickled
 	err = s.measured(ctx, id, func() (n int64, err error) {

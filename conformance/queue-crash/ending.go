@@ -48,7 +48,10 @@ func (s *scene) readRest(ctx context.Context) error {
 		for empty, failures := 0, 0; empty < 2; {
 			messages, err := s.receive(ctx, q, 1)
 			if err != nil {
-				if failures++; failures > 3 {
+				// The SDK now and then breaks a connection on which the answer
+				// comes before it is done with the request; what that answer
+				// leased comes again.
+				if failures++; failures > 20 || !sleep(ctx, leaseTime) {
 					return fmt.Errorf("read the rest of %s: %w", q.name, err)
 				}
 				continue

@@ -90,10 +90,10 @@ func TestTailLatencyAndTrickle(t *testing.T) {
 	}
 	topic := newTopic(t, o, "trickle", 20)
 	trickler, err := Trickle{Partitions: 20, Clients: 3, For: 200 * time.Millisecond}.Prime(t.Context(), o, topic, 1)
-	defer trickler.Close()
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer trickler.Close()
 	ran, err := trickler.Run()
 	if err != nil || ran.Ran == 0 || ran.Tally.Records != ran.Ran+20*primeRecords {
 		t.Fatalf("trickle: %d records in the run, %d in all, %v", ran.Ran, ran.Tally.Records, err)

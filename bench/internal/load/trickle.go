@@ -41,25 +41,33 @@ type Trickler struct {
 const primeRecords = 7
 
 // Prime connects and sends the first records to each partition of topic. The
-// caller must Close, whatever comes of it.
+// caller must Close what it returns.
 func (t Trickle) Prime(ctx context.Context, o Options, topic Topic, seed uint64) (*Trickler, error) {
 	tr := &Trickler{Trickle: t}
-	for i := range t.Clients {
+	if err := tr.prime(ctx, o, topic, seed); err != nil {
+		tr.Close()
+		return nil, err
+	}
+	return tr, nil
+}
+
+func (tr *Trickler) prime(ctx context.Context, o Options, topic Topic, seed uint64) error {
+	for i := range tr.Clients {
 		client, err := o.producer(
 			kgo.DefaultProduceTopic(topic.Name), kgo.ProducerLinger(0), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 		if err != nil {
-			return tr, err
+			return err
 		}
 		tr.loops = append(tr.loops, &loop{client: client, ctx: ctx, source: NewSynthetic(seed + uint64(i))})
 	}
 	for range primeRecords {
 		now := time.Now() // a loop whose end is now sends one record to each partition
 		if err := tr.turn(now, now); err != nil {
-			return tr, err
+			return err
 		}
 	}
 	tr.primed = tr.tally().Records
-	return tr, nil
+	return nil
 }
 
 // Close ends the connections.
