@@ -122,14 +122,63 @@ func unzstd(src []byte, bytesMax int) ([]byte, error) {
 	}
 	// The decoder never grows the destination, so the allocation follows what
 	// was really decoded: by a factor of four, and the work with it.
-	for size := startBytes(len(src), bytesMax); ; size = min(4*size, bytesMax) {
+	size := startBytes(len(src), bytesMax)
+	for {
 		out, err := dec.DecodeAll(src, make([]byte, 0, size))
-		if !errors.Is(err, zstd.ErrDecoderSizeExceeded) {
-			return out, err
-		}
-		if size >= bytesMax {
+		switch {
+		case err == nil:
+			return out, nil
+		case !errors.Is(err, zstd.ErrDecoderSizeExceeded):
+			// In the middle of a block, want of room looks like damage.
+			bound := min(zstdBound(src), bytesMax)
+			if size >= bound {
+				return nil, err
+			}
+			size = bound
+		case size >= bytesMax:
 			return nil, ErrTooLarge
+		default:
+			size = min(4*size, bytesMax)
 		}
+	}
+}
+
+const zstdBlockBytesMax = 128 << 10 // Block_Maximum_Size, RFC 8878 section 3.1.1.2.4
+
+// zstdBound is no less than what the frames of src decode to, as far as their block
+// headers can be followed (RFC 8878 section 3.1.1).
+func zstdBound(src []byte) (n int) {
+	for {
+		var h zstd.Header
+		if h.Decode(src) != nil {
+			return n
+		}
+		rest := src[min(h.HeaderSize, len(src)):]
+		if h.Skippable {
+			src = rest[min(int(h.SkippableSize), len(rest)):]
+			continue
+		}
+		for last := false; !last; {
+			if len(rest) < 3 {
+				return n
+			}
+			b := int(rest[0]) | int(rest[1])<<8 | int(rest[2])<<16
+			last = b&1 != 0
+			kind, size := b>>1&3, b>>3
+			switch kind {
+			case 0: // raw
+				n += size
+			case 1: // one byte, repeated
+				n, size = n+size, 1
+			default:
+				n += zstdBlockBytesMax
+			}
+			rest = rest[min(3+size, len(rest)):]
+		}
+		if h.HasCheckSum {
+			rest = rest[min(4, len(rest)):]
+		}
+		src = rest
 	}
 }
 

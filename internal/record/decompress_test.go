@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/snappy"
+	"github.com/klauspost/compress/zstd"
 )
 
 // body returns the records of a batch, uncompressed.
@@ -127,4 +128,67 @@ func TestConcatenatedStreams(t *testing.T) {
 			t.Errorf("%s: %q, %v", c, out, err)
 		}
 	}
+}
+
+// Clients that compress a stream, such as librdkafka, do not say how long it is.
+func TestZstdOfUnknownLength(t *testing.T) {
+	for _, n := range []int{0, 1, 5_000, 20_000, 130_000, 140_000, 3_000_000} {
+		body := bytes.Repeat([]byte("나루터에 배가 "), n/20+1)
+		var z bytes.Buffer
+		w, err := zstd.NewWriter(&z, zstd.WithEncoderConcurrency(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rest := body; len(rest) > 0; { // in pieces, so that there is no length
+			k := min(len(rest), 1000)
+			if _, err := w.Write(rest[:k]); err != nil {
+				t.Fatal(err)
+			}
+			rest = rest[k:]
+			if err := w.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		once := z.Bytes()
+		for _, src := range [][]byte{once, append(bytes.Clone(once), once...)} {
+			want := bytes.Repeat(body, len(src)/len(once))
+			out, err := decompress(Zstd, src, 16<<20)
+			if err != nil || !bytes.Equal(out, want) {
+				t.Errorf("%d bytes in %d: %d, %v", len(want), len(src), len(out), err)
+			}
+			if _, err := decompress(Zstd, src, len(want)-1); err == nil {
+				t.Errorf("%d bytes pass a limit below", len(want))
+			}
+			if bound := zstdBound(src); bound < len(want) {
+				t.Errorf("the bound of %d bytes is %d", len(want), bound)
+			}
+		}
+	}
+	e, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream := bytes.Repeat([]byte("강을 건너는 배 "), 1000)
+	whole := e.EncodeAll(stream, nil)
+	var h zstd.Header
+	if err := h.Decode(whole); err != nil || !h.HasFCS {
+		t.Fatal(h, err)
+	}
+	out, err := decompress(Zstd, withoutLength(whole, &h), 1<<20)
+	if err != nil || !bytes.Equal(out, stream) {
+		t.Errorf("one block without a length: %d of %d, %v", len(out), len(stream), err)
+	}
+}
+
+// withoutLength is the same frame with a header that does not say how long it is.
+func withoutLength(frame []byte, h *zstd.Header) []byte {
+	descriptor := byte(0)
+	if h.HasCheckSum {
+		descriptor = 4
+	}
+	const window = 10 << 3 // 1 MiB
+	return append(append(bytes.Clone(frame[:4]), descriptor, window), frame[h.HeaderSize:]...)
 }
