@@ -2,7 +2,8 @@
 
 Prints the output of what failed, and ends with `NAME: N passed, M failed`.
 Tests, subtests and packages that do not build all count; a package without
-tests does not. Exit status 1 when anything failed or nothing ran.
+tests does not. With --no-skips a skipped test has failed. Exit status 1 when
+anything failed or nothing ran.
 """
 
 import collections
@@ -30,6 +31,8 @@ for package, test in list(output):
     if test and package in dead:
         outcome.setdefault((package, test), "fail, unfinished")
 
+if "--no-skips" in sys.argv:
+    outcome = {k: "fail" if v == "skip" and k[1] else v for k, v in outcome.items()}
 failures = [k for k, v in outcome.items() if "fail" in v]
 for key in failures:
     lines = output[key]

@@ -59,10 +59,10 @@ func theBinary(t *testing.T) string {
 // daemon is `naru serve` as a process of its own.
 type daemon struct {
 	*exec.Cmd
-	kafka, http string
-	took        time.Duration // from exec to the ready line
-	logs        *watched
-	ended       chan error
+	kafka, aws, http string
+	took             time.Duration // from exec to the ready line
+	logs             *watched
+	ended            chan error
 }
 
 func serve(t *testing.T, dir string, args ...string) *daemon {
@@ -86,6 +86,8 @@ func serve(t *testing.T, dir string, args ...string) *daemon {
 		switch name {
 		case "kafka":
 			d.kafka = strings.TrimSpace(rest)
+		case "aws":
+			d.aws = strings.TrimSpace(rest)
 		case "http":
 			d.http = strings.TrimSpace(rest)
 		case "ready":

@@ -175,11 +175,12 @@ func (b *block) run(t *testing.T, d *daemon, dir string) {
 		}
 	}
 	sh := &shell{server: d.kafka}
-	here := func(text string) string { return strings.ReplaceAll(text, "127.0.0.1:9092", d.kafka) }
+	here := strings.NewReplacer("127.0.0.1:9092", d.kafka, "http://localhost:4566", d.aws).Replace
 	run := func(name string, args ...string) string {
 		cmd := exec.Command(name, args...)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "NARU_SERVER="+d.kafka)
+		cmd.Env = append(os.Environ(), "NARU_SERVER="+d.kafka, "NARU_HTTP_SERVER="+d.http, "AWS_ENDPOINT_URL="+d.aws,
+			"AWS_DEFAULT_REGION=us-east-1", "AWS_ACCESS_KEY_ID=any", "AWS_SECRET_ACCESS_KEY=any")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Errorf("%s: %v: %v\n%s", b.where, args, err, out)
@@ -191,8 +192,8 @@ func (b *block) run(t *testing.T, d *daemon, dir string) {
 		return
 	}
 	for _, c := range strings.Split("\n"+b.text, "\n$ ")[1:] {
-		command, want, _ := strings.Cut(c, "\n")
-		got := run("sh", "-c", here(command))
+		command, want, _ := strings.Cut(here(c), "\n")
+		got := run("sh", "-c", command)
 		if strings.TrimRight(got, "\n") != strings.TrimRight(sh.mask(want), "\n") {
 			t.Errorf("%s: $ %s\nprints\n%s\nand should print\n%s", b.where, command, got, sh.mask(want))
 		}
