@@ -9,6 +9,7 @@ import (
 	"path"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/narumq/naru/internal/catalog"
@@ -92,6 +93,7 @@ type Broker struct {
 	producers   *producersMachine
 	producerIDs producerIDs
 	queues      *queues
+	turn        atomic.Uint32 // of Produce, for records without a key
 
 	lock    io.Closer       // nil: the caller's
 	ctx     context.Context // ends when the broker closes

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync/atomic"
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/commitlog"
@@ -21,6 +22,7 @@ type Partition struct {
 	log    *commitlog.Partition
 	topic  *topicState
 	index  int32
+	gather atomic.Pointer[sender] // of Produce; made when it is needed
 }
 
 // Topic is the partition's topic as it is now.
@@ -36,6 +38,10 @@ type Appended struct {
 	// LogAppendTime is the timestamp that the broker gave the records, in
 	// milliseconds; -1 if they keep their own.
 	LogAppendTime int64
+	// Duplicate: an idempotent producer sent it before, and it is where it was then;
+	// Timestamp is the greatest of what is there.
+	Duplicate bool
+	Timestamp int64
 }
 
 // Append checks one batch, applies the topic's settings, and appends it. done
@@ -52,7 +58,7 @@ func (p *Partition) Append(ctx context.Context, batch []byte, done func(Appended
 		return
 	}
 	p.log.Append(ctx, batch, h, func(a commitlog.Appended, err error) {
-		out := Appended{Base: a.Base, LogStart: a.LogStart, LogAppendTime: -1}
+		out := Appended{Base: a.Base, LogStart: a.LogStart, LogAppendTime: -1, Duplicate: a.Duplicate, Timestamp: a.Timestamp}
 		if stamp {
 			out.LogAppendTime = a.Timestamp
 		}

@@ -29,7 +29,7 @@ type Queue struct {
 	token  int
 	meta   atomic.Pointer[catalog.Queue]
 	ledger *queue.Ledger // guarded by t.log
-	filter filter
+	filter Filter
 	sent   atomic.Int64 // messages, since the broker started
 
 	sendersMu sync.Mutex // guards senders
@@ -69,7 +69,7 @@ func newQueue(t *queues, meta *catalog.Queue) (*Queue, error) {
 	q.idle.L = &q.mu
 	q.meta.Store(meta)
 	var err error
-	if q.filter, err = parseFilter(meta.Settings.Filter); err != nil {
+	if q.filter, err = ParseFilter(meta.Settings.Filter); err != nil {
 		return nil, err
 	}
 	topic, err := t.b.catalog.Topic(meta.Topic)

@@ -8,7 +8,7 @@ import (
 	"github.com/narumq/naru/internal/record"
 )
 
-// filter is what a view wants of its topic: all terms have to hold.
+// Filter is what a view wants of its topic: all terms have to hold.
 //
 //	filter = term {"," term}
 //	term   = name ("=" | "!=") value
@@ -16,7 +16,7 @@ import (
 // name is a header's, or "key" for the record's key. The last header of a name
 // counts; one that is not there equals nothing. Spaces around names and values do
 // not count.
-type filter []filterTerm
+type Filter []filterTerm
 
 type filterTerm struct {
 	name, value string
@@ -25,7 +25,9 @@ type filterTerm struct {
 
 const filterBytesMax = 4 << 10
 
-func parseFilter(s string) (f filter, err error) {
+// ParseFilter reads a filter; "" is none, which matches everything. It fails with
+// catalog.ErrInvalidQueue.
+func ParseFilter(s string) (f Filter, err error) {
 	if strings.TrimSpace(s) == "" {
 		return nil, nil
 	}
@@ -44,7 +46,8 @@ func parseFilter(s string) (f filter, err error) {
 	return f, nil
 }
 
-func (f filter) matches(rec *record.Record) bool {
+// Match tells whether all terms hold.
+func (f Filter) Match(rec *record.Record) bool {
 	for i := range f {
 		if f[i].holds(rec) == f[i].not {
 			return false

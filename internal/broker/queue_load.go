@@ -60,7 +60,7 @@ func (q *Queue) loadSource(s queue.Source, now int64) error {
 func (q *Queue) loadBatches(s queue.Source, from record.Offset, batches [][]byte, next record.Offset, now int64) error {
 	metas := q.metas[:0]
 	for _, b := range batches {
-		kept, err := q.decode(b, func(rec *record.Record) bool { return rec.Offset >= from && q.filter.matches(rec) })
+		kept, err := q.decode(b, func(rec *record.Record) bool { return rec.Offset >= from && q.filter.Match(rec) })
 		if err != nil {
 			return err
 		}

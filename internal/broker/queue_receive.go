@@ -319,7 +319,7 @@ func (q *Queue) peekBatch(list []Delivery, s queue.Source, b []byte, from record
 		var done bool
 		var touch queue.Touch
 		q.t.log.Read(func() { done, touch = q.ledger.Done(s, rec.Offset), q.ledger.Touched(s, rec.Offset) })
-		if rec.Offset < from || done || !q.filter.matches(&rec) {
+		if rec.Offset < from || done || !q.filter.Match(&rec) {
 			continue
 		}
 		d := q.delivery(queue.Tag{Source: s, Offset: rec.Offset, Attempt: touch.Attempts}, touch.FirstAt, cloneRecord(rec))

@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"strconv"
@@ -11,13 +10,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/narumq/naru/internal/queue"
 	"github.com/narumq/naru/internal/record"
 )
 
-// sending is one call of Send.
+// sending is one call of Send or Produce.
 type sending struct {
-	q       *Queue
 	results []Sent
 	left    atomic.Int32
 	done    func([]Sent)
@@ -37,34 +34,62 @@ func (c *sending) finish(n int) {
 // Errors of single messages: ErrMessageTooLarge, ErrNoGroup, ErrNoDedupID, and
 // those of Partition.Append.
 func (q *Queue) Send(ctx context.Context, msgs []Message, done func([]Sent)) {
-	c := &sending{q: q, results: make([]Sent, len(msgs)), done: done}
+	q.SendOnce(ctx, nil, msgs, done)
+}
+
+// SendOnce is Send, but appends nothing that an earlier call with the same once
+// has appended; nil is Send. Its messages get batches of their own.
+func (q *Queue) SendOnce(ctx context.Context, once *Once, msgs []Message, done func([]Sent)) {
+	c := &sending{results: make([]Sent, len(msgs)), done: done}
 	c.left.Store(int32(len(msgs)) + 1)
 	now := q.b.nowMS()
-	var list []outgoing // for one partition, in order
-	var to *sender
-	flush := func() {
-		if len(list) > 0 {
-			to.add(ctx, list)
-			list = nil
-		}
-	}
+	run := sendingRun{ctx: ctx, once: once}
 	for i := range msgs {
-		out, s, err := q.outgoing(c, i, &msgs[i], now)
+		out, s, err := q.outgoing(c, i, &msgs[i], now, once)
 		switch {
 		case err != nil:
 			c.results[i].Err = err
 			c.finish(1)
-			continue
-		case s == nil:
-			continue // a duplicate
-		case s != to:
-			flush()
-			to = s
+		case s != nil: // else it is a duplicate
+			run.add(s, out)
 		}
-		list = append(list, out)
 	}
-	flush()
+	run.flush()
 	c.finish(1)
+}
+
+// sendingRun hands records to their senders, in order.
+type sendingRun struct {
+	ctx  context.Context
+	once *Once
+	to   *sender
+	list []outgoing
+	more map[*sender][]outgoing // with once: one batch for each partition
+}
+
+func (r *sendingRun) add(s *sender, o outgoing) {
+	if r.once != nil {
+		if r.more == nil {
+			r.more = make(map[*sender][]outgoing)
+		}
+		r.more[s] = append(r.more[s], o)
+		return
+	}
+	if s != r.to {
+		r.flush()
+		r.to = s
+	}
+	r.list = append(r.list, o)
+}
+
+func (r *sendingRun) flush() {
+	if len(r.list) > 0 {
+		r.to.add(r.ctx, r.list)
+		r.list = nil
+	}
+	for s, list := range r.more {
+		s.addOnce(r.ctx, r.once, list)
+	}
 }
 
 // outgoing is a message that is to be put into a batch.
@@ -94,7 +119,7 @@ func (o *outgoing) batchBytes() int {
 
 // outgoing checks a message and makes its record. A nil sender says that it is a
 // duplicate, whose outcome will come.
-func (q *Queue) outgoing(c *sending, i int, m *Message, now int64) (o outgoing, s *sender, err error) {
+func (q *Queue) outgoing(c *sending, i int, m *Message, now int64, once *Once) (o outgoing, s *sender, err error) {
 	set := &q.Meta().Settings
 	size := len(m.Value)
 	for j := range m.Headers {
@@ -121,7 +146,7 @@ func (q *Queue) outgoing(c *sending, i int, m *Message, now int64) (o outgoing, 
 	if m.Expiry > 0 {
 		extra = append(extra, record.HeaderField{Key: HeaderExpires, Value: strconv.AppendInt(nil, now+m.Expiry.Milliseconds(), 10)})
 	}
-	s, err = q.senderFor(m)
+	s, err = q.senderFor(m, once)
 	if err != nil {
 		return o, nil, err
 	}
@@ -150,12 +175,12 @@ func (q *Queue) outgoing(c *sending, i int, m *Message, now int64) (o outgoing, 
 }
 
 // senderFor chooses the partition: the lane, or by key, or in turns.
-func (q *Queue) senderFor(m *Message) (*sender, error) {
+func (q *Queue) senderFor(m *Message, once *Once) (*sender, error) {
 	q.sendersMu.Lock()
 	defer q.sendersMu.Unlock()
 	if int(q.partsN.Load()) != len(q.senders) {
-		for i, p := range q.partitions()[len(q.senders):] {
-			q.senders = append(q.senders, newSender(q, p, queue.Source(i+len(q.senders))))
+		for _, p := range q.partitions()[len(q.senders):] {
+			q.senders = append(q.senders, newSender(q, p))
 		}
 	}
 	n := len(q.senders)
@@ -167,36 +192,18 @@ func (q *Queue) senderFor(m *Message) (*sender, error) {
 	case q.Meta().Settings.Lanes > 1:
 		return q.senders[min(max(int(m.Lane), 0), n-1)], nil
 	case m.Key != nil:
-		return q.senders[int(murmur2(m.Key)&0x7fffffff)%n], nil
+		return q.senders[partitionOf(m.Key, n)], nil
+	case once != nil:
+		return q.senders[partitionOf([]byte(once.Key), n)], nil
 	}
 	return q.senders[q.turn.Add(1)%uint32(n)], nil
 }
 
-// murmur2 is the hash by which Kafka's clients choose a key's partition
-// (org.apache.kafka.common.utils.Utils.murmur2), so that what they write and what
-// queues write is in one order.
-func murmur2(b []byte) uint32 {
-	const m = 0x5bd1e995
-	h := 0x9747b28c ^ uint32(len(b))
-	for ; len(b) >= 4; b = b[4:] {
-		k := binary.LittleEndian.Uint32(b) * m
-		h = h*m ^ (k^k>>24)*m
-	}
-	if len(b) > 0 {
-		for i, c := range b {
-			h ^= uint32(c) << (8 * i)
-		}
-		h *= m
-	}
-	h = (h ^ h>>13) * m
-	return h ^ h>>15
-}
-
 // forward appends a record that comes from another queue, with its timestamp.
 func (q *Queue) forward(rec *record.Record, lane int32, done func(Sent)) {
-	c := &sending{q: q, results: make([]Sent, 1), done: func(s []Sent) { done(s[0]) }}
+	c := &sending{results: make([]Sent, 1), done: func(s []Sent) { done(s[0]) }}
 	c.left.Store(1)
-	s, err := q.senderFor(&Message{Key: rec.Key, Lane: lane})
+	s, err := q.senderFor(&Message{Key: rec.Key, Lane: lane}, nil)
 	if err != nil {
 		done(Sent{Err: err})
 		return

@@ -2,8 +2,10 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"sync"
 
+	"github.com/narumq/naru/internal/commitlog"
 	"github.com/narumq/naru/internal/queue"
 	"github.com/narumq/naru/internal/record"
 )
@@ -20,11 +22,10 @@ const (
 // batchMemory is what batches were built in and are not any more.
 var batchMemory = sync.Pool{New: func() any { return new([]byte) }}
 
-// sender gathers messages for one partition into batches.
+// sender gathers records for one partition into batches.
 type sender struct {
-	q      *Queue
-	part   *Partition
-	source queue.Source
+	q    *Queue // nil if no queue sends
+	part *Partition
 
 	mu       sync.Mutex // guards what follows; held for memory work only
 	builder  *record.Builder
@@ -42,8 +43,8 @@ type answer struct {
 	sent []Sent
 }
 
-func newSender(q *Queue, p *Partition, s queue.Source) *sender {
-	return &sender{q: q, part: p, source: s, builder: record.NewBuilder(record.None), space: make(chan struct{})}
+func newSender(q *Queue, p *Partition) *sender {
+	return &sender{q: q, part: p, builder: record.NewBuilder(record.None), space: make(chan struct{})}
 }
 
 // add gathers messages, in order.
@@ -83,6 +84,28 @@ func (s *sender) add(ctx context.Context, list []outgoing) {
 	if start {
 		s.flush()
 	}
+}
+
+// addOnce appends records as a batch of their own, unless it was appended before.
+func (s *sender) addOnce(ctx context.Context, once *Once, list []outgoing) {
+	b := record.NewBuilder(record.None)
+	for i := range list {
+		b.Append(list[i].timestamp, list[i].key, list[i].value, list[i].headers)
+	}
+	done := gatheredOf(list)
+	batch, err := b.Build()
+	if err != nil {
+		s.fail(done, err)
+		return
+	}
+	id, sequence := once.producer()
+	record.SetProducer(batch, id, 0, sequence)
+	s.part.Append(ctx, batch, func(a Appended, err error) {
+		if errors.Is(err, commitlog.ErrOutOfOrderSequence) {
+			err = ErrOnceReused
+		}
+		s.settle(done, a, err)
+	})
 }
 
 func gatheredOf(list []outgoing) []gathered {
@@ -146,6 +169,11 @@ func (s *sender) appended(list []gathered, a Appended, err error) {
 	s.appends--
 	s.startFlush()
 	s.mu.Unlock()
+	s.settle(list, a, err)
+}
+
+// settle answers the calls of a batch.
+func (s *sender) settle(list []gathered, a Appended, err error) {
 	if err != nil {
 		s.fail(list, err)
 		return
@@ -154,12 +182,17 @@ func (s *sender) appended(list []gathered, a Appended, err error) {
 	for i := range list {
 		o := a.Base + record.Offset(i)
 		at := list[i].timestamp
-		if a.LogAppendTime >= 0 {
+		switch {
+		case a.LogAppendTime >= 0:
 			at = a.LogAppendTime
+		case a.Duplicate:
+			at = a.Timestamp
 		}
-		sent[i] = Sent{Partition: int32(s.source), Offset: o, Timestamp: at, ID: newMessageID(s.part.Topic().ID, int32(s.source), o)}
+		sent[i] = Sent{Partition: s.part.index, Offset: o, Timestamp: at, ID: newMessageID(s.part.Topic().ID, s.part.index, o), Duplicate: a.Duplicate}
 	}
-	s.q.sent.Add(int64(len(list)))
+	if s.q != nil && !a.Duplicate {
+		s.q.sent.Add(int64(len(list)))
+	}
 	s.answer(list, sent)
 }
 
@@ -205,7 +238,7 @@ func (s *sender) note() {
 		a := s.answers[0]
 		s.answers = s.answers[1:]
 		s.mu.Unlock()
-		s.q.noteSent(s.source, a.list, a.sent)
+		s.q.noteSent(queue.Source(s.part.index), a.list, a.sent)
 		finishAll(a.list, a.sent)
 	}
 }

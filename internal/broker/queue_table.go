@@ -147,7 +147,7 @@ func (t *queues) close() {
 // taken, the queue that has it comes with catalog.ErrQueueExists. A queue on a
 // topic that exists begins with the records that the topic still has.
 func (b *Broker) CreateQueue(spec catalog.QueueSpec) (*catalog.Queue, error) {
-	if _, err := parseFilter(spec.Settings.Filter); err != nil {
+	if _, err := ParseFilter(spec.Settings.Filter); err != nil {
 		return nil, err
 	}
 	b.queues.admin.Lock()

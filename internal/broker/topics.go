@@ -147,6 +147,17 @@ func (b *Broker) Partition(topic string, index int32) (*Partition, error) {
 	return state.partition(index)
 }
 
+// partitionsOf returns all partitions of a topic.
+func (t *topics) partitionsOf(name string) ([]*Partition, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	state := t.byName[name]
+	if state == nil {
+		return nil, fmt.Errorf("%w: %s", catalog.ErrUnknownTopic, name)
+	}
+	return state.partitions, nil
+}
+
 // PartitionByID is Partition by the topic's id.
 func (b *Broker) PartitionByID(id catalog.UUID, index int32) (*Partition, error) {
 	b.topics.mu.RLock()

@@ -35,16 +35,24 @@ var rooms = []room{
 	{dir: "internal/wire/*/gen", level: 100, only: nothing}, // writes the codec's source
 	{dir: "bench/...", level: 100, only: []string{"bench/..."}},
 	{dir: "conformance/...", level: 100, only: []string{"conformance/..."}},
-	{dir: "examples/...", level: 100, only: []string{"."}},
+	{dir: "examples/...", level: 100, only: []string{".", "api/...", "examples/..."}},
+
+	{dir: "tools/...", level: 100, only: nothing},
 
 	// What services import. A public package may use what is below the broker.
 	{dir: ".", level: 65},
+	{dir: "api/...", level: 10, only: []string{"api/..."}}, // the definition, and what is generated from it
 
 	{dir: "internal/server", level: 90},
 	{dir: "internal/front/aws", level: 75, only: []string{"internal/fault", "internal/wire/aws"}}, // what AWS services share: no service itself
 	{dir: "internal/front/sqs", level: 80, only: []string{
 		"internal/front/aws", "internal/broker", "internal/queue", "internal/catalog", "internal/commitlog", "internal/record", "internal/fault",
 	}},
+	{dir: "internal/front/api", level: 80, only: []string{
+		"api/...", "internal/broker", "internal/group", "internal/queue", "internal/catalog", "internal/commitlog",
+		"internal/record", "internal/fault",
+	}},
+	{dir: "internal/front/console", level: 80, only: nothing},
 	{dir: "internal/front/*", level: 80, only: []string{
 		"internal/broker", "internal/group", "internal/queue", "internal/catalog", "internal/commitlog",
 		"internal/record", "internal/fault", "internal/wire/$1",
@@ -70,7 +78,7 @@ var pureMayImport = []string{"internal/record", "internal/fault"}
 func public(dir string) bool {
 	first, _, _ := strings.Cut(dir, "/")
 	switch first {
-	case "cmd", "internal", "bench", "conformance", "examples":
+	case "cmd", "internal", "bench", "conformance", "examples", "tools":
 		return false
 	}
 	return true

@@ -154,6 +154,15 @@ func SetBaseOffset(b []byte, o Offset) {
 	binary.BigEndian.PutUint64(b[posBaseOffset:], uint64(o))
 }
 
+// SetProducer makes the batch that of an idempotent producer (KIP-98) and
+// recomputes the checksum.
+func SetProducer(b []byte, id int64, epoch int16, sequence int32) {
+	binary.BigEndian.PutUint64(b[posProducerID:], uint64(id))
+	binary.BigEndian.PutUint16(b[posProducerEpoch:], uint16(epoch))
+	binary.BigEndian.PutUint32(b[posBaseSequence:], uint32(sequence))
+	seal(b)
+}
+
 // SetLeaderEpoch sets the partition leader epoch. The checksum does not cover it.
 func SetLeaderEpoch(b []byte, e int32) {
 	_ = b[HeaderBytes-1]

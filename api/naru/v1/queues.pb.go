@@ -48,8 +48,7 @@ type QueueSettings struct {
 	Dedup string `protobuf:"bytes,11,opt,name=dedup,proto3" json:"dedup,omitempty"`
 	// Messages without a dedup id have one made from their value.
 	DedupByContent bool `protobuf:"varint,12,opt,name=dedup_by_content,json=dedupByContent,proto3" json:"dedup_by_content,omitempty"`
-	// Of a view: only records with this header, as name=value, or this key, as key=value.
-	// Set at creation.
+	// Of a view: as in ReadRequest. Set at creation.
 	Filter        string `protobuf:"bytes,13,opt,name=filter,proto3" json:"filter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -11,7 +11,6 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
-	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -167,18 +166,17 @@ type Topic struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Topic          string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
 	Id             string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	CreatedTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=created_time,json=createdTime,proto3" json:"created_time,omitempty"`
-	PartitionCount int32                  `protobuf:"varint,4,opt,name=partition_count,json=partitionCount,proto3" json:"partition_count,omitempty"`
-	Records        int64                  `protobuf:"varint,5,opt,name=records,proto3" json:"records,omitempty"`
-	SizeBytes      int64                  `protobuf:"varint,6,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	PartitionCount int32                  `protobuf:"varint,3,opt,name=partition_count,json=partitionCount,proto3" json:"partition_count,omitempty"`
+	Records        int64                  `protobuf:"varint,4,opt,name=records,proto3" json:"records,omitempty"`
+	SizeBytes      int64                  `protobuf:"varint,5,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
 	// One of the server's own.
-	Internal bool `protobuf:"varint,7,opt,name=internal,proto3" json:"internal,omitempty"`
+	Internal bool `protobuf:"varint,6,opt,name=internal,proto3" json:"internal,omitempty"`
 	// Queues that read it.
-	Queues []string `protobuf:"bytes,8,rep,name=queues,proto3" json:"queues,omitempty"`
+	Queues []string `protobuf:"bytes,7,rep,name=queues,proto3" json:"queues,omitempty"`
 	// Not in lists.
-	Partitions []*TopicPartition `protobuf:"bytes,9,rep,name=partitions,proto3" json:"partitions,omitempty"`
+	Partitions []*TopicPartition `protobuf:"bytes,8,rep,name=partitions,proto3" json:"partitions,omitempty"`
 	// Not in lists.
-	Settings      []*Setting `protobuf:"bytes,10,rep,name=settings,proto3" json:"settings,omitempty"`
+	Settings      []*Setting `protobuf:"bytes,9,rep,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -225,13 +223,6 @@ func (x *Topic) GetId() string {
 		return x.Id
 	}
 	return ""
-}
-
-func (x *Topic) GetCreatedTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.CreatedTime
-	}
-	return nil
 }
 
 func (x *Topic) GetPartitionCount() int32 {
@@ -880,7 +871,8 @@ type ReadRequest struct {
 	MaxRecords int32 `protobuf:"varint,5,opt,name=max_records,json=maxRecords,proto3" json:"max_records,omitempty"`
 	// How long to wait for the first record; at most a minute.
 	Wait *durationpb.Duration `protobuf:"bytes,6,opt,name=wait,proto3" json:"wait,omitempty"`
-	// Only records with this header, as name=value, or with a key, as key=value.
+	// Only records for which all terms hold: name=value or name!=value, with commas
+	// between; name is a header's, or key.
 	Filter        string `protobuf:"bytes,7,opt,name=filter,proto3" json:"filter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1160,7 +1152,7 @@ var File_naru_v1_topics_proto protoreflect.FileDescriptor
 
 const file_naru_v1_topics_proto_rawDesc = "" +
 	"\n" +
-	"\x14naru/v1/topics.proto\x12\anaru.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15naru/v1/records.proto\"|\n" +
+	"\x14naru/v1/topics.proto\x12\anaru.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x15naru/v1/records.proto\"|\n" +
 	"\x0eTopicPartition\x12\x1c\n" +
 	"\tpartition\x18\x01 \x01(\x05R\tpartition\x12\x1b\n" +
 	"\tlog_start\x18\x02 \x01(\x03R\blogStart\x12\x10\n" +
@@ -1173,22 +1165,20 @@ const file_naru_v1_topics_proto_rawDesc = "" +
 	"\n" +
 	"overridden\x18\x03 \x01(\bR\n" +
 	"overridden\x12\x12\n" +
-	"\x04help\x18\x04 \x01(\tR\x04help\"\xe9\x02\n" +
+	"\x04help\x18\x04 \x01(\tR\x04help\"\xaa\x02\n" +
 	"\x05Topic\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\tR\x02id\x12=\n" +
-	"\fcreated_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vcreatedTime\x12'\n" +
-	"\x0fpartition_count\x18\x04 \x01(\x05R\x0epartitionCount\x12\x18\n" +
-	"\arecords\x18\x05 \x01(\x03R\arecords\x12\x1d\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12'\n" +
+	"\x0fpartition_count\x18\x03 \x01(\x05R\x0epartitionCount\x12\x18\n" +
+	"\arecords\x18\x04 \x01(\x03R\arecords\x12\x1d\n" +
 	"\n" +
-	"size_bytes\x18\x06 \x01(\x03R\tsizeBytes\x12\x1a\n" +
-	"\binternal\x18\a \x01(\bR\binternal\x12\x16\n" +
-	"\x06queues\x18\b \x03(\tR\x06queues\x127\n" +
+	"size_bytes\x18\x05 \x01(\x03R\tsizeBytes\x12\x1a\n" +
+	"\binternal\x18\x06 \x01(\bR\binternal\x12\x16\n" +
+	"\x06queues\x18\a \x03(\tR\x06queues\x127\n" +
 	"\n" +
-	"partitions\x18\t \x03(\v2\x17.naru.v1.TopicPartitionR\n" +
+	"partitions\x18\b \x03(\v2\x17.naru.v1.TopicPartitionR\n" +
 	"partitions\x12,\n" +
-	"\bsettings\x18\n" +
-	" \x03(\v2\x10.naru.v1.SettingR\bsettings\"\x83\x01\n" +
+	"\bsettings\x18\t \x03(\v2\x10.naru.v1.SettingR\bsettings\"\x83\x01\n" +
 	"\x11ListTopicsRequest\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x1a\n" +
 	"\binternal\x18\x02 \x01(\bR\binternal\x12\x1b\n" +
@@ -1288,67 +1278,65 @@ func file_naru_v1_topics_proto_rawDescGZIP() []byte {
 
 var file_naru_v1_topics_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_naru_v1_topics_proto_goTypes = []any{
-	(*TopicPartition)(nil),        // 0: naru.v1.TopicPartition
-	(*Setting)(nil),               // 1: naru.v1.Setting
-	(*Topic)(nil),                 // 2: naru.v1.Topic
-	(*ListTopicsRequest)(nil),     // 3: naru.v1.ListTopicsRequest
-	(*ListTopicsResponse)(nil),    // 4: naru.v1.ListTopicsResponse
-	(*GetTopicRequest)(nil),       // 5: naru.v1.GetTopicRequest
-	(*CreateTopicRequest)(nil),    // 6: naru.v1.CreateTopicRequest
-	(*UpdateTopicRequest)(nil),    // 7: naru.v1.UpdateTopicRequest
-	(*DeleteTopicRequest)(nil),    // 8: naru.v1.DeleteTopicRequest
-	(*DeleteTopicResponse)(nil),   // 9: naru.v1.DeleteTopicResponse
-	(*TrimTopicRequest)(nil),      // 10: naru.v1.TrimTopicRequest
-	(*TrimTopicResponse)(nil),     // 11: naru.v1.TrimTopicResponse
-	(*ProduceRequest)(nil),        // 12: naru.v1.ProduceRequest
-	(*ProduceResponse)(nil),       // 13: naru.v1.ProduceResponse
-	(*ReadRequest)(nil),           // 14: naru.v1.ReadRequest
-	(*ReadResponse)(nil),          // 15: naru.v1.ReadResponse
-	(*SubscribeRequest)(nil),      // 16: naru.v1.SubscribeRequest
-	(*SubscribeResponse)(nil),     // 17: naru.v1.SubscribeResponse
-	nil,                           // 18: naru.v1.CreateTopicRequest.SettingsEntry
-	nil,                           // 19: naru.v1.UpdateTopicRequest.SettingsEntry
-	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
-	(*NewRecord)(nil),             // 21: naru.v1.NewRecord
-	(*Produced)(nil),              // 22: naru.v1.Produced
-	(*durationpb.Duration)(nil),   // 23: google.protobuf.Duration
-	(*Record)(nil),                // 24: naru.v1.Record
+	(*TopicPartition)(nil),      // 0: naru.v1.TopicPartition
+	(*Setting)(nil),             // 1: naru.v1.Setting
+	(*Topic)(nil),               // 2: naru.v1.Topic
+	(*ListTopicsRequest)(nil),   // 3: naru.v1.ListTopicsRequest
+	(*ListTopicsResponse)(nil),  // 4: naru.v1.ListTopicsResponse
+	(*GetTopicRequest)(nil),     // 5: naru.v1.GetTopicRequest
+	(*CreateTopicRequest)(nil),  // 6: naru.v1.CreateTopicRequest
+	(*UpdateTopicRequest)(nil),  // 7: naru.v1.UpdateTopicRequest
+	(*DeleteTopicRequest)(nil),  // 8: naru.v1.DeleteTopicRequest
+	(*DeleteTopicResponse)(nil), // 9: naru.v1.DeleteTopicResponse
+	(*TrimTopicRequest)(nil),    // 10: naru.v1.TrimTopicRequest
+	(*TrimTopicResponse)(nil),   // 11: naru.v1.TrimTopicResponse
+	(*ProduceRequest)(nil),      // 12: naru.v1.ProduceRequest
+	(*ProduceResponse)(nil),     // 13: naru.v1.ProduceResponse
+	(*ReadRequest)(nil),         // 14: naru.v1.ReadRequest
+	(*ReadResponse)(nil),        // 15: naru.v1.ReadResponse
+	(*SubscribeRequest)(nil),    // 16: naru.v1.SubscribeRequest
+	(*SubscribeResponse)(nil),   // 17: naru.v1.SubscribeResponse
+	nil,                         // 18: naru.v1.CreateTopicRequest.SettingsEntry
+	nil,                         // 19: naru.v1.UpdateTopicRequest.SettingsEntry
+	(*NewRecord)(nil),           // 20: naru.v1.NewRecord
+	(*Produced)(nil),            // 21: naru.v1.Produced
+	(*durationpb.Duration)(nil), // 22: google.protobuf.Duration
+	(*Record)(nil),              // 23: naru.v1.Record
 }
 var file_naru_v1_topics_proto_depIdxs = []int32{
-	20, // 0: naru.v1.Topic.created_time:type_name -> google.protobuf.Timestamp
-	0,  // 1: naru.v1.Topic.partitions:type_name -> naru.v1.TopicPartition
-	1,  // 2: naru.v1.Topic.settings:type_name -> naru.v1.Setting
-	2,  // 3: naru.v1.ListTopicsResponse.topics:type_name -> naru.v1.Topic
-	18, // 4: naru.v1.CreateTopicRequest.settings:type_name -> naru.v1.CreateTopicRequest.SettingsEntry
-	19, // 5: naru.v1.UpdateTopicRequest.settings:type_name -> naru.v1.UpdateTopicRequest.SettingsEntry
-	21, // 6: naru.v1.ProduceRequest.records:type_name -> naru.v1.NewRecord
-	22, // 7: naru.v1.ProduceResponse.results:type_name -> naru.v1.Produced
-	23, // 8: naru.v1.ReadRequest.wait:type_name -> google.protobuf.Duration
-	24, // 9: naru.v1.ReadResponse.records:type_name -> naru.v1.Record
-	24, // 10: naru.v1.SubscribeResponse.records:type_name -> naru.v1.Record
-	3,  // 11: naru.v1.TopicService.ListTopics:input_type -> naru.v1.ListTopicsRequest
-	5,  // 12: naru.v1.TopicService.GetTopic:input_type -> naru.v1.GetTopicRequest
-	6,  // 13: naru.v1.TopicService.CreateTopic:input_type -> naru.v1.CreateTopicRequest
-	7,  // 14: naru.v1.TopicService.UpdateTopic:input_type -> naru.v1.UpdateTopicRequest
-	8,  // 15: naru.v1.TopicService.DeleteTopic:input_type -> naru.v1.DeleteTopicRequest
-	10, // 16: naru.v1.TopicService.TrimTopic:input_type -> naru.v1.TrimTopicRequest
-	12, // 17: naru.v1.TopicService.Produce:input_type -> naru.v1.ProduceRequest
-	14, // 18: naru.v1.TopicService.Read:input_type -> naru.v1.ReadRequest
-	16, // 19: naru.v1.TopicService.Subscribe:input_type -> naru.v1.SubscribeRequest
-	4,  // 20: naru.v1.TopicService.ListTopics:output_type -> naru.v1.ListTopicsResponse
-	2,  // 21: naru.v1.TopicService.GetTopic:output_type -> naru.v1.Topic
-	2,  // 22: naru.v1.TopicService.CreateTopic:output_type -> naru.v1.Topic
-	2,  // 23: naru.v1.TopicService.UpdateTopic:output_type -> naru.v1.Topic
-	9,  // 24: naru.v1.TopicService.DeleteTopic:output_type -> naru.v1.DeleteTopicResponse
-	11, // 25: naru.v1.TopicService.TrimTopic:output_type -> naru.v1.TrimTopicResponse
-	13, // 26: naru.v1.TopicService.Produce:output_type -> naru.v1.ProduceResponse
-	15, // 27: naru.v1.TopicService.Read:output_type -> naru.v1.ReadResponse
-	17, // 28: naru.v1.TopicService.Subscribe:output_type -> naru.v1.SubscribeResponse
-	20, // [20:29] is the sub-list for method output_type
-	11, // [11:20] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	0,  // 0: naru.v1.Topic.partitions:type_name -> naru.v1.TopicPartition
+	1,  // 1: naru.v1.Topic.settings:type_name -> naru.v1.Setting
+	2,  // 2: naru.v1.ListTopicsResponse.topics:type_name -> naru.v1.Topic
+	18, // 3: naru.v1.CreateTopicRequest.settings:type_name -> naru.v1.CreateTopicRequest.SettingsEntry
+	19, // 4: naru.v1.UpdateTopicRequest.settings:type_name -> naru.v1.UpdateTopicRequest.SettingsEntry
+	20, // 5: naru.v1.ProduceRequest.records:type_name -> naru.v1.NewRecord
+	21, // 6: naru.v1.ProduceResponse.results:type_name -> naru.v1.Produced
+	22, // 7: naru.v1.ReadRequest.wait:type_name -> google.protobuf.Duration
+	23, // 8: naru.v1.ReadResponse.records:type_name -> naru.v1.Record
+	23, // 9: naru.v1.SubscribeResponse.records:type_name -> naru.v1.Record
+	3,  // 10: naru.v1.TopicService.ListTopics:input_type -> naru.v1.ListTopicsRequest
+	5,  // 11: naru.v1.TopicService.GetTopic:input_type -> naru.v1.GetTopicRequest
+	6,  // 12: naru.v1.TopicService.CreateTopic:input_type -> naru.v1.CreateTopicRequest
+	7,  // 13: naru.v1.TopicService.UpdateTopic:input_type -> naru.v1.UpdateTopicRequest
+	8,  // 14: naru.v1.TopicService.DeleteTopic:input_type -> naru.v1.DeleteTopicRequest
+	10, // 15: naru.v1.TopicService.TrimTopic:input_type -> naru.v1.TrimTopicRequest
+	12, // 16: naru.v1.TopicService.Produce:input_type -> naru.v1.ProduceRequest
+	14, // 17: naru.v1.TopicService.Read:input_type -> naru.v1.ReadRequest
+	16, // 18: naru.v1.TopicService.Subscribe:input_type -> naru.v1.SubscribeRequest
+	4,  // 19: naru.v1.TopicService.ListTopics:output_type -> naru.v1.ListTopicsResponse
+	2,  // 20: naru.v1.TopicService.GetTopic:output_type -> naru.v1.Topic
+	2,  // 21: naru.v1.TopicService.CreateTopic:output_type -> naru.v1.Topic
+	2,  // 22: naru.v1.TopicService.UpdateTopic:output_type -> naru.v1.Topic
+	9,  // 23: naru.v1.TopicService.DeleteTopic:output_type -> naru.v1.DeleteTopicResponse
+	11, // 24: naru.v1.TopicService.TrimTopic:output_type -> naru.v1.TrimTopicResponse
+	13, // 25: naru.v1.TopicService.Produce:output_type -> naru.v1.ProduceResponse
+	15, // 26: naru.v1.TopicService.Read:output_type -> naru.v1.ReadResponse
+	17, // 27: naru.v1.TopicService.Subscribe:output_type -> naru.v1.SubscribeResponse
+	19, // [19:28] is the sub-list for method output_type
+	10, // [10:19] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_naru_v1_topics_proto_init() }

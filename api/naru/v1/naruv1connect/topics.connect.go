@@ -72,8 +72,7 @@ type TopicServiceClient interface {
 	TrimTopic(context.Context, *v1.TrimTopicRequest) (*v1.TrimTopicResponse, error)
 	// Appends records. When it answers, they are durable. A topic that does not exist
 	// is made, if the server does that. With the header Idempotency-Key a repeated
-	// request appends nothing and has the answer of the first; then all records go to
-	// one partition.
+	// request appends nothing and has the answer of the first.
 	Produce(context.Context, *v1.ProduceRequest) (*v1.ProduceResponse, error)
 	// Reads records, of each partition in order, and says where to read on.
 	Read(context.Context, *v1.ReadRequest) (*v1.ReadResponse, error)
@@ -260,8 +259,7 @@ type TopicServiceHandler interface {
 	TrimTopic(context.Context, *v1.TrimTopicRequest) (*v1.TrimTopicResponse, error)
 	// Appends records. When it answers, they are durable. A topic that does not exist
 	// is made, if the server does that. With the header Idempotency-Key a repeated
-	// request appends nothing and has the answer of the first; then all records go to
-	// one partition.
+	// request appends nothing and has the answer of the first.
 	Produce(context.Context, *v1.ProduceRequest) (*v1.ProduceResponse, error)
 	// Reads records, of each partition in order, and says where to read on.
 	Read(context.Context, *v1.ReadRequest) (*v1.ReadResponse, error)
