@@ -1,0 +1,84 @@
+// Lines over the last minutes, drawn by uPlot.
+import uPlot from '../vendor/uPlot.esm.js'
+import { h, held } from './dom.js'
+import { clock } from './format.js'
+
+// Line styles beside the one accent: further lines are told apart by grey and dash.
+const styles = [
+  { colour: '--accent', width: 1.75, fill: '--accent-soft' },
+  { colour: '--line-2', width: 1.25 },
+  { colour: '--line-3', width: 1.25, dash: [4, 3] },
+  { colour: '--line-2', width: 1, dash: [1, 3] },
+]
+
+const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
+
+// chart has a heading, the lines' names with their newest values, and the lines.
+// lines: [name]; write: how a value is written; window: the seconds to show.
+export function chart({ title, lines, write, window = 300, height = 168, least = 1 }) {
+  const values = lines.map(() => h('b', {}, '–'))
+  const legend = h('div', { class: 'legend' }, lines.map((name, i) =>
+    h('span', { class: `line line-${i}` }, name, ' ', values[i])))
+  const when = h('span', { class: 'note' })
+  const area = h('div', { class: 'plot', role: 'img', 'aria-label': `${title}: a chart over time` })
+  const element = held(h('section', { class: 'panel chart' }, h('header', {}, h('h2', {}, title), when, legend), area))
+  let data = [[], ...lines.map(() => [])]
+  let plot
+
+  const tell = index => {
+    const at = index ?? data[0].length - 1
+    values.forEach((v, i) => { v.textContent = at < 0 || data[i + 1][at] == null ? '–' : write(data[i + 1][at]) })
+    when.textContent = index == null ? '' : clock(new Date(data[0][at] * 1000))
+  }
+
+  const make = () => {
+    plot?.destroy()
+    if (area.clientWidth) plot = new uPlot(options({ lines, write, height, least, tell, width: area.clientWidth }), data, area)
+    frame()
+  }
+  const frame = () => {
+    const end = data[0].at(-1) ?? Date.now() / 1000
+    plot?.setScale('x', { min: end - window, max: end })
+  }
+  const observer = new ResizeObserver(() => {
+    if (!plot) make()
+    else if (area.clientWidth) plot.setSize({ width: area.clientWidth, height })
+  })
+  observer.observe(area)
+  addEventListener('theme', make)
+
+  return {
+    element,
+    set(next) {
+      data = next
+      plot?.setData(data, false)
+      frame()
+      if (plot?.cursor.idx == null) tell(null)
+    },
+    end() {
+      removeEventListener('theme', make)
+      observer.disconnect()
+      plot?.destroy()
+    },
+  }
+}
+
+function options({ lines, write, height, least, tell, width }) {
+  const grid = { stroke: colour('--rule'), width: 1 }
+  const axis = { stroke: colour('--faint'), font: '11px system-ui, sans-serif', ticks: { show: false } }
+  return {
+    width, height, padding: [8, 4, 0, 0],
+    legend: { show: false },
+    cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
+    scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(least, (max ?? 0) * 1.12)] } },
+    axes: [
+      { ...axis, grid: { show: false }, size: 24, gap: 4, space: 90, values: (_, ticks) => ticks.map(t => clock(new Date(t * 1000))) },
+      { ...axis, grid, size: 60, gap: 6, space: 36, values: (_, ticks) => ticks.map(write) },
+    ],
+    series: [{}, ...lines.map((label, i) => {
+      const s = styles[i % styles.length]
+      return { label, stroke: colour(s.colour), width: s.width, dash: s.dash, fill: s.fill && colour(s.fill), points: { show: false }, spanGaps: false }
+    })],
+    hooks: { setCursor: [u => tell(u.cursor.idx)] },
+  }
+}
