@@ -93,6 +93,7 @@ type Broker struct {
 	producers   *producersMachine
 	producerIDs producerIDs
 	queues      *queues
+	triggers    *triggers
 	turn        atomic.Uint32 // of Produce, for records without a key
 
 	lock    io.Closer       // nil: the caller's
@@ -142,7 +143,10 @@ func (b *Broker) open() error {
 	if err := b.openGroups(); err != nil {
 		return err
 	}
-	return b.openQueues()
+	if err := b.openQueues(); err != nil {
+		return err
+	}
+	return b.openTriggers()
 }
 
 // openDir makes the data directory, and its lock is the first thing in it.
@@ -256,6 +260,9 @@ func (b *Broker) abandon() {
 	if b.queues != nil {
 		b.queues.close()
 	}
+	if b.triggers != nil {
+		b.triggers.log.Close()
+	}
 	if b.groupsLog != nil {
 		b.groupsLog.Close()
 	}
@@ -281,6 +288,7 @@ func (b *Broker) Close() (err error) {
 		b.cancel()
 		b.work.Wait()
 		b.queues.close()
+		b.triggers.log.Close()
 		b.groupsLog.Close()
 		b.producers.close()
 		err = b.journal.Close()

@@ -55,7 +55,8 @@ type Queue struct {
 	attempts map[string]attempt
 	cancels  map[string]bool // redrives that shall end
 	closed   error
-	sealed   bool      // closed, and nothing is written any more
+	sealed   bool // closed, and nothing is written any more
+	watches  []*readyWatch
 	idle     sync.Cond // of mu: writing became false, and nothing follows
 
 	failures atomic.Int64 // commands that did not become durable
@@ -170,6 +171,7 @@ func (q *Queue) poke() {
 	if len(q.receives) > 0 {
 		q.serve(&done)
 	}
+	q.noticed()
 	q.mu.Unlock()
 	done.run()
 }
@@ -367,6 +369,7 @@ func (q *Queue) change(done func([]error), n int, f func(now int64) []error) {
 	var calls calls
 	q.serve(&calls)
 	q.buryDead()
+	q.noticed()
 	q.write()
 	q.mu.Unlock()
 	calls.run()
@@ -400,6 +403,8 @@ func (q *Queue) Purge() error {
 			q.forget(queue.Source(i), to)
 		}
 	})
+	q.tally()
+	q.noticed()
 	return nil
 }
 
@@ -428,5 +433,6 @@ func (t *queues) floors() map[*Partition]record.Offset {
 			list[p] = floor
 		}
 	}
+	t.b.triggers.hold(list)
 	return list
 }

@@ -167,6 +167,9 @@ func (q *Queue) receiveNow(req *ReceiveRequest) (list []Delivery, err error) {
 func (q *Queue) lease(req *ReceiveRequest, now, leaseMS int64) (list []Delivery, failed error) {
 	want, size := max(req.Max, 1), 0
 	failed = q.load(now)
+	if len(q.receives) == 0 { // else they come for those who wait already
+		q.tally()
+	}
 	for len(list) < want && (req.BytesMax == 0 || size < req.BytesMax) {
 		n := want - len(list)
 		if req.BytesMax > 0 {
@@ -190,6 +193,10 @@ func (q *Queue) lease(req *ReceiveRequest, now, leaseMS int64) (list []Delivery,
 			failed = err
 			break
 		}
+	}
+	if len(list) > 0 {
+		q.tally()
+		q.noticed()
 	}
 	return list, failed
 }
@@ -226,12 +233,16 @@ func (q *Queue) delivery(tag queue.Tag, firstAt int64, rec record.Record) Delive
 
 // messageID is the record's, unless it came from elsewhere with one.
 func (q *Queue) messageID(partition int32, rec *record.Record) MessageID {
+	return messageIDOf(q.parts[partition], rec)
+}
+
+func messageIDOf(p *Partition, rec *record.Record) MessageID {
 	if b, ok := headerValue(rec.Headers, HeaderID); ok {
 		if id, ok := parseMessageID(b); ok {
 			return id
 		}
 	}
-	return newMessageID(q.parts[partition].Topic().ID, partition, rec.Offset)
+	return newMessageID(p.Topic().ID, p.Index(), rec.Offset)
 }
 
 // attempt is what a receive with an attempt id got.

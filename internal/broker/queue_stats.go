@@ -41,10 +41,8 @@ const statsLoadMax = 1_000
 
 // loadable is how many records were not looked at yet. Caller holds mu.
 func (q *Queue) loadable() (n int64) {
-	for i, p := range q.parts {
-		var from record.Offset
-		q.t.log.Read(func() { from, _ = q.core.Want(queue.Source(i)) })
-		n += int64(max(0, p.HighWatermark()-max(from, p.LogStart())))
+	for i := range q.parts {
+		n += q.loadableOf(i)
 	}
 	return n
 }

@@ -163,6 +163,7 @@ func (b *Broker) CreateQueue(spec catalog.QueueSpec) (*catalog.Queue, error) {
 	if _, err := b.queues.put(q); err != nil {
 		return nil, err
 	}
+	b.triggers.queueMade()
 	b.log.Info("queue created", "queue", q.Name, "topic", q.Topic)
 	return q, nil
 }
@@ -197,6 +198,7 @@ func (b *Broker) DeleteQueue(name string) error {
 	}
 	if q := b.queues.remove(name); q != nil {
 		q.close(ErrQueueDeleted)
+		q.poke()
 	}
 	b.queues.log.Append([]statelog.Command{{Key: queueKey(meta.ID)}}, func(error) {})
 	if topic != nil {

@@ -63,6 +63,7 @@ var rooms = []room{
 	{dir: "internal/catalog", level: 50, core: true},
 	{dir: "internal/group", level: 50, only: pureMayImport, pure: true, core: true},
 	{dir: "internal/queue", level: 50, only: pureMayImport, pure: true, core: true},
+	{dir: "internal/trigger", level: 50, only: pureMayImport, pure: true, core: true},
 	{dir: "internal/txn", level: 50, only: pureMayImport, pure: true, core: true},
 	{dir: "internal/journal", level: 40, core: true},
 	{dir: "internal/vfs", level: 30, only: []string{"internal/fault"}, core: true},

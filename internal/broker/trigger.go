@@ -1,0 +1,357 @@
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/narumq/naru/internal/fault"
+	"github.com/narumq/naru/internal/queue"
+	"github.com/narumq/naru/internal/record"
+	"github.com/narumq/naru/internal/statelog"
+	"github.com/narumq/naru/internal/trigger"
+)
+
+const triggersTopic = "__naru_triggers"
+
+// Errors of triggers that callers tell apart.
+var (
+	ErrUnknownTrigger = fault.New(fault.NotFound, "unknown trigger")
+	ErrTriggerExists  = fault.New(fault.AlreadyExists, "trigger exists")
+	// ErrConfigured: only the configuration file changes it.
+	ErrConfigured = fault.New(fault.FailedPrecondition, "trigger comes from the configuration file")
+	// ErrProgramsOff: who can reach the API could run programs, and may not.
+	ErrProgramsOff = fault.New(fault.FailedPrecondition, "triggers that start programs are off: serve with --trigger-programs, or put the trigger into the configuration file")
+	// ErrTooManyTriggers: there are trigger.TriggersMax.
+	ErrTooManyTriggers = fault.New(fault.ResourceExhausted, "too many triggers")
+)
+
+// TriggersConfig says what triggers do.
+type TriggersConfig struct {
+	// Run does the work of one try, until ctx ends. A try that fails is repeated.
+	Run func(ctx context.Context, w trigger.Work) error
+	// Programs allows those to run that were defined by a client.
+	Programs bool
+	// Configured are those of the configuration file: others that came from there
+	// before are forgotten.
+	Configured []trigger.Spec
+}
+
+// triggers is what happens around the pure trigger.Table: one goroutine looks at the
+// queues, makes durable what the table decides, and starts the work.
+//
+// Locks: admin, then a queue's mu; mu and the log's are taken last.
+type triggers struct {
+	b     *Broker
+	table *trigger.Table // guarded by log; definitions and conditions by admin as well
+	log   *statelog.Log
+	wake  chan struct{} // takes one
+
+	admin    sync.Mutex // held while triggers are made, deleted and looked at
+	cfg      TriggersConfig
+	watching map[trigger.ID]*watching // guarded by admin
+	running  int                      // guarded by admin
+
+	mu    sync.Mutex // guards what follows
+	ended []endedTry
+}
+
+// watching is a trigger's view of its queue.
+type watching struct {
+	q     *Queue // nil: there is none of that name
+	watch *readyWatch
+	fresh bool        // nothing was seen yet since the broker started
+	again int64       // when to look though nothing happens, milliseconds
+	dirty atomic.Bool // something happened
+}
+
+// endedTry is a try that is over.
+type endedTry struct {
+	id      trigger.ID
+	number  uint64
+	attempt int32
+	failure string
+}
+
+func (b *Broker) openTriggers() (err error) {
+	t := &triggers{
+		b: b, table: trigger.NewTable(), wake: make(chan struct{}, 1), watching: make(map[trigger.ID]*watching),
+	}
+	if t.log, err = b.openState(triggersTopic, t.table); err != nil {
+		return err
+	}
+	b.triggers = t
+	return nil
+}
+
+// StartTriggers lets triggers fire. Call it once.
+func (b *Broker) StartTriggers(cfg TriggersConfig) error {
+	t := b.triggers
+	t.admin.Lock()
+	t.cfg = cfg
+	err := t.configure(cfg.Configured)
+	t.admin.Unlock()
+	if err != nil {
+		return err
+	}
+	b.work.Go(func() { t.loop(b.ctx) })
+	return nil
+}
+
+// configure makes the triggers of the configuration file what they are there. Caller
+// holds admin.
+func (t *triggers) configure(specs []trigger.Spec) error {
+	named := make(map[string]bool)
+	for i := range specs {
+		spec := specs[i]
+		spec.Configured = true
+		if err := spec.Validate(); err != nil {
+			return fmt.Errorf("trigger %s: %w", spec.Name, err)
+		}
+		if named[spec.Name] {
+			return fmt.Errorf("trigger %s: %w", spec.Name, ErrTriggerExists)
+		}
+		named[spec.Name] = true
+		if err := t.define(&spec); err != nil {
+			return fmt.Errorf("trigger %s: %w", spec.Name, err)
+		}
+	}
+	var gone []trigger.Command
+	for _, x := range t.all() {
+		if x.Spec.Configured && !named[x.Spec.Name] {
+			t.forget(x.ID)
+			gone = append(gone, trigger.Remove(x.ID))
+		}
+	}
+	return t.append(gone)
+}
+
+// define makes a trigger, or changes the one of that name. Caller holds admin.
+func (t *triggers) define(spec *trigger.Spec) error {
+	id, created, queueID := newTriggerID(), t.b.nowMS(), uint64(0)
+	x := t.find(spec.Name)
+	if x == nil && len(t.all()) >= trigger.TriggersMax {
+		return fmt.Errorf("%w: %d", ErrTooManyTriggers, trigger.TriggersMax)
+	}
+	if x != nil {
+		id, created = x.ID, x.CreatedAt
+		t.forget(id)
+	}
+	if q, err := t.b.Queue(spec.Queue); err == nil { // else it is to be made yet
+		if x == nil || x.QueueID != q.id || !x.Spec.SameConditions(spec) {
+			return t.bind(id, q, created, spec)
+		}
+		queueID = q.id
+	}
+	c, err := trigger.Define(id, queueID, created, spec)
+	if err != nil {
+		return err
+	}
+	return t.append([]trigger.Command{c})
+}
+
+// bind defines a trigger on a queue, with whose messages it begins. Caller holds
+// admin.
+func (t *triggers) bind(id trigger.ID, q *Queue, created int64, spec *trigger.Spec) error {
+	c, err := trigger.Define(id, q.id, created, spec)
+	if err != nil {
+		return err
+	}
+	cmds := []trigger.Command{c}
+	for i := range spec.Conditions {
+		if spec.Conditions[i].On == trigger.OnEvery {
+			floors, ends := q.extent()
+			cmds = append(cmds, trigger.Begin(id, i, floors, ends))
+		}
+	}
+	return t.append(cmds)
+}
+
+// extent is from where on, and up to where, a queue has messages.
+func (q *Queue) extent() (floors, ends []record.Offset) {
+	for i, p := range q.partitions() {
+		q.t.log.Read(func() { floors = append(floors, max(q.ledger.Floor(queue.Source(i)), p.LogStart())) })
+		ends = append(ends, p.HighWatermark())
+	}
+	return floors, ends
+}
+
+// CreateTrigger makes a trigger.
+//
+// Errors: trigger.ErrInvalid, catalog.ErrUnknownQueue, ErrTriggerExists,
+// ErrProgramsOff, ErrTooManyTriggers, those of the log.
+func (b *Broker) CreateTrigger(spec trigger.Spec) (TriggerInfo, error) {
+	if err := spec.Validate(); err != nil {
+		return TriggerInfo{}, err
+	}
+	t := b.triggers
+	t.admin.Lock()
+	defer t.admin.Unlock()
+	if spec.Configured = false; spec.Program != nil && !t.cfg.Programs {
+		return TriggerInfo{}, ErrProgramsOff
+	}
+	if t.find(spec.Name) != nil {
+		return TriggerInfo{}, fmt.Errorf("%w: %s", ErrTriggerExists, spec.Name)
+	}
+	if _, err := b.Queue(spec.Queue); err != nil {
+		return TriggerInfo{}, err
+	}
+	if err := t.define(&spec); err != nil {
+		return TriggerInfo{}, err
+	}
+	b.log.Info("trigger created", "trigger", spec.Name, "queue", spec.Queue)
+	t.poke()
+	return b.Trigger(spec.Name)
+}
+
+// DeleteTrigger forgets a trigger. Its work that runs goes on; what waits does not
+// start.
+func (b *Broker) DeleteTrigger(name string) error {
+	t := b.triggers
+	t.admin.Lock()
+	defer t.admin.Unlock()
+	x := t.find(name)
+	switch {
+	case x == nil:
+		return fmt.Errorf("%w: %s", ErrUnknownTrigger, name)
+	case x.Spec.Configured:
+		return fmt.Errorf("%w: %s: delete it there", ErrConfigured, name)
+	}
+	t.forget(x.ID)
+	if err := t.append([]trigger.Command{trigger.Remove(x.ID)}); err != nil {
+		return err
+	}
+	b.log.Info("trigger deleted", "trigger", name)
+	return nil
+}
+
+// append makes commands durable, and waits for it. Caller holds admin.
+func (t *triggers) append(cmds []trigger.Command) error {
+	if len(cmds) == 0 {
+		return nil
+	}
+	outcome := make(chan error, 1)
+	t.log.Append(cmds, func(err error) { outcome <- err })
+	return <-outcome
+}
+
+func (t *triggers) all() (list []*trigger.Trigger) {
+	t.log.Read(func() { list = t.table.Triggers() })
+	return list
+}
+
+func (t *triggers) find(name string) (x *trigger.Trigger) {
+	t.log.Read(func() { x = t.table.Find(name) })
+	return x
+}
+
+// forget ends the watching of a trigger, which begins again if it is still there.
+// Caller holds admin.
+func (t *triggers) forget(id trigger.ID) {
+	if w := t.watching[id]; w != nil {
+		w.leave()
+		delete(t.watching, id)
+	}
+}
+
+func (w *watching) leave() {
+	if w.q != nil {
+		w.q.unwatchReady(w.watch)
+		w.q = nil
+	}
+}
+
+// queueMade lets triggers look whether it is theirs.
+func (t *triggers) queueMade() {
+	if t != nil {
+		t.poke()
+	}
+}
+
+// hold keeps back the floors of partitions that triggers have yet to read.
+func (t *triggers) hold(floors map[*Partition]record.Offset) {
+	if t == nil {
+		return
+	}
+	var readers []trigger.Reader
+	t.log.Read(func() { readers = t.table.Readers() })
+	for _, r := range readers {
+		q, err := t.b.Queue(r.Queue)
+		if err != nil || q.id != r.QueueID {
+			continue
+		}
+		for i, p := range q.partitions() {
+			if have, ok := floors[p]; ok && q.priorityOf(i) >= r.MinPriority {
+				floors[p] = min(have, r.From(int32(i)))
+			}
+		}
+	}
+}
+
+func newTriggerID() trigger.ID {
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	return trigger.ID(binary.BigEndian.Uint64(b[:]))
+}
+
+// poke lets the loop look around.
+func (t *triggers) poke() {
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// TriggerInfo is a trigger as it is now.
+type TriggerInfo struct {
+	Spec      trigger.Spec
+	ID        trigger.ID
+	CreatedAt time.Time
+	Armed     []bool
+	trigger.Totals
+	Waiting, Running int
+	Runs             []TriggerRun // the newest first
+}
+
+// TriggerRun is one of its runs.
+type TriggerRun struct {
+	trigger.Run
+	Running bool
+}
+
+// Triggers returns all triggers, by name.
+func (b *Broker) Triggers() (list []TriggerInfo) {
+	b.triggers.log.Read(func() {
+		for _, x := range b.triggers.table.Triggers() {
+			list = append(list, infoOf(x))
+		}
+	})
+	return list
+}
+
+// Trigger returns the trigger of that name, or ErrUnknownTrigger.
+func (b *Broker) Trigger(name string) (info TriggerInfo, err error) {
+	b.triggers.log.Read(func() {
+		if x := b.triggers.table.Find(name); x != nil {
+			info = infoOf(x)
+		} else {
+			err = fmt.Errorf("%w: %s", ErrUnknownTrigger, name)
+		}
+	})
+	return info, err
+}
+
+func infoOf(x *trigger.Trigger) TriggerInfo {
+	info := TriggerInfo{
+		Spec: x.Spec, ID: x.ID, CreatedAt: time.UnixMilli(x.CreatedAt), Armed: x.Armed(), Totals: x.Totals(),
+		Waiting: x.Waiting(), Running: x.Running(),
+	}
+	for _, r := range x.Runs() {
+		info.Runs = append(info.Runs, TriggerRun{r, x.IsRunning(r.Number)})
+	}
+	return info
+}
