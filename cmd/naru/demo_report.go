@@ -117,20 +117,27 @@ func (d *demoReport) write(w io.Writer) error {
 			t.row(what.name+", "+row.name, shown(row.calls), shown(row.events), ratio(row.calls, row.events))
 		}
 	}
-	t.row("orders served", calls.Served, events.Served, "")
-	t.row("coffees brewed", calls.Brewed, events.Brewed, "")
-	t.row("killed barista", calls.killedText(), events.killedText(), "")
-	t.row("redelivered orders", len(calls.Redelivered), len(events.Redelivered), "")
-	t.row("lost orders", calls.Lost, events.Lost, "")
-	t.row("served twice", calls.ServedTwice, events.ServedTwice, "")
+	for _, row := range []struct {
+		name string
+		of   func(roundReport) any
+	}{
+		{"orders served", func(r roundReport) any { return r.Served }},
+		{"coffees brewed", func(r roundReport) any { return r.Brewed }},
+		{"killed barista", roundReport.killedText},
+		{"redelivered orders", func(r roundReport) any { return len(r.Redelivered) }},
+		{"lost orders", func(r roundReport) any { return r.Lost }},
+		{"served twice", func(r roundReport) any { return r.ServedTwice }},
+	} {
+		t.row(row.name, row.of(calls), row.of(events))
+	}
 	return t.write(w)
 }
 
-func (r *roundReport) killedText() string {
+func (r roundReport) killedText() any {
 	if r.Killed == nil {
 		return "none"
 	}
-	return fmt.Sprintf("%s, over order %d", r.Killed.Barista, r.Killed.Order)
+	return r.Killed.Barista
 }
 
 // shown is a duration for reading.

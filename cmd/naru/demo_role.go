@@ -41,7 +41,7 @@ var styleText = map[string]string{
 // How long people and machines take at speed 1.
 const (
 	arrivalEvery = 25 * time.Millisecond
-	orderingTime = 20 * time.Millisecond
+	orderingTime = 10 * time.Millisecond
 )
 
 // brewingTime depends on the drink, and is the same in both rounds.
@@ -195,9 +195,6 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // each takes one order after the other from a queue, and acknowledges what is done.
 func (r *role) each(ctx context.Context, queue string, work func(*naru.Message, order) error) error {
-	if err := r.say(demoEvent{Event: eventReady}); err != nil {
-		return err
-	}
 	for {
 		got, err := r.queues.Receive(ctx, &naru.ReceiveRequest{Queue: queue, MaxMessages: 1, Wait: durationpb.New(demoWait)})
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect"
@@ -12,22 +13,42 @@ import (
 	naru "github.com/narumq/naru/api/naru/v1"
 )
 
-// takeOrders serves the line, one customer at a time.
+// orderTakerHands are how many orders an order taker has in hand at once: one at the
+// till, the others on their way to the queue or the customer.
+const orderTakerHands = 8
+
+// takeOrders serves the line, one customer at a time. With calls that is until the
+// coffee is there. With events the next may come at once; this one has an answer when
+// the order is durable.
 func (r *role) takeOrders(ctx context.Context) error {
-	return r.each(ctx, counterQueue, func(m *naru.Message, o order) error {
+	if err := r.say(demoEvent{Event: eventReady}); err != nil {
+		return err
+	}
+	var till sync.Mutex
+	atTill := func(o *order) error {
+		till.Lock()
+		defer till.Unlock()
 		o.Taken = time.Now()
-		if err := r.takes(ctx, orderingTime); err != nil {
+		if err := r.takes(ctx, orderingTime); err != nil || r.style == styleEvents {
 			return err
 		}
-		pass := r.produceOrder
-		if r.style == styleCalls {
-			pass = r.callBarista
+		return r.callBarista(ctx, *o)
+	}
+	take := func(m *naru.Message, o order) error {
+		err := atTill(&o)
+		if err == nil && r.style == styleEvents {
+			err = r.sendOrder(ctx, o)
 		}
-		if err := pass(ctx, o); err != nil {
+		if err != nil {
 			return err
 		}
 		return r.reply(ctx, m.ReplyTo, m.CorrelationId, o)
-	})
+	}
+	failed := make(chan error, orderTakerHands)
+	for range orderTakerHands {
+		go func() { failed <- r.each(ctx, counterQueue, take) }()
+	}
+	return <-failed // and the others end with the process
 }
 
 // callBarista comes back with the coffee.
@@ -41,8 +62,8 @@ func (r *role) callBarista(ctx context.Context, o order) error {
 	return nil
 }
 
-// produceOrder comes back when the order is durable.
-func (r *role) produceOrder(ctx context.Context, o order) error {
+// sendOrder comes back when the order is durable.
+func (r *role) sendOrder(ctx context.Context, o order) error {
 	_, err := r.queues.Send(ctx, &naru.SendRequest{Queue: ordersQueue, Messages: []*naru.NewMessage{o.message()}})
 	if err != nil {
 		return fmt.Errorf("send to %s: %w", ordersQueue, err)
@@ -53,6 +74,9 @@ func (r *role) produceOrder(ctx context.Context, o order) error {
 // brew makes one coffee after the other. The order is acknowledged when the coffee
 // is announced, so that one whose barista is killed is brewed again by another.
 func (r *role) brew(ctx context.Context) error {
+	if err := r.say(demoEvent{Event: eventReady}); err != nil {
+		return err
+	}
 	brewed := 0
 	return r.each(ctx, ordersQueue, func(m *naru.Message, o order) error {
 		if err := r.say(demoEvent{Event: eventBrewing, Order: o.Order, Attempts: m.Attempts}); err != nil {
@@ -83,6 +107,9 @@ func (r *role) brew(ctx context.Context) error {
 
 // buzz calls each customer once, also if a coffee was brewed twice.
 func (r *role) buzz(ctx context.Context) error {
+	if err := r.say(demoEvent{Event: eventReady}); err != nil {
+		return err
+	}
 	called := make(map[int]bool)
 	return r.each(ctx, buzzerQueue, func(_ *naru.Message, o order) error {
 		if called[o.Order] {
