@@ -20,11 +20,11 @@ import (
 
 // What the shop has. A demo on a server that runs already begins by deleting these.
 const (
-	counterQueue    = "coffee.counter" // customers ask here
-	ordersQueue     = "coffee.orders"  // baristas take from here
-	readyTopic      = "coffee.ready"   // in the round with events baristas say here what is ready
-	buzzerQueue     = "coffee.buzzer"  // the buzzer's view of it
-	customersClient = "coffee.customers"
+	counterQueue    = "demo.counter" // customers ask here
+	ordersQueue     = "demo.orders"  // baristas take from here
+	readyTopic      = "demo.ready"   // in the round with events baristas say here what is ready
+	buzzerQueue     = "demo.buzzer"  // the buzzer's view of it
+	customersClient = "demo.customers"
 )
 
 // The two rounds.
