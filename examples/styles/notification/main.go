@@ -31,20 +31,22 @@ func main() {
 	}
 
 	// When Send answers, the message is on stable storage.
-	_, err = queues.Send(ctx, &naru.SendRequest{Queue: queue, Messages: []*naru.NewMessage{{
+	must(queues.Send(ctx, &naru.SendRequest{Queue: queue, Messages: []*naru.NewMessage{{
 		Value:       &naru.NewMessage_Text{Text: `{"event":"out of oat milk","left_ml":0}`},
 		ContentType: "application/json",
-	}}})
-	check(err)
+	}}}))
 	fmt.Println("barista: said that the oat milk is out, and goes on; the manager is not in yet")
 
-	got, err := queues.Receive(ctx, &naru.ReceiveRequest{Queue: queue, Wait: durationpb.New(10 * time.Second)})
-	check(err)
+	got := must(queues.Receive(ctx, &naru.ReceiveRequest{Queue: queue, Wait: durationpb.New(10 * time.Second)}))
 	for _, m := range got.Messages {
 		fmt.Printf("manager: comes in, and reads %s\n", m.GetText())
-		_, err = queues.Ack(ctx, &naru.AckRequest{Queue: queue, Delivery: m.Delivery})
-		check(err)
+		must(queues.Ack(ctx, &naru.AckRequest{Queue: queue, Delivery: m.Delivery}))
 	}
+}
+
+func must[T any](v T, err error) T {
+	check(err)
+	return v
 }
 
 func check(err error) {

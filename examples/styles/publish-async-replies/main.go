@@ -44,12 +44,11 @@ func main() {
 	roaster(ctx, &roasters, "Lima: 12 EUR/kg", closed) // answers when it is too late
 
 	before := lateReplies(ctx)
-	answer, err := calls.Collect(ctx, &naru.CollectRequest{
+	answer := must(calls.Collect(ctx, &naru.CollectRequest{
 		Topic:   topic,
 		Record:  &naru.NewRecord{Value: &naru.NewRecord_Text{Text: "20 kg of beans by Friday?"}},
 		Timeout: durationpb.New(2 * time.Second),
-	})
-	check(err)
+	}))
 	var offers []string
 	for _, reply := range answer.Replies {
 		offers = append(offers, reply.GetText())
@@ -67,24 +66,25 @@ func main() {
 
 // roaster reads one question, and answers it when the channel is closed.
 func roaster(ctx context.Context, all *sync.WaitGroup, offer string, when <-chan struct{}) {
-	now, err := topics.Read(ctx, &naru.ReadRequest{Topic: topic, From: "latest", MaxRecords: 1})
-	check(err)
+	now := must(topics.Read(ctx, &naru.ReadRequest{Topic: topic, From: "latest", MaxRecords: 1}))
 	all.Go(func() {
-		got, err := topics.Read(ctx, &naru.ReadRequest{Topic: topic, Cursor: now.Cursor, Wait: durationpb.New(30 * time.Second)})
-		check(err)
+		got := must(topics.Read(ctx, &naru.ReadRequest{Topic: topic, Cursor: now.Cursor, Wait: durationpb.New(30 * time.Second)}))
 		<-when
 		for _, question := range got.Records {
-			_, err := calls.Reply(ctx, &naru.ReplyRequest{ReplyTo: question.ReplyTo, CorrelationId: question.CorrelationId,
-				Message: &naru.NewMessage{Value: &naru.NewMessage_Text{Text: offer}}})
-			check(err)
+			must(calls.Reply(ctx, &naru.ReplyRequest{ReplyTo: question.ReplyTo, CorrelationId: question.CorrelationId,
+				Message: &naru.NewMessage{Value: &naru.NewMessage_Text{Text: offer}}}))
 		}
 	})
 }
 
 func lateReplies(ctx context.Context) int64 {
-	stats, err := calls.GetReplyStats(ctx, &naru.GetReplyStatsRequest{})
-	check(err)
+	stats := must(calls.GetReplyStats(ctx, &naru.GetReplyStatsRequest{}))
 	return stats.Late
+}
+
+func must[T any](v T, err error) T {
+	check(err)
+	return v
 }
 
 func check(err error) {

@@ -43,20 +43,17 @@ func main() {
 }
 
 func publish(ctx context.Context, text string, subscribers int) {
-	_, err := topics.Produce(ctx, &naru.ProduceRequest{Topic: topic, Records: []*naru.NewRecord{{
+	must(topics.Produce(ctx, &naru.ProduceRequest{Topic: topic, Records: []*naru.NewRecord{{
 		Value: &naru.NewRecord_Text{Text: text},
-	}}})
-	check(err)
+	}}}))
 	fmt.Printf("barista: calls %s; subscribers: %d\n", text, subscribers)
 }
 
 // subscribe hears the next records, as many as told. The cursor is taken first, so
 // that nothing is missed however long it takes until the stream is there.
 func subscribe(ctx context.Context, hear *sync.WaitGroup, name string, records int) {
-	now, err := topics.Read(ctx, &naru.ReadRequest{Topic: topic, From: "latest", MaxRecords: 1})
-	check(err)
-	stream, err := topics.Subscribe(ctx, &naru.SubscribeRequest{Topic: topic, Cursor: now.Cursor})
-	check(err)
+	now := must(topics.Read(ctx, &naru.ReadRequest{Topic: topic, From: "latest", MaxRecords: 1}))
+	stream := must(topics.Subscribe(ctx, &naru.SubscribeRequest{Topic: topic, Cursor: now.Cursor}))
 	hear.Go(func() {
 		defer stream.Close()
 		for records > 0 && stream.Receive() {
@@ -67,6 +64,11 @@ func subscribe(ctx context.Context, hear *sync.WaitGroup, name string, records i
 		}
 		check(stream.Err())
 	})
+}
+
+func must[T any](v T, err error) T {
+	check(err)
+	return v
 }
 
 func check(err error) {

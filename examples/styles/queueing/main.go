@@ -37,8 +37,7 @@ func main() {
 	for i := range 3 {
 		orders = append(orders, &naru.NewMessage{Value: &naru.NewMessage_Text{Text: fmt.Sprint("order ", i+1)}})
 	}
-	_, err = queues.Send(ctx, &naru.SendRequest{Queue: queue, Messages: orders})
-	check(err)
+	must(queues.Send(ctx, &naru.SendRequest{Queue: queue, Messages: orders}))
 	fmt.Println("order taker: 3 orders are in the queue")
 
 	first := take(ctx, "Minjun")
@@ -52,9 +51,8 @@ func main() {
 // take leases the next order; nobody else gets it meanwhile.
 func take(ctx context.Context, name string) *naru.Message {
 	for {
-		got, err := queues.Receive(ctx, &naru.ReceiveRequest{Queue: queue,
-			Lease: durationpb.New(2 * time.Second), Wait: durationpb.New(10 * time.Second)})
-		check(err)
+		got := must(queues.Receive(ctx, &naru.ReceiveRequest{Queue: queue,
+			Lease: durationpb.New(2 * time.Second), Wait: durationpb.New(10 * time.Second)}))
 		for _, m := range got.Messages {
 			fmt.Printf("%s: takes %s, attempt %d\n", name, m.GetText(), m.Attempts)
 			return m
@@ -64,9 +62,13 @@ func take(ctx context.Context, name string) *naru.Message {
 
 // finish ends the delivery for good.
 func finish(ctx context.Context, name string, m *naru.Message) {
-	_, err := queues.Ack(ctx, &naru.AckRequest{Queue: queue, Delivery: m.Delivery})
-	check(err)
+	must(queues.Ack(ctx, &naru.AckRequest{Queue: queue, Delivery: m.Delivery}))
 	fmt.Printf("%s: has finished %s\n", name, m.GetText())
+}
+
+func must[T any](v T, err error) T {
+	check(err)
+	return v
 }
 
 func check(err error) {

@@ -46,40 +46,34 @@ func main() {
 
 // ask opens the client's channel before its first request, and does not wait.
 func ask(ctx context.Context) {
-	channel, err := calls.OpenReplyChannel(ctx, &naru.OpenReplyChannelRequest{Client: "styles.office"})
-	check(err)
-	_, err = queues.Send(ctx, &naru.SendRequest{Queue: queue, Messages: []*naru.NewMessage{{
+	channel := must(calls.OpenReplyChannel(ctx, &naru.OpenReplyChannelRequest{Client: "styles.office"}))
+	must(queues.Send(ctx, &naru.SendRequest{Queue: queue, Messages: []*naru.NewMessage{{
 		Value:   &naru.NewMessage_Text{Text: "40 coffees for the meeting"},
 		ReplyTo: channel.Queue, CorrelationId: "order-1001",
-	}}})
-	check(err)
+	}}}))
 	fmt.Println("caller: asked for 40 coffees as order-1001, and ends")
 }
 
 // collect opens the same channel again and takes what has come meanwhile.
 func collect(ctx context.Context) {
-	channel, err := calls.OpenReplyChannel(ctx, &naru.OpenReplyChannelRequest{Client: "styles.office"})
-	check(err)
+	channel := must(calls.OpenReplyChannel(ctx, &naru.OpenReplyChannelRequest{Client: "styles.office"}))
 	reply := receive(ctx, channel.Queue)
 	fmt.Printf("caller: is back, and finds for %s: %s\n", reply.CorrelationId, reply.GetText())
 }
 
 func barista(ctx context.Context) {
 	order := receive(ctx, queue)
-	_, err := calls.Reply(ctx, &naru.ReplyRequest{ReplyTo: order.ReplyTo, CorrelationId: order.CorrelationId,
-		Message: &naru.NewMessage{Value: &naru.NewMessage_Text{Text: order.GetText() + " are ready"}}})
-	check(err)
+	must(calls.Reply(ctx, &naru.ReplyRequest{ReplyTo: order.ReplyTo, CorrelationId: order.CorrelationId,
+		Message: &naru.NewMessage{Value: &naru.NewMessage_Text{Text: order.GetText() + " are ready"}}}))
 	fmt.Println("barista: answers while the caller is away")
 }
 
 // receive takes one message and acknowledges it.
 func receive(ctx context.Context, queue string) *naru.Message {
 	for {
-		got, err := queues.Receive(ctx, &naru.ReceiveRequest{Queue: queue, Wait: durationpb.New(10 * time.Second)})
-		check(err)
+		got := must(queues.Receive(ctx, &naru.ReceiveRequest{Queue: queue, Wait: durationpb.New(10 * time.Second)}))
 		for _, m := range got.Messages {
-			_, err := queues.Ack(ctx, &naru.AckRequest{Queue: queue, Delivery: m.Delivery})
-			check(err)
+			must(queues.Ack(ctx, &naru.AckRequest{Queue: queue, Delivery: m.Delivery}))
 			return m
 		}
 	}
@@ -90,6 +84,11 @@ func caller(ctx context.Context, role string) {
 	cmd := exec.CommandContext(ctx, os.Args[0], role)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	check(cmd.Run())
+}
+
+func must[T any](v T, err error) T {
+	check(err)
+	return v
 }
 
 func check(err error) {

@@ -37,12 +37,11 @@ func main() {
 
 	for _, drink := range []string{"flat white", "cortado"} {
 		fmt.Printf("order taker: asks for a %s\n", drink)
-		answer, err := calls.Request(ctx, &naru.RequestRequest{
+		answer := must(calls.Request(ctx, &naru.RequestRequest{
 			Queue:   queue,
 			Message: &naru.NewMessage{Value: &naru.NewMessage_Text{Text: drink}},
 			Timeout: durationpb.New(10 * time.Second),
-		})
-		check(err)
+		}))
 		fmt.Printf("order taker: has %q\n", answer.Reply.GetText())
 	}
 }
@@ -51,19 +50,21 @@ func main() {
 // request says where the answer goes.
 func barista(ctx context.Context) {
 	for {
-		got, err := queues.Receive(ctx, &naru.ReceiveRequest{Queue: queue, Wait: durationpb.New(10 * time.Second)})
-		check(err)
+		got := must(queues.Receive(ctx, &naru.ReceiveRequest{Queue: queue, Wait: durationpb.New(10 * time.Second)}))
 		for _, order := range got.Messages {
-			_, err := calls.Reply(ctx, &naru.ReplyRequest{
+			must(calls.Reply(ctx, &naru.ReplyRequest{
 				ReplyTo:       order.ReplyTo,
 				CorrelationId: order.CorrelationId,
 				Message:       &naru.NewMessage{Value: &naru.NewMessage_Text{Text: "a hot " + order.GetText()}},
-			})
-			check(err)
-			_, err = queues.Ack(ctx, &naru.AckRequest{Queue: queue, Delivery: order.Delivery})
-			check(err)
+			}))
+			must(queues.Ack(ctx, &naru.AckRequest{Queue: queue, Delivery: order.Delivery}))
 		}
 	}
+}
+
+func must[T any](v T, err error) T {
+	check(err)
+	return v
 }
 
 func check(err error) {
