@@ -9,6 +9,7 @@ import (
 
 	"github.com/narumq/naru/internal/group"
 	"github.com/narumq/naru/internal/journal"
+	"github.com/narumq/naru/internal/trigger"
 )
 
 // Off as an address turns an endpoint off.
@@ -40,6 +41,9 @@ type Config struct {
 	ConnectionsMax  int   // per endpoint
 	RequestBytesMax int   // one request frame
 	MemoryBytes     int64 // soft limit of the heap (GOMEMLIMIT); 0 is by the container
+
+	TriggerPrograms bool           // triggers that a client made may start programs
+	Triggers        []trigger.Spec // of the configuration file
 
 	TopicMetricsMax int // topics and groups that get series of their own
 	ShutdownTimeout time.Duration
@@ -107,6 +111,7 @@ func (c *Config) Settings() []Setting {
 		boolean("auto-create-topics", "create a topic when a client first asks for it", &c.AutoCreateTopics),
 		integer("default-partitions", "partitions of a topic whose creator does not say", &c.DefaultPartitions, 1, 10_000),
 		duration("group-initial-delay", "how long a new consumer group waits for more members", &c.GroupInitialDelay, 0),
+		boolean("trigger-programs", "let clients make triggers that start programs on this machine; those of the --config file always may", &c.TriggerPrograms),
 		integer("connections-max", "most connections per endpoint", &c.ConnectionsMax, 1, 1_000_000),
 		size("request-bytes-max", "largest request accepted", &c.RequestBytesMax, 64<<10, 1<<30),
 		size("memory-bytes", "soft limit of memory (default: nine tenths of a container limit; GOMEMLIMIT wins)", &c.MemoryBytes, 0, 1<<44),

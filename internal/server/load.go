@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/narumq/naru/internal/trigger"
 )
 
 // configBytesMax bounds the configuration file: it has some twenty lines.
@@ -30,10 +32,11 @@ func EnvName(setting string) string {
 // defaults. An error names the source and the value that it did not like.
 func Load(src Sources) (Config, error) {
 	c := DefaultConfig()
-	file, err := readConfigFile(src.File)
+	file, triggers, err := readConfigFile(src.File)
 	if err != nil {
 		return c, err
 	}
+	c.Triggers = triggers
 	var problems []error
 	for _, s := range c.Settings() {
 		from, value, ok := src.find(&s, file)
@@ -68,31 +71,37 @@ func (src *Sources) find(s *Setting, file map[string]string) (from, value string
 	return "", "", false
 }
 
-// readConfigFile reads a flat YAML mapping from setting to scalar.
-func readConfigFile(name string) (map[string]string, error) {
+// readConfigFile reads a flat YAML mapping from setting to scalar, and the triggers.
+func readConfigFile(name string) (values map[string]string, triggers []trigger.Spec, err error) {
 	if name == "" {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if info, err := os.Stat(name); err == nil && info.Size() > configBytesMax {
-		return nil, fmt.Errorf("--config %s: %d bytes, at most %d are read", name, info.Size(), configBytesMax)
+		return nil, nil, fmt.Errorf("--config %s: %d bytes, at most %d are read", name, info.Size(), configBytesMax)
 	}
 	b, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("--config: %w", err)
+		return nil, nil, fmt.Errorf("--config: %w", err)
 	}
 	var doc map[string]yaml.Node
 	if err := yaml.Unmarshal(b, &doc); err != nil {
-		return nil, fmt.Errorf("--config %s: %w", name, err)
+		return nil, nil, fmt.Errorf("--config %s: %w", name, err)
 	}
-	values := make(map[string]string, len(doc))
+	values = make(map[string]string, len(doc))
 	for key, node := range doc {
+		if key == triggersKey {
+			if triggers, err = parseTriggers(name, &node); err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
 		if node.Kind != yaml.ScalarNode {
-			return nil, fmt.Errorf("%s:%d: %s: want a single value, such as %s: VALUE", name, node.Line, key, key)
+			return nil, nil, fmt.Errorf("%s:%d: %s: want a single value, such as %s: VALUE", name, node.Line, key, key)
 		}
 		values[key] = node.Value
 		// YAML 1.1 readers take a bare off for false; ours keeps the word.
 	}
-	return values, nil
+	return values, triggers, nil
 }
 
 func unknownKeys(name string, left map[string]string, known []Setting) []error {

@@ -128,6 +128,9 @@ func (s *Server) start(opt Options) (err error) {
 		return fmt.Errorf("--data %s: %w", s.cfg.DataDir, err)
 	}
 	s.metrics.watch(s.broker, s.cfg.TopicMetricsMax)
+	if err := s.startTriggers(); err != nil {
+		return err
+	}
 	s.admin.Store(admin.NewServer(s.broker))
 	if awsListener != nil {
 		s.aws = s.serveAWS(awsListener, keys)
