@@ -11,11 +11,14 @@ const styles = [
   { colour: '--line-2', width: 1, dash: [1, 3] },
 ]
 
+const spanMin = 60, spanMax = 300
+
 const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 
 // chart has a heading, the lines' names with their newest values, and the lines.
-// lines: [name]; write: how a value is written; window: the seconds to show.
-export function chart({ title, lines, write, window = 300, height = 168, least = 1 }) {
+// lines: [name]; write: how a value is written. It shows the last minutes, or what
+// there is of them, but a minute at least.
+export function chart({ title, lines, write, height = 156, least = 1 }) {
   const values = lines.map(() => h('b', {}, '–'))
   const legend = h('div', { class: 'legend' }, lines.map((name, i) =>
     h('span', { class: `line line-${i}` }, name, ' ', values[i])))
@@ -38,7 +41,8 @@ export function chart({ title, lines, write, window = 300, height = 168, least =
   }
   const frame = () => {
     const end = data[0].at(-1) ?? Date.now() / 1000
-    plot?.setScale('x', { min: end - window, max: end })
+    const span = Math.min(spanMax, Math.max(spanMin, end - (data[0][0] ?? end)))
+    plot?.setScale('x', { min: end - span, max: end })
   }
   const observer = new ResizeObserver(() => {
     if (!plot) make()
@@ -65,15 +69,15 @@ export function chart({ title, lines, write, window = 300, height = 168, least =
 
 function options({ lines, write, height, least, tell, width }) {
   const grid = { stroke: colour('--rule'), width: 1 }
-  const axis = { stroke: colour('--faint'), font: '11px system-ui, sans-serif', ticks: { show: false } }
+  const axis = { stroke: colour('--faint'), font: '11px ' + getComputedStyle(document.body).fontFamily, ticks: { show: false } }
   return {
-    width, height, padding: [8, 4, 0, 0],
+    width, height, padding: [8, 14, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(least, (max ?? 0) * 1.12)] } },
     axes: [
-      { ...axis, grid: { show: false }, size: 24, gap: 4, space: 90, values: (_, ticks) => ticks.map(t => clock(new Date(t * 1000))) },
-      { ...axis, grid, size: 60, gap: 6, space: 36, values: (_, ticks) => ticks.map(write) },
+      { ...axis, grid: { show: false }, size: 24, gap: 4, space: 56, incrs: [10, 20, 30, 60, 120, 300], values: (_, ticks, __, ___, step) => ticks.map(t => clock(new Date(t * 1000)).slice(0, step < 60 ? 8 : 5)) },
+      { ...axis, grid, size: 58, gap: 6, space: 34, values: (_, ticks) => ticks.map(write) },
     ],
     series: [{}, ...lines.map((label, i) => {
       const s = styles[i % styles.length]

@@ -28,9 +28,15 @@ function add(parent, children) {
 
 // slot stands for an element that lives longer than one drawing, such as a chart.
 export function slot(element) {
-  const stand = document.createElement('div')
+  const stand = h('div', { 'data-slot': true })
   stand.slotted = element
   return stand
+}
+
+// filled puts what slots stand for into a tree that becomes visible as it is.
+function filled(tree) {
+  for (const stand of tree.querySelectorAll?.('[data-slot]') ?? []) stand.replaceWith(stand.slotted)
+  return tree
 }
 
 // show makes what is under parent look like the new children, and changes as little
@@ -54,9 +60,9 @@ function matchChildren(parent, fresh) {
     } else if (at && at.key === undefined && !at.slotIn && next.key === undefined) {
       const gone = at
       at = at.nextSibling
-      gone.replaceWith(next)
+      gone.replaceWith(filled(next))
     } else {
-      parent.insertBefore(next, at)
+      parent.insertBefore(filled(next), at)
     }
   }
   while (at) {

@@ -49,6 +49,9 @@ export function time(stamp) {
   return `${day(t)} ${clock(t)}.${String(t.getMilliseconds()).padStart(3, '0')}`
 }
 
+// date is the same to the second, for what happened long ago.
+export const date = stamp => stamp ? time(stamp).slice(0, 19) : '–'
+
 export const ago = stamp => stamp ? `${duration(Math.max(0, Math.round((Date.now() - new Date(stamp)) / 1000)))} ago` : '–'
 
 // wire writes what a person typed as a duration (90, 90s, 15m, 1.5h, 4d) for the API.

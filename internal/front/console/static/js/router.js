@@ -9,13 +9,15 @@ let current
 // and an end. Everything stops when the user leaves.
 class Page {
   constructor(params, query) {
-    Object.assign(this, { params, query, ended: new AbortController(), timers: new Set(), leaving: [], problem: undefined })
+    Object.assign(this, { params, query, ended: new AbortController(), timers: new Set(), leaving: [], refreshers: [] })
     this.signal = this.ended.signal
-    this.content = h('div', { class: 'loading' }, h('p', { class: 'note' }, 'Loading …'))
   }
 
   // title is the document's; the page draws its own heading.
-  title(text) { document.title = `${text} · Naru` }
+  title(text) {
+    this.name = text
+    document.title = `${text} · Naru`
+  }
 
   show(...children) {
     if (this.signal.aborted) return
@@ -34,7 +36,6 @@ class Page {
       const timer = setTimeout(() => { this.timers.delete(timer); again() }, pause)
       this.timers.add(timer)
     }
-    this.refreshers ??= []
     this.refreshers.push(load)
     return again()
   }
@@ -53,13 +54,12 @@ class Page {
     if (this.signal.aborted) return
     this.problem = error && inWords(error)
     if (error && !error.code) console.error(error)
-    if (this.drawn) this.show(...this.drawn)
-    else if (error) show(main, h('div', { class: 'banner', role: 'alert', key: 'banner' }, this.problem))
+    this.show(...(this.drawn ?? [h('h1', {}, this.name)]))
   }
 
   // refresh loads at once what is polled, after something was done.
   async refresh() {
-    for (const load of this.refreshers ?? []) await this.attempt(load)
+    for (const load of this.refreshers) await this.attempt(load)
   }
 
   onLeave(end) { this.leaving.push(end) }

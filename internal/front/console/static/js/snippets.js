@@ -8,10 +8,11 @@ const scheme = '//'
 // one that listens on all addresses has the name under which the console was found.
 export function reachable(endpoints = []) {
   return endpoints.map(({ name, address }) => {
-    const [, host, port] = /^(.*):(\d+)$/.exec(address) ?? [undefined, address, '']
+    const [, prefix = `http:${scheme}`, host, port] = /^(\w+:\/\/)?(.*):(\d+)$/.exec(address) ?? []
+    if (!port) return { name, at: address, label: labels[name] ?? name, url: address }
     const all = ['', '0.0.0.0', '[::]', '::'].includes(host)
     const at = `${all ? location.hostname : host}:${port}`
-    return { name, at, label: labels[name] ?? name, url: name === 'kafka' ? at : `http:${scheme}${at}` }
+    return { name, at, label: labels[name] ?? name, url: name === 'kafka' ? at : prefix + at }
   })
 }
 

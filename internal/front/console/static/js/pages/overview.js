@@ -1,9 +1,9 @@
 // Overview: what goes on, and how to connect.
-import { h, slot } from '../dom.js'
+import { h, held, slot } from '../dom.js'
 import * as api from '../api.js'
 import { chart } from '../charts.js'
 import { heading, panel, tiles, facts, copyButton, segments, empty } from '../parts.js'
-import { ago, bytes, compact, count, duration, number, seconds, time } from '../format.js'
+import { ago, bytes, compact, count, duration, number, seconds, date } from '../format.js'
 import { reachable, protocols } from '../snippets.js'
 
 const samplesMax = 900
@@ -11,8 +11,9 @@ const samplesMax = 900
 export function overview(page) {
   page.title('Overview')
   const samples = []
-  const throughput = chart({ title: 'Throughput, per second', lines: ['records in', 'delivered', 'acked'], write: compact, least: 5 })
+  const throughput = chart({ title: 'Records per second', lines: ['in', 'delivered', 'acked'], write: compact, least: 5 })
   const latency = chart({ title: 'Append latency', lines: ['p99', 'p50'], write: ms => duration(ms / 1000), least: 0.5 })
+  const charts = held(h('div', { class: 'pair' }, throughput.element, latency.element))
   let status
   const choice = { protocol: 'Kafka', language: undefined }
 
@@ -22,7 +23,7 @@ export function overview(page) {
         ` · naru ${status.version} · started ${ago(status.startedTime)}`),
     }),
     now(samples.at(-1), status),
-    slot(throughput.element), slot(latency.element),
+    slot(charts),
     connect(status, choice, draw), server(status))
 
   page.poll(1000, async () => {
@@ -96,5 +97,5 @@ function server(status) {
     ['Brokers', count(status.brokers, 'broker')],
     ['Data directory', h('code', {}, status.dataDir ?? '–')],
     ['Cluster', h('code', {}, status.clusterId ?? '–')],
-    ['Started', time(status.startedTime)]))
+    ['Started', date(status.startedTime)]))
 }

@@ -5,7 +5,7 @@ import { area, ask, confirm, headersOf, positive, row, text, toast } from '../di
 import { decodeMode, decoding, empty, facts, heading, panel, tag, tiles } from '../parts.js'
 import { chart } from '../charts.js'
 import { keyOf, preview, valueOf } from '../payload.js'
-import { compact, count, duration, number, time, typed, wire } from '../format.js'
+import { compact, count, duration, number, date, time, typed, wire } from '../format.js'
 import { go, link } from '../router.js'
 import { detail } from './records.js'
 import { redrive, redrivePanel } from './redrive.js'
@@ -27,7 +27,7 @@ export function queue(page) {
     draw()
   }
   const draw = () => q && page.show(
-    top(q, load), numbers(q), slot(depth.element),
+    top(q, redrives, load), numbers(q), slot(depth.element),
     peeked(q, messages, opened, draw), redrivePanel(q, redrives, load), settings(q, load))
   page.poll(1000, load)
   page.onLeave(() => depth.end())
@@ -38,16 +38,16 @@ function note(history, { ready = 0, inFlight = 0, delayed = 0 }) {
   history.splice(0, history.length - historyMax)
 }
 
-function top(q, done) {
+function top(q, redrives, done) {
   const sources = q.deadLetterSources ?? []
   return heading(q.queue, {
     up: ['#/queues', 'Queues'],
-    note: [q.settings?.ordered && tag('ordered'), 'Created ', time(q.createdTime), ' · ',
+    note: [q.settings?.ordered && tag('ordered'), 'Created ', date(q.createdTime), ' · ',
       q.owned ? 'topic ' : 'a view of ', h('a', { href: link('topics', q.topic) }, q.topic),
       sources.length > 0 && [' · dead letters of ', sources.map(s => h('a', { href: link('queues', s) }, s, ' '))]],
     actions: [
       h('button', { type: 'button', class: 'primary', 'data-new': true, onclick: () => send(q, done) }, 'Send'),
-      h('button', { type: 'button', onclick: () => redrive(q, done) }, 'Redrive'),
+      (sources.length > 0 || redrives.length > 0) && h('button', { type: 'button', onclick: () => redrive(q, done) }, 'Redrive'),
       h('button', { type: 'button', class: 'danger quiet', onclick: () => purge(q, done) }, 'Purge'),
       h('button', { type: 'button', class: 'danger quiet', onclick: () => remove(q) }, 'Delete'),
     ],
@@ -56,7 +56,7 @@ function top(q, done) {
 
 function numbers({ stats: s = {} }) {
   return tiles(
-    ['Ready', number(s.ready), 'to be delivered'], ['In flight', number(s.inFlight), 'leased to consumers'], ['Delayed', number(s.delayed), 'not due yet'],
+    ['Ready', number(s.ready), 'deliverable'], ['In flight', number(s.inFlight), 'leased'], ['Delayed', number(s.delayed), 'not due yet'],
     ['Oldest', duration(s.oldestAge), 'not done'], ['Sent', compact(s.sent), 'since the start'], ['Acked', compact(s.acked), 'since the start'],
     ['Redelivered', compact(s.redelivered), 'since the start'], ['Dead-lettered', compact(s.deadLettered), 'since the start'])
 }

@@ -3,7 +3,7 @@ import { h, held, show } from '../dom.js'
 import * as api from '../api.js'
 import { decodeMode, decoding } from '../parts.js'
 import { keyOf, preview, sizeOf, valueOf, whole } from '../payload.js'
-import { bytes, clock, number, time } from '../format.js'
+import { bytes, clock, day, number, time } from '../format.js'
 
 const perPage = 50
 const shownMax = 500
@@ -12,7 +12,9 @@ const partitionsMax = 64
 const drawEveryMs = 200
 
 const places = [['newest', 'Newest'], ['earliest', 'Oldest'], ['offset', 'From offset'], ['time', 'From time'], ['ago', 'Since']]
-const hints = { offset: '0', time: '2026-11-21 08:30', ago: '10m' }
+// What stands in the position at first.
+const positions = { offset: () => '0', time: () => local(new Date(Date.now() - 3600000)), ago: () => '10m' }
+const local = t => `${day(t)}T${clock(t)}`
 
 const idOf = r => `${r.partition ?? 0}:${r.offset ?? 0}`
 
@@ -87,7 +89,8 @@ export function browser(page, name, topicNow) {
   // among them.
   async function newest() {
     s.cursor = ''
-    const wanted = (topicNow()?.partitions ?? []).filter(p => BigInt(p.end ?? 0) > BigInt(p.logStart ?? 0) && (s.partition === '' || String(p.partition ?? 0) === s.partition))
+    const { partitions = [] } = await api.topic(name, page)
+    const wanted = partitions.filter(p => BigInt(p.end ?? 0) > BigInt(p.logStart ?? 0) && (s.partition === '' || String(p.partition ?? 0) === s.partition))
     const answers = await Promise.all(wanted.slice(0, partitionsMax).map(p => {
       const low = BigInt(p.logStart ?? 0), from = BigInt(p.end) - BigInt(perPage)
       return api.read(name, { filter: s.filter, partitions: p.partition ?? 0, from: String(from > low ? from : low), maxRecords: perPage }, page)
@@ -135,7 +138,7 @@ function fromOf({ where, at }) {
       return `-${t}`
     default: {
       const when = new Date(t)
-      if (Number.isNaN(+when)) throw new Error(`“${t}” is not a time. Write 2026-11-21 08:30.`)
+      if (Number.isNaN(+when)) throw new Error('Fill in the day and the time.')
       return when.toISOString()
     }
   }
@@ -148,14 +151,17 @@ function bar(s, topicNow, { again, draw }) {
   const set = field => e => { s[field] = e.target.value }
   const place = h('select', { 'aria-label': 'Where to begin', key: `where-${s.where}`, onchange: e => {
     s.where = e.target.value
-    s.at = hints[s.where] && s.where !== 'time' ? hints[s.where] : ''
-    if (hints[s.where]) draw()
-    else again()
+    s.at = positions[s.where]?.() ?? ''
+    // Offsets are a partition's own.
+    if (s.where === 'offset' && s.partition === '' && partitions.length > 1) s.partition = '0'
+    again()
   } }, places.map(([v, l]) => h('option', { value: v, selected: v === s.where }, l)))
   return h('form', { class: 'toolbar', onsubmit: e => { e.preventDefault(); again() } },
     place,
-    hints[s.where] && h('input', { key: `at-${s.where}`, 'aria-label': 'Position', class: 'at', placeholder: hints[s.where], value: s.at, spellcheck: 'false', oninput: set('at') }),
-    partitions.length > 1 && h('select', { 'aria-label': 'Partition', key: `partition-${partitions.length}`, onchange: e => { s.partition = e.target.value; again() } },
+    positions[s.where] && h('input', {
+      key: `at-${s.where}`, type: s.where === 'time' ? 'datetime-local' : 'text', step: '1', 'aria-label': 'Position', class: 'at', value: s.at, spellcheck: 'false', autocomplete: 'off', oninput: set('at'),
+    }),
+    partitions.length > 1 && h('select', { 'aria-label': 'Partition', key: `partition-${partitions.length}-${s.partition}`, onchange: e => { s.partition = e.target.value; again() } },
       h('option', { value: '' }, 'All partitions'), partitions.map(p => h('option', { value: p.partition ?? 0, selected: s.partition === String(p.partition ?? 0) }, `Partition ${p.partition ?? 0}`))),
     h('input', { key: 'filter', type: 'search', class: 'search', placeholder: 'header=value or key=value  /', 'aria-label': 'Filter by header or key', value: s.filter, spellcheck: 'false', oninput: set('filter') }),
     h('button', { type: 'submit' }, 'Read'))

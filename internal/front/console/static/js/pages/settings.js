@@ -19,7 +19,7 @@ export function settings(page) {
 function list(shown) {
   if (!shown.length) return empty('No setting fits.')
   return table([
-    ['Setting', s => [h('code', {}, `--${s.name}`), s.source && s.source !== 'default' && tag(s.source)], 'nowrap'],
+    ['Setting', s => [h('code', {}, `--${s.name}`), s.overridden && tag('given')], 'nowrap'],
     ['Value', s => h('code', { class: 'cut' }, s.value || '–')],
     ['Meaning', s => s.help, 'wide'],
   ], shown, { key: s => s.name, label: 'Settings' })

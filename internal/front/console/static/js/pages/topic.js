@@ -3,7 +3,7 @@ import { h, slot } from '../dom.js'
 import * as api from '../api.js'
 import { area, ask, choice, confirm, headersOf, positive, row, text, toast } from '../dialogs.js'
 import { heading, panel, table, tiles, tag } from '../parts.js'
-import { bytes, count, number, time } from '../format.js'
+import { bytes, count, number, date } from '../format.js'
 import { go, link } from '../router.js'
 import { browser } from './records.js'
 
@@ -21,7 +21,7 @@ export function topic(page) {
   const draw = () => t && page.show(
     heading(name, {
       up: ['#/topics', 'Topics'],
-      note: ['Created ', time(t.createdTime), t.internal && tag('internal'), t.queues?.length > 0 && [' · read by ', t.queues.map(q => h('a', { href: link('queues', q) }, q, ' '))]],
+      note: [t.createdTime && ['Created ', date(t.createdTime), ' '], t.internal && tag('internal'), t.queues?.length > 0 && ['Read by ', t.queues.map(q => h('a', { href: link('queues', q) }, q, ' '))]],
       actions: [
         h('button', { type: 'button', class: 'primary', 'data-new': true, onclick: () => produce(t, () => { page.refresh(); records.again() }) }, 'Produce'),
         h('button', { type: 'button', onclick: () => partitions(t, load) }, 'Add partitions'),

@@ -1,7 +1,7 @@
 // Topics: the list, and making one.
 import { h } from '../dom.js'
 import * as api from '../api.js'
-import { ask, check, positive, row, text, toast } from '../dialogs.js'
+import { ask, positive, row, text, toast } from '../dialogs.js'
 import { heading, table, search, empty, tag } from '../parts.js'
 import { bytes, count, number } from '../format.js'
 import { go, link } from '../router.js'
@@ -44,7 +44,6 @@ function create(done) {
       ...row(
         text('partitions', 'Partitions', { inputmode: 'numeric', placeholder: 'default', hint: 'Consumers of a group share them.' }),
         text('days', 'Keep for (days)', { inputmode: 'decimal', placeholder: 'default' })),
-      check('compact', 'Keep the newest record of each key (compaction)'),
     ],
     act: async v => {
       const settings = {}
@@ -53,7 +52,6 @@ function create(done) {
         if (!(days > 0)) throw new Error(`“${v.days}” is not a number of days.`)
         settings['retention.ms'] = String(Math.round(days * 86400000))
       }
-      if (v.compact) settings['cleanup.policy'] = 'compact'
       await api.createTopic({ topic: v.topic.trim(), partitions: positive(v.partitions, 'partitions', 1), settings })
       toast(`Topic ${v.topic.trim()} was created.`)
       await done()

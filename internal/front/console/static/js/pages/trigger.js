@@ -3,7 +3,7 @@ import { h } from '../dom.js'
 import * as api from '../api.js'
 import { confirm, toast } from '../dialogs.js'
 import { empty, facts, heading, panel, table, tag, tiles } from '../parts.js'
-import { count, duration, number, time } from '../format.js'
+import { count, duration, number, date, time } from '../format.js'
 import { go, link } from '../router.js'
 import { condition, runState } from './triggers.js'
 
@@ -18,7 +18,7 @@ function draw(page, t) {
   page.show(
     heading(spec.trigger, {
       up: ['#/triggers', 'Triggers'],
-      note: ['On queue ', h('a', { href: link('queues', spec.queue) }, spec.queue), t.createdTime && ` · created ${time(t.createdTime)}`, t.configured && tag('from the configuration file')],
+      note: ['On queue ', h('a', { href: link('queues', spec.queue) }, spec.queue), t.createdTime && ` · created ${date(t.createdTime)}`, t.configured && tag('from the configuration file')],
       actions: h('button', { type: 'button', class: 'danger quiet', disabled: t.configured, onclick: () => remove(t), title: t.configured ? 'The configuration file has it; take it out there.' : null }, 'Delete'),
     }),
     tiles(['Fired', number(t.fired)], ['Running', number(t.running)], ['Waiting', number(t.waiting)], ['Succeeded', number(t.succeeded)], ['Failed', number(t.failed)]),
