@@ -127,6 +127,7 @@ func (c *crowd) coffee(v *visit) {
 		return
 	}
 	v.UntilCoffee = time.Since(v.arrived)
+	c.say(demoEvent{Event: eventCoffee}) // if nobody hears it, the demo is gone
 	if c.served++; c.served == len(c.visits) {
 		close(c.all)
 	}

@@ -15,7 +15,7 @@ import (
 const (
 	baristas     = 3
 	victim       = "barista-2"
-	victimsLast  = 2 // its so-manieth coffee is the last
+	victimsLast  = 2 // which of its coffees is the last
 	demoAskAgain = 20 * time.Millisecond
 )
 
@@ -25,7 +25,7 @@ type round struct {
 	flags  *demoFlags
 	stage  *stage
 	style  string
-	note   func(format string, args ...any)
+	app    *app
 	lease  time.Duration // of an order: well above the time to brew, so that only a kill ends it
 	events chan demoEvent
 
@@ -33,13 +33,13 @@ type round struct {
 	staff        []*actor
 	customers    *actor
 	victimBrewed int
+	coffees      int
 	outcome      roundReport
 }
 
 func newRound(a *app, f *demoFlags, s *stage, style string) *round {
 	return &round{
-		shop: newShop(f.http), flags: f, stage: s, style: style,
-		note:    func(format string, args ...any) { fmt.Fprintf(a.err, format, args...) },
+		shop: newShop(f.http), flags: f, stage: s, style: style, app: a,
 		lease:   max(time.Second, f.scaled(800*time.Millisecond)),
 		events:  make(chan demoEvent, demoEventBuffer),
 		outcome: roundReport{Style: style},
@@ -48,6 +48,7 @@ func newRound(a *app, f *demoFlags, s *stage, style string) *round {
 
 // play opens the shop, plays until all have their coffee, and closes it.
 func (r *round) play(ctx context.Context) (roundReport, error) {
+	defer r.note("")
 	if err := r.furnish(ctx); err != nil {
 		return r.outcome, err
 	}
@@ -149,12 +150,30 @@ func (r *round) follow(ctx context.Context, until string, times int) error {
 	return nil
 }
 
+// note writes a line over that of the progress.
+func (r *round) note(format string, args ...any) {
+	if r.app.errTerminal {
+		fmt.Fprint(r.app.err, "\r\033[K")
+	}
+	fmt.Fprintf(r.app.err, format, args...)
+}
+
+// progress is a line that changes, for who watches.
+func (r *round) progress() {
+	if r.app.errTerminal {
+		r.note("         %d of %d have their coffee", r.coffees, r.flags.customers)
+	}
+}
+
 // heard notes what a role says, and kills the victim over its last coffee.
 func (r *round) heard(e demoEvent) {
 	o := &r.outcome
 	switch e.Event {
 	case eventVisit:
 		o.visits = append(o.visits, *e.Visit)
+	case eventCoffee:
+		r.coffees++
+		r.progress()
 	case eventBrewed:
 		o.Brewed++
 	case eventBrewing:

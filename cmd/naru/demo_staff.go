@@ -15,7 +15,7 @@ import (
 
 // orderTakerHands are how many orders an order taker has in hand at once: one at the
 // till, the others on their way to the queue or the customer.
-const orderTakerHands = 8
+const orderTakerHands = 16
 
 // takeOrders serves the line, one customer at a time. With calls that is until the
 // coffee is there. With events the next may come at once; this one has an answer when

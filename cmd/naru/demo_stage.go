@@ -201,6 +201,7 @@ const (
 	eventReady   = "ready"   // the role is at its place
 	eventBrewing = "brewing" // a barista has begun
 	eventBrewed  = "brewed"
+	eventCoffee  = "coffee" // a customer has one
 	eventServed  = "served" // all customers have their coffee, or gave up
 	eventVisit   = "visit"  // what a customer has to say at the end
 )
