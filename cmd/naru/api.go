@@ -1,21 +1,20 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 
-	"github.com/narumq/naru/internal/front/admin"
+	naruv1 "github.com/narumq/naru/api/naru/v1"
+	"github.com/narumq/naru/api/naru/v1/naruv1connect"
 )
 
 const defaultHTTP = "127.0.0.1:8080"
@@ -29,15 +28,16 @@ func (a *app) apiFlags(cmd *cobra.Command) {
 	if v, ok := a.env("NARU_HTTP_SERVER"); ok && v != "" {
 		server = v
 	}
-	cmd.Flags().StringVar(&a.http, "http", server, "`ADDR` of the broker's HTTP endpoint, on this machine (NARU_HTTP_SERVER)")
+	cmd.Flags().StringVar(&a.http, "http", server, "`ADDR` of the broker's HTTP endpoint, (NARU_HTTP_SERVER)")
 	cmd.Flags().DurationVar(&a.timeout, "timeout", 15*time.Second, "how long to wait for the broker's answer")
 }
 
-// api is the broker's HTTP endpoint as the commands for queues use it.
+// api is the broker's API as commands use it.
 type api struct {
 	addr    string
 	client  *http.Client
 	timeout time.Duration
+	queues  naruv1connect.QueueServiceClient
 }
 
 func (a *app) api() (*api, error) {
@@ -45,105 +45,92 @@ func (a *app) api() (*api, error) {
 	if _, _, err := net.SplitHostPort(addr); err != nil || strings.Contains(addr, "/") {
 		return nil, usageError("--http %q: want host:port, such as %s", a.http, defaultHTTP)
 	}
-	return &api{addr: addr, timeout: a.timeout, client: &http.Client{Transport: &http.Transport{
+	c := &api{addr: addr, timeout: a.timeout, client: &http.Client{Transport: &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: min(a.timeout, 10*time.Second)}).DialContext,
 		MaxIdleConnsPerHost: 4, // no proxy: the server is on this machine
-	}}}, nil
+	}}}
+	c.queues = naruv1connect.NewQueueServiceClient(c.client, c.base(), connect.WithReadMaxBytes(answerBytesMax))
+	return c, nil
 }
+
+func (c *api) base() string { return "http://" + c.addr }
 
 // close gives idle connections back.
 func (c *api) close() { c.client.CloseIdleConnections() }
 
-// queuePath is the path of what belongs to a queue.
-func queuePath(name string, more ...string) string {
-	return "/v1/queues/" + strings.Join(append([]string{url.PathEscape(name)}, more...), "/")
-}
-
-func (c *api) get(ctx context.Context, path string, out any) error {
-	return c.do(ctx, http.MethodGet, path, 0, nil, out)
-}
-
-func (c *api) post(ctx context.Context, path string, in, out any) error {
-	return c.do(ctx, http.MethodPost, path, 0, in, out)
-}
-
-func (c *api) delete(ctx context.Context, path string) error {
-	return c.do(ctx, http.MethodDelete, path, 0, nil, nil)
-}
-
-// do asks once. The server may take wait longer than --timeout.
-func (c *api) do(ctx context.Context, method, path string, wait time.Duration, in, out any) error {
+// call asks once. The server may take wait longer than --timeout.
+func (c *api) call(ctx context.Context, wait time.Duration, ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout+wait, errTimeout)
 	defer cancel()
-	var body bytes.Buffer
-	if in != nil {
-		if err := json.NewEncoder(&body).Encode(in); err != nil {
-			return err
-		}
+	err := ask(ctx)
+	var e *connect.Error
+	switch {
+	case err == nil || errors.As(err, &e) && connect.IsWireError(err):
+		return err
+	case context.Cause(ctx) != errTimeout && ctx.Err() != nil:
+		return context.Canceled
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+c.addr+path, &body)
-	if err != nil {
-		return usageError("--http %q: %w", c.addr, err)
+	var asked *url.Error
+	switch {
+	case errors.As(err, &asked):
+		err = asked.Err
+	case e != nil && e.Unwrap() != nil:
+		err = e.Unwrap()
 	}
-	r.Header.Set("Content-Type", "application/json")
-	resp, err := c.client.Do(r)
-	if err != nil {
-		var asked *url.Error
-		if errors.As(err, &asked) {
-			err = asked.Err
-		}
-		if context.Cause(ctx) != errTimeout && ctx.Err() != nil {
-			return context.Canceled
-		}
-		return unreachable{c.addr, "--http", "HTTP", err}
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, answerBytesMax))
-	if err != nil {
-		return fmt.Errorf("answer of %s: %w", c.addr, err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return refusalOf(resp, b)
-	}
-	if out == nil {
-		return nil
-	}
-	if err := json.Unmarshal(b, out); err != nil {
+	if strings.Contains(err.Error(), "HTTP status") || strings.Contains(err.Error(), "content-type") {
 		return fmt.Errorf("answer of %s is not what this version of naru understands: %w", c.addr, err)
 	}
-	return nil
+	return unreachable{c.addr, "--http", "HTTP", err}
 }
 
-// refusalOf reads the error of an answer, whoever made it.
-func refusalOf(resp *http.Response, b []byte) error {
-	var answer struct {
-		Error *admin.Error `json:"error"`
-	}
-	if json.Unmarshal(b, &answer) == nil && answer.Error != nil {
-		return answer.Error
-	}
-	return fmt.Errorf("answer of %s: %s: %s", resp.Request.URL.Host, resp.Status, clip(bytes.TrimSpace(b)))
-}
-
-// isCode tells whether the server's error has that code of package fault.
-func isCode(err error, code string) bool {
-	var e *admin.Error
-	return errors.As(err, &e) && e.Code == code
+// isCode tells whether the server's error has that code.
+func isCode(err error, code connect.Code) bool {
+	return err != nil && connect.CodeOf(err) == code
 }
 
 // aboutQueue puts a server's error into words about one queue.
 func aboutQueue(name string, err error) error {
-	var e *admin.Error
-	if !errors.As(err, &e) {
+	var e *connect.Error
+	if !errors.As(err, &e) || !connect.IsWireError(err) {
 		return err
 	}
+	text := e.Message()
 	switch {
-	case e.Code == "not_found" && strings.HasSuffix(e.Message, ": "+name) && !strings.HasPrefix(e.Message, "dead-letter"):
+	case e.Code() == connect.CodeNotFound && strings.HasSuffix(text, ": "+name) && !strings.HasPrefix(text, "dead-letter"):
 		return fmt.Errorf("queue %q does not exist (`naru queue list` shows what does)", name)
-	case e.Code == "already_exists":
+	case e.Code() == connect.CodeAlreadyExists:
 		return fmt.Errorf("queue %q exists already (--if-not-exists accepts that)", name)
 	}
-	return fmt.Errorf("queue %q: %w", name, e)
+	return fmt.Errorf("queue %q: %s", name, text)
+}
+
+// listQueues lists all queues.
+func (c *api) listQueues(ctx context.Context) (list []queueJSON, err error) {
+	list = []queueJSON{}
+	for token, more := "", true; more && err == nil; more = token != "" {
+		err = c.call(ctx, 0, func(ctx context.Context) error {
+			page, err := c.queues.ListQueues(ctx, &naruv1.ListQueuesRequest{PageToken: token})
+			for _, q := range page.GetQueues() {
+				list = append(list, queueOf(q))
+			}
+			token = page.GetNextPageToken()
+			return err
+		})
+	}
+	return list, err
+}
+
+// listRedrives lists those of a queue, the newest first.
+func (c *api) listRedrives(ctx context.Context, name string) (list []redriveJSON, err error) {
+	list = []redriveJSON{}
+	err = c.call(ctx, 0, func(ctx context.Context) error {
+		answer, err := c.queues.ListRedrives(ctx, &naruv1.ListRedrivesRequest{Queue: name})
+		for _, r := range answer.GetRedrives() {
+			list = append(list, redriveOf(r))
+		}
+		return err
+	})
+	return list, err
 }
 
 // queueWork is the work of a command with the server.
@@ -166,12 +153,12 @@ func (a *app) queueArgs(_ *cobra.Command, _ []string, _ string) ([]string, cobra
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	defer c.close()
-	var list admin.QueueList
-	if c.get(context.Background(), "/v1/queues", &list) != nil {
+	list, err := c.listQueues(context.Background())
+	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	var names []string
-	for _, q := range list.Queues {
+	for _, q := range list {
 		names = append(names, q.Name)
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp

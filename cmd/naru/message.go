@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/narumq/naru/internal/front/admin"
+	naruv1 "github.com/narumq/naru/api/naru/v1"
 )
 
 // A message as JSON, in one line: as a record (see recordjson.go), with what a
@@ -23,7 +23,7 @@ import (
 // What receive --json writes, send --json reads. It keeps group, value and
 // headers, but for those that Naru wrote itself.
 
-func appendMessageJSON(b []byte, queue string, d *admin.Delivery) []byte {
+func appendMessageJSON(b []byte, queue string, d *delivery) []byte {
 	b = appendString(append(b, `{"queue":`...), queue)
 	b = fmt.Appendf(b, `,"id":"%s","partition":%d,"offset":%d,"attempts":%d,"sent_ms":%d`, d.ID, d.Partition, d.Offset, d.Attempts, d.SentMS)
 	if d.Receipt != "" {
@@ -102,7 +102,7 @@ const messageFormatFields = "vskhiarqpoTDSK"
 // messageWriter turns deliveries into text.
 type messageWriter struct {
 	format, nullMarker string
-	write              func(b []byte, queue string, d *admin.Delivery) []byte
+	write              func(b []byte, queue string, d *delivery) []byte
 }
 
 func (m *messageWriter) flags(a *app, cmd *cobra.Command) {
@@ -124,7 +124,7 @@ func (m *messageWriter) parse(cmd *cobra.Command, json bool) error {
 	if err != nil {
 		return usageError("--format %q: %w", m.format, err)
 	}
-	m.write = func(b []byte, queue string, d *admin.Delivery) []byte {
+	m.write = func(b []byte, queue string, d *delivery) []byte {
 		r := recordOf(queue, d)
 		return format.appendWith(b, r, func(b []byte, field byte) []byte {
 			switch field {
@@ -143,12 +143,61 @@ func (m *messageWriter) parse(cmd *cobra.Command, json bool) error {
 	return nil
 }
 
-func recordOf(queue string, d *admin.Delivery) *kgo.Record {
+// delivery is a message that was received or peeked at, with its bytes.
+type delivery struct {
+	ID, Receipt  string
+	Partition    int32
+	Offset       int64
+	Attempts     int32
+	SentMS       int64
+	Group, Value []byte
+	Headers      []kgo.RecordHeader
+}
+
+func deliveryOf(m *naruv1.Message) *delivery {
+	d := &delivery{
+		ID: m.GetId(), Receipt: m.GetDelivery(), Partition: m.GetPartition(), Offset: m.GetOffset(), Attempts: m.GetAttempts(),
+		SentMS: m.GetSentTime().AsTime().UnixMilli(),
+	}
+	switch k := m.GetKey().(type) {
+	case *naruv1.Message_KeyText:
+		d.Group = []byte(k.KeyText)
+	case *naruv1.Message_KeyBytes:
+		d.Group = notNil(k.KeyBytes)
+	}
+	switch v := m.GetValue().(type) {
+	case *naruv1.Message_Text:
+		d.Value = []byte(v.Text)
+	case *naruv1.Message_Bytes:
+		d.Value = notNil(v.Bytes)
+	}
+	for _, h := range m.GetHeaders() {
+		one := kgo.RecordHeader{Key: h.GetName()}
+		switch v := h.GetValue().(type) {
+		case *naruv1.Header_Text:
+			one.Value = []byte(v.Text)
+		case *naruv1.Header_Bytes:
+			one.Value = notNil(v.Bytes)
+		}
+		d.Headers = append(d.Headers, one)
+	}
+	if t := m.GetContentType(); t != "" { // a field in the API, a header in the record
+		d.Headers = append(d.Headers, kgo.RecordHeader{Key: "content-type", Value: []byte(t)})
+	}
+	return d
+}
+
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+func recordOf(queue string, d *delivery) *kgo.Record {
 	r := &kgo.Record{
 		Topic: queue, Partition: d.Partition, Offset: d.Offset, Timestamp: time.UnixMilli(d.SentMS), Key: d.Group, Value: d.Value,
 	}
-	for _, h := range d.Headers {
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
-	}
+	r.Headers = d.Headers
 	return r
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -12,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/narumq/naru/internal/front/admin"
+	naruv1 "github.com/narumq/naru/api/naru/v1"
 )
 
 func (a *app) queueCommand() *cobra.Command {
@@ -28,14 +27,14 @@ func (a *app) queueListCommand() *cobra.Command {
 		Args:  args(cobra.NoArgs),
 	}
 	cmd.RunE = a.queueWork(func(ctx context.Context, c *api, _ []string) error {
-		var list admin.QueueList
-		if err := c.get(ctx, "/v1/queues", &list); err != nil {
+		list, err := c.listQueues(ctx)
+		if err != nil {
 			return err
 		}
-		return a.show(list.Queues, func(w io.Writer) error {
+		return a.show(list, func(w io.Writer) error {
 			t := newTable("QUEUE", "KIND", "TOPIC", "READY", "IN FLIGHT", "DELAYED", "OLDEST")
-			for i := range list.Queues {
-				q := &list.Queues[i]
+			for i := range list {
+				q := &list[i]
 				t.row(q.Name, kindOfQueue(q), q.Topic, q.Stats.Ready, q.Stats.InFlight, q.Stats.Delayed, age(q.Stats.OldestMS))
 			}
 			return t.write(w)
@@ -47,7 +46,7 @@ func (a *app) queueListCommand() *cobra.Command {
 }
 
 // kindOfQueue is what sets a queue apart, in a few words.
-func kindOfQueue(q *admin.Queue) string {
+func kindOfQueue(q *queueJSON) string {
 	var words []string
 	if q.Ordered {
 		words = append(words, "fifo")
@@ -103,15 +102,17 @@ func (a *app) queueDescribeCommand() *cobra.Command {
 		list := make([]queueDescription, 0, len(names))
 		for _, name := range names {
 			var d queueDescription
-			var redrives admin.Redrives
-			err := errors.Join(c.get(ctx, queuePath(name), &d.Queue))
+			err := c.call(ctx, 0, func(ctx context.Context) error {
+				q, err := c.queues.GetQueue(ctx, &naruv1.GetQueueRequest{Queue: name})
+				d.queueJSON = queueOf(q)
+				return err
+			})
 			if err == nil {
-				err = c.get(ctx, queuePath(name, "redrives"), &redrives)
+				d.Redrives, err = c.listRedrives(ctx, name)
 			}
 			if err != nil {
 				return aboutQueue(name, err)
 			}
-			d.Redrives = redrives.Redrives
 			list = append(list, d)
 		}
 		return a.show(list, func(w io.Writer) error {
@@ -133,14 +134,14 @@ func (a *app) queueDescribeCommand() *cobra.Command {
 
 // queueDescription is a queue as `queue describe --json` shows it.
 type queueDescription struct {
-	admin.Queue
-	Redrives []admin.Redrive `json:"redrives"`
+	queueJSON
+	Redrives []redriveJSON `json:"redrives"`
 }
 
 func (d *queueDescription) write(w io.Writer) error {
 	line := func(name string, value any) { fmt.Fprintf(w, "%-13s %s\n", name, oneLine(fmt.Sprint(value))) }
 	line("queue", d.Name)
-	line("kind", kindOfQueue(&d.Queue))
+	line("kind", kindOfQueue(&d.queueJSON))
 	line("topic", d.Topic)
 	if d.Filter != "" {
 		line("filter", d.Filter)
@@ -182,7 +183,7 @@ func (d *queueDescription) write(w io.Writer) error {
 	return t.write(w)
 }
 
-func redriveTo(r *admin.Redrive) string {
+func redriveTo(r *redriveJSON) string {
 	if r.To == "" {
 		return "each one's source"
 	}

@@ -7,9 +7,10 @@ import (
 	"io"
 	"time"
 
+	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 
-	"github.com/narumq/naru/internal/front/admin"
+	naruv1 "github.com/narumq/naru/api/naru/v1"
 )
 
 func (a *app) queueDeleteCommand() *cobra.Command {
@@ -22,9 +23,12 @@ func (a *app) queueDeleteCommand() *cobra.Command {
 	cmd.RunE = a.queueWork(func(ctx context.Context, c *api, names []string) error {
 		var problems []error
 		for _, name := range names {
-			err := c.delete(ctx, queuePath(name))
+			err := c.call(ctx, 0, func(ctx context.Context) error {
+				_, err := c.queues.DeleteQueue(ctx, &naruv1.DeleteQueueRequest{Queue: name})
+				return err
+			})
 			switch {
-			case ifExists && isCode(err, "not_found"):
+			case ifExists && isCode(err, connect.CodeNotFound):
 				a.done("queue %q does not exist", name)
 			case err != nil:
 				problems = append(problems, aboutQueue(name, err))
@@ -50,7 +54,11 @@ func (a *app) queuePurgeCommand() *cobra.Command {
 	cmd.RunE = a.queueWork(func(ctx context.Context, c *api, names []string) error {
 		var problems []error
 		for _, name := range names {
-			if err := c.post(ctx, queuePath(name, "purge"), nil, nil); err != nil {
+			err := c.call(ctx, 0, func(ctx context.Context) error {
+				_, err := c.queues.PurgeQueue(ctx, &naruv1.PurgeQueueRequest{Queue: name})
+				return err
+			})
+			if err != nil {
 				problems = append(problems, aboutQueue(name, err))
 				continue
 			}
@@ -106,8 +114,13 @@ func (a *app) queueRedriveCommand() *cobra.Command {
 }
 
 func (a *app) redrive(ctx context.Context, c *api, name string, f *redriveFlags) error {
-	var task admin.Redrive
-	if err := c.post(ctx, queuePath(name, "redrives"), admin.RedriveRequest{To: f.to, PerSecond: f.rate}, &task); err != nil {
+	var task redriveJSON
+	err := c.call(ctx, 0, func(ctx context.Context) error {
+		r, err := c.queues.StartRedrive(ctx, &naruv1.StartRedriveRequest{Queue: name, To: f.to, PerSecond: f.rate})
+		task = redriveOf(r)
+		return err
+	})
+	if err != nil {
 		return aboutQueue(name, err)
 	}
 	if f.background {
@@ -122,7 +135,7 @@ func (a *app) redrive(ctx context.Context, c *api, name string, f *redriveFlags)
 			return ctx.Err()
 		case <-tick.C:
 		}
-		found, err := c.findRedrive(ctx, name, func(r *admin.Redrive) bool { return r.ID == task.ID })
+		found, err := c.findRedrive(ctx, name, func(r *redriveJSON) bool { return r.ID == task.ID })
 		if err != nil {
 			return err
 		}
@@ -137,32 +150,36 @@ func (a *app) redrive(ctx context.Context, c *api, name string, f *redriveFlags)
 	return nil
 }
 
-func (c *api) findRedrive(ctx context.Context, name string, is func(*admin.Redrive) bool) (*admin.Redrive, error) {
-	var list admin.Redrives
-	if err := c.get(ctx, queuePath(name, "redrives"), &list); err != nil {
+func (c *api) findRedrive(ctx context.Context, name string, is func(*redriveJSON) bool) (*redriveJSON, error) {
+	list, err := c.listRedrives(ctx, name)
+	if err != nil {
 		return nil, aboutQueue(name, err)
 	}
-	for i := range list.Redrives {
-		if is(&list.Redrives[i]) {
-			return &list.Redrives[i], nil
+	for i := range list {
+		if is(&list[i]) {
+			return &list[i], nil
 		}
 	}
 	return nil, fmt.Errorf("queue %q has no such redrive", name)
 }
 
 func (a *app) cancelRedrive(ctx context.Context, c *api, name string) error {
-	running, err := c.findRedrive(ctx, name, func(r *admin.Redrive) bool { return r.State == "running" })
+	running, err := c.findRedrive(ctx, name, func(r *redriveJSON) bool { return r.State == "running" })
 	if err != nil {
 		return err
 	}
-	if err := c.delete(ctx, "/v1/redrives/"+running.ID); err != nil {
+	err = c.call(ctx, 0, func(ctx context.Context) error {
+		_, err := c.queues.CancelRedrive(ctx, &naruv1.CancelRedriveRequest{Redrive: running.ID})
+		return err
+	})
+	if err != nil {
 		return aboutQueue(name, err)
 	}
 	a.done("redrive %s is being cancelled; %s moved so far", running.ID, plural(running.Moved, "message"))
 	return nil
 }
 
-func (a *app) showRedrive(r *admin.Redrive) error {
+func (a *app) showRedrive(r *redriveJSON) error {
 	return a.show(r, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "redrive %s of %q to %s: %s, %s moved\n", r.ID, r.From, redriveTo(r), r.State, plural(r.Moved, "message"))
 		return err

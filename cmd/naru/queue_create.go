@@ -6,9 +6,11 @@ import (
 	"strings"
 	"time"
 
+	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/narumq/naru/internal/front/admin"
+	naruv1 "github.com/narumq/naru/api/naru/v1"
 	"github.com/narumq/naru/internal/server"
 )
 
@@ -46,14 +48,18 @@ func (a *app) queueCreateCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		var q admin.Queue
-		err = c.post(ctx, "/v1/queues", in, &q)
-		if f.ifNotExists && isCode(err, "already_exists") {
-			a.done("queue %q exists already", in.Name)
+		var q queueJSON
+		err = c.call(ctx, 0, func(ctx context.Context) error {
+			made, err := c.queues.CreateQueue(ctx, in)
+			q = queueOf(made)
+			return err
+		})
+		if f.ifNotExists && isCode(err, connect.CodeAlreadyExists) {
+			a.done("queue %q exists already", in.Queue)
 			return nil
 		}
 		if err != nil {
-			return aboutQueue(in.Name, err)
+			return aboutQueue(in.Queue, err)
 		}
 		if q.Owned {
 			a.done("created queue %q (%s)", q.Name, kindOfQueue(&q))
@@ -86,7 +92,7 @@ func (a *app) queueCreateCommand() *cobra.Command {
 }
 
 // request turns the flags into a request; changed tells which were given.
-func (f *queueCreateFlags) request(name string, changed func(string) bool) (*admin.CreateQueue, error) {
+func (f *queueCreateFlags) request(name string, changed func(string) bool) (*naruv1.CreateQueueRequest, error) {
 	if strings.HasSuffix(name, ".fifo") {
 		f.fifo = true
 		if !changed("dedup") {
@@ -99,23 +105,23 @@ func (f *queueCreateFlags) request(name string, changed func(string) bool) (*adm
 	if f.byContent && f.dedup == "" {
 		f.dedup = "queue"
 	}
-	in := &admin.CreateQueue{
-		Name: name, Topic: f.topic, Ordered: f.fifo, AttemptsMax: f.attempts, DeadLetter: f.deadLetter,
-		DeadLetterExpired: f.deadExpired, Dedup: f.dedup, DedupByContent: f.byContent, Filter: f.filter, Lanes: &f.lanes,
+	set := &naruv1.NewQueueSettings{
+		Ordered: &f.fifo, AttemptsMax: &f.attempts, DeadLetter: &f.deadLetter, DeadLetterExpired: &f.deadExpired,
+		Dedup: &f.dedup, DedupByContent: &f.byContent, Filter: &f.filter, Lanes: &f.lanes,
 	}
+	in := &naruv1.CreateQueueRequest{Queue: name, Topic: f.topic, Settings: set}
 	if f.deadLetter != "" && f.attempts == 0 && !f.deadExpired {
 		return nil, usageError("--dead-letter wants --attempts (or --dead-letter-expired): else no message would ever go there")
 	}
 	for _, d := range []struct {
 		flag  string
 		value time.Duration
-		to    **int64
-	}{{"lease", f.lease, &in.LeaseMS}, {"delay", f.delay, &in.DelayMS}, {"wait", f.wait, &in.WaitMS}, {"retention", f.retention, &in.RetentionMS}} {
+		to    **durationpb.Duration
+	}{{"lease", f.lease, &set.Lease}, {"delay", f.delay, &set.Delay}, {"wait", f.wait, &set.Wait}, {"retention", f.retention, &set.Retention}} {
 		if d.value < 0 {
 			return nil, usageError("--%s %v: want 0 or more", d.flag, d.value)
 		}
-		ms := d.value.Milliseconds()
-		*d.to = &ms
+		*d.to = durationpb.New(d.value)
 	}
 	size, err := server.ParseBytes(f.messageBytesMax)
 	if err == nil && size > math.MaxInt32 {
@@ -125,7 +131,7 @@ func (f *queueCreateFlags) request(name string, changed func(string) bool) (*adm
 		return nil, usageError("--message-bytes-max %q: %w", f.messageBytesMax, err)
 	}
 	n := int32(size)
-	in.MessageBytesMax = &n
+	set.MessageBytesMax = &n
 	for _, pair := range f.tags {
 		k, v, ok := strings.Cut(pair, "=")
 		if !ok || k == "" {

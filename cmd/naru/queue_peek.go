@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/narumq/naru/internal/front/admin"
+	naruv1 "github.com/narumq/naru/api/naru/v1"
 )
 
 func (a *app) queuePeekCommand() *cobra.Command {
@@ -30,14 +30,18 @@ func (a *app) queuePeekCommand() *cobra.Command {
 		if count < 1 || count > receiveMax {
 			return usageError("--count %d: want 1 to %d", count, receiveMax)
 		}
-		var got admin.Deliveries
-		if err := c.get(ctx, queuePath(names[0], "messages")+fmt.Sprintf("?max=%d", count), &got); err != nil {
+		var got *naruv1.PeekResponse
+		err := c.call(ctx, 0, func(ctx context.Context) (err error) {
+			got, err = c.queues.Peek(ctx, &naruv1.PeekRequest{Queue: names[0], MaxMessages: int32(count)})
+			return err
+		})
+		if err != nil {
 			return aboutQueue(names[0], err)
 		}
 		out := bufio.NewWriter(a.out)
 		var line []byte
-		for i := range got.Messages {
-			line = m.write(line[:0], names[0], &got.Messages[i])
+		for _, message := range got.GetMessages() {
+			line = m.write(line[:0], names[0], deliveryOf(message))
 			if _, err := out.Write(line); err != nil {
 				return fmt.Errorf("standard output: %w", err)
 			}

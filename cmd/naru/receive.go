@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/narumq/naru/internal/front/admin"
+	naruv1 "github.com/narumq/naru/api/naru/v1"
 )
 
 // receiveFlags are the command line of receive.
@@ -115,24 +115,33 @@ func (r *receiver) run(ctx context.Context) error {
 	return nil
 }
 
-func (r *receiver) receive(ctx context.Context, wait time.Duration) ([]admin.Delivery, error) {
-	in := admin.ReceiveRequest{Max: receiveBatch, WaitMS: wait.Milliseconds()}
+func (r *receiver) receive(ctx context.Context, wait time.Duration) ([]*delivery, error) {
+	in := &naruv1.ReceiveRequest{Queue: r.queue, MaxMessages: receiveBatch, Wait: durationpb.New(wait)}
 	if r.left >= 0 {
-		in.Max = int(min(r.left, receiveBatch))
+		in.MaxMessages = int32(min(r.left, receiveBatch))
 	}
 	if r.f.lease > 0 {
-		ms := max(1, r.f.lease.Milliseconds())
-		in.LeaseMS = &ms
+		in.Lease = durationpb.New(max(time.Millisecond, r.f.lease))
 	}
-	var got admin.Deliveries
-	err := r.c.do(ctx, http.MethodPost, queuePath(r.queue, "receive"), wait, in, &got)
-	r.lease = time.Duration(got.LeaseMS) * time.Millisecond
-	return got.Messages, aboutQueue(r.queue, err)
+	var got *naruv1.ReceiveResponse
+	err := r.c.call(ctx, wait, func(ctx context.Context) (err error) {
+		got, err = r.c.queues.Receive(ctx, in)
+		return err
+	})
+	if err != nil {
+		return nil, aboutQueue(r.queue, err)
+	}
+	r.lease = got.GetLease().AsDuration()
+	list := make([]*delivery, len(got.GetMessages()))
+	for i, m := range got.GetMessages() {
+		list[i] = deliveryOf(m)
+	}
+	return list, nil
 }
 
 // deliver writes messages out and then ends them. What cannot be written goes
 // back at once.
-func (r *receiver) deliver(ctx context.Context, list []admin.Delivery) error {
+func (r *receiver) deliver(ctx context.Context, list []*delivery) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -142,7 +151,7 @@ func (r *receiver) deliver(ctx context.Context, list []admin.Delivery) error {
 	for i := range list {
 		receipts[i] = list[i].Receipt
 		if err == nil {
-			line = r.f.write(line[:0], r.queue, &list[i])
+			line = r.f.write(line[:0], r.queue, list[i])
 			_, err = r.out.Write(line)
 		}
 	}
@@ -152,7 +161,10 @@ func (r *receiver) deliver(ctx context.Context, list []admin.Delivery) error {
 	// An interrupt must not leave in flight what was written out.
 	ctx = context.WithoutCancel(ctx)
 	if err != nil {
-		r.c.post(ctx, queuePath(r.queue, "nack"), admin.NackRequest{Receipts: receipts}, nil) // else the lease ends
+		r.c.call(ctx, 0, func(ctx context.Context) error { // else the lease ends
+			_, err := r.c.queues.Nack(ctx, &naruv1.NackRequest{Queue: r.queue, Deliveries: receipts})
+			return err
+		})
 		return fmt.Errorf("standard output: %w", err)
 	}
 	r.received += int64(len(list))
@@ -162,13 +174,17 @@ func (r *receiver) deliver(ctx context.Context, list []admin.Delivery) error {
 	if !r.f.ack {
 		return nil
 	}
-	var ended admin.Outcomes
-	if err := r.c.post(ctx, queuePath(r.queue, "ack"), admin.AckRequest{Receipts: receipts}, &ended); err != nil {
+	var ended *naruv1.SettleResponse
+	err = r.c.call(ctx, 0, func(ctx context.Context) (err error) {
+		ended, err = r.c.queues.Ack(ctx, &naruv1.AckRequest{Queue: r.queue, Deliveries: receipts})
+		return err
+	})
+	if err != nil {
 		return aboutQueue(r.queue, err)
 	}
-	for i, e := range ended.Errors {
-		if e != nil && i < len(list) {
-			return fmt.Errorf("message %s was not ended: %w (see --lease)", list[i].ID, e)
+	for i, one := range ended.GetResults() {
+		if e := one.GetError(); e != nil && i < len(list) {
+			return fmt.Errorf("message %s was not ended: %s (see --lease)", list[i].ID, e.GetMessage())
 		}
 	}
 	return nil

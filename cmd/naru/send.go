@@ -8,8 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/narumq/naru/internal/front/admin"
+	naruv1 "github.com/narumq/naru/api/naru/v1"
 )
 
 // sendFlags are the command line of send. What is a message in an input is said
@@ -204,19 +205,23 @@ func (s *messageSender) sendBatch(ctx context.Context, batch []inputItem) error 
 	if s.f.dedupID != "" && s.sent+int64(len(batch)) > 1 {
 		return usageError("--dedup-id %q is for one message, and there are more", s.f.dedupID)
 	}
-	in := admin.SendRequest{Messages: make([]admin.Message, len(batch))}
+	in := &naruv1.SendRequest{Queue: s.queue, Messages: make([]*naruv1.NewMessage, len(batch))}
 	for i := range batch {
 		in.Messages[i] = s.message(batch[i].record)
 	}
-	var out admin.SendAnswer
-	if err := s.c.post(ctx, queuePath(s.queue, "messages"), in, &out); err != nil {
-		return aboutQueue(s.queue, err)
+	var out *naruv1.SendResponse
+	err := s.c.call(ctx, 0, func(ctx context.Context) (err error) {
+		out, err = s.c.queues.Send(ctx, in)
+		return err
+	})
+	if err != nil {
+		return hinted(aboutQueue(s.queue, err))
 	}
 	var refusal error
-	for i, r := range out.Results {
+	for i, r := range out.GetResults() {
 		switch {
 		case r.Error != nil && refusal == nil:
-			refusal = fmt.Errorf("queue %q: %s", s.queue, hinted(r.Error.Message))
+			refusal = hinted(fmt.Errorf("queue %q: %s", s.queue, r.Error.GetMessage()))
 		case r.Error == nil && i < len(batch):
 			s.sent++
 			s.bytes += int64(len(batch[i].record.Value))
@@ -230,26 +235,36 @@ func (s *messageSender) sendBatch(ctx context.Context, batch []inputItem) error 
 }
 
 // hinted names the flag that helps.
-func hinted(text string) string {
-	switch {
+func hinted(err error) error {
+	switch text := err.Error(); {
 	case strings.Contains(text, "needs a group"):
-		return text + " (--group or --group-separator)"
+		return fmt.Errorf("%w (--group or --group-separator)", err)
 	case strings.Contains(text, "needs a dedup id"):
-		return text + " (--dedup-id; or create the queue with --dedup-by-content)"
+		return fmt.Errorf("%w (--dedup-id; or create the queue with --dedup-by-content)", err)
 	}
-	return text
+	return err
 }
 
-func (s *messageSender) message(r *kgo.Record) admin.Message {
-	m := admin.Message{
-		Group: r.Key, Value: r.Value, Lane: s.f.lane, ExpiryMS: s.f.expiry.Milliseconds(), DedupID: s.f.dedupID,
+func (s *messageSender) message(r *kgo.Record) *naruv1.NewMessage {
+	m := &naruv1.NewMessage{Priority: s.f.lane, DedupId: s.f.dedupID}
+	if s.f.expiry > 0 {
+		m.Expiry = durationpb.New(s.f.expiry)
 	}
 	if s.f.delayed {
-		ms := s.f.delay.Milliseconds()
-		m.DelayMS = &ms
+		m.Delay = durationpb.New(s.f.delay)
+	}
+	if r.Key != nil {
+		m.Key = &naruv1.NewMessage_KeyBytes{KeyBytes: r.Key}
+	}
+	if r.Value != nil {
+		m.Value = &naruv1.NewMessage_Bytes{Bytes: r.Value}
 	}
 	for _, h := range r.Headers {
-		m.Headers = append(m.Headers, admin.Header{Key: h.Key, Value: h.Value})
+		one := &naruv1.Header{Name: h.Key}
+		if h.Value != nil {
+			one.Value = &naruv1.Header_Bytes{Bytes: h.Value}
+		}
+		m.Headers = append(m.Headers, one)
 	}
 	return m
 }

@@ -84,6 +84,9 @@ func (b *Broker) Produce(ctx context.Context, topic string, once *Once, list []N
 	return nil
 }
 
+// Limits bound what is decoded of a batch.
+func (b *Broker) Limits() record.Limits { return b.limits }
+
 // sender gathers what Produce appends to the partition.
 func (p *Partition) sender() *sender {
 	if s := p.gather.Load(); s != nil {

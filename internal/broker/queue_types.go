@@ -8,7 +8,8 @@ import (
 	"github.com/narumq/naru/internal/record"
 )
 
-// Names of record headers that queues read and write. On disk: never rename.
+// Names of record headers that queues, and calls over them, read and write. On
+// disk: never rename.
 const (
 	HeaderDedup          = "naru.dedup"   // the dedup id that a message was sent with
 	HeaderDue            = "naru.due"     // not delivered before; milliseconds since 1970, decimal
@@ -20,6 +21,8 @@ const (
 	HeaderDeadAttempts   = "naru.dead.attempts"
 	HeaderDeadReason     = "naru.dead.reason" // attempts, expired, rejected
 	HeaderDeadAt         = "naru.dead.at"     // milliseconds since 1970
+	HeaderReplyTo        = "naru.reply-to"    // the queue that an answer goes to
+	HeaderCorrelation    = "naru.correlation" // what the answer to it has, too
 	queueHeaderPrefix    = "naru."
 	deadHeaderPrefix     = "naru.dead."
 	attemptRememberedFor = 5 * time.Minute

@@ -49,7 +49,7 @@ var rooms = []room{
 		"internal/front/aws", "internal/broker", "internal/queue", "internal/catalog", "internal/commitlog", "internal/record", "internal/fault",
 	}},
 	{dir: "internal/front/api", level: 80, only: []string{
-		"api/...", "internal/broker", "internal/group", "internal/queue", "internal/catalog", "internal/commitlog",
+		"api/...", "internal/broker", "internal/group", "internal/queue", "internal/trigger", "internal/catalog", "internal/commitlog",
 		"internal/record", "internal/fault",
 	}},
 	{dir: "internal/front/console", level: 80, only: nothing},

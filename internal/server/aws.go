@@ -51,6 +51,7 @@ func (s *Server) serveAWS(ln net.Listener, keys *aws.Keys) *awsEndpoint {
 		ReadTimeout:       awsBodyTimeout,
 		IdleTimeout:       httpIdleTimeout,
 		MaxHeaderBytes:    httpHeaderBytesMax,
+		ConnState:         s.awsConns.state,
 	}
 	if keys == nil {
 		s.log.Info("aws: no --aws-keys, so any credentials are accepted", "address", e.addr.String())

@@ -24,7 +24,8 @@ type Config struct {
 	KafkaAdvertised string // host:port that clients are told to come back to; "" is the address itself
 	AWSAddr         string // host:port for AWS clients, or Off
 	AWSKeys         string // file of access keys; "": any credentials will do
-	HTTPAddr        string // metrics and health, or Off
+	HTTPAddr        string // API, console, metrics and health, or Off
+	APIRemote       bool   // answer the API on HTTPAddr to other machines too
 	Pprof           bool   // serve /debug/pprof on HTTPAddr
 
 	Sync         journal.SyncPolicy
@@ -98,7 +99,8 @@ func (c *Config) Settings() []Setting {
 		advertised("kafka-advertised", "address that Kafka clients are told to connect to (default: the endpoint's own)", &c.KafkaAdvertised),
 		address("aws", "address of the endpoint for AWS clients (SQS), or off", &c.AWSAddr),
 		text("aws-keys", "FILE", "file of access keys, one `ID SECRET` a line (default: any credentials, on loopback only)", &c.AWSKeys),
-		address("http", "address of /metrics, /healthz and /readyz, or off", &c.HTTPAddr),
+		address("http", "address of the API (HTTP and gRPC), the console, /metrics, /healthz and /readyz, or off", &c.HTTPAddr),
+		boolean("api-remote", "answer the API to other machines too: it has no authentication yet", &c.APIRemote),
 		boolean("pprof", "serve /debug/pprof on the HTTP endpoint", &c.Pprof),
 		{
 			Name: "sync", Kind: "POLICY",

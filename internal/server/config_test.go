@@ -60,7 +60,7 @@ func TestEverySettingEverywhere(t *testing.T) {
 	other := map[string]string{ // differs from the default
 		"data": "/elsewhere", "kafka": "127.0.0.1:1", "kafka-advertised": "example.com:9", "http": "off",
 		"aws": "127.0.0.1:2", "aws-keys": "/keys",
-		"pprof": "true", "sync": "os", "segment-bytes": "1MiB", "cache-bytes": "2MiB",
+		"pprof": "true", "api-remote": "true", "sync": "os", "segment-bytes": "1MiB", "cache-bytes": "2MiB",
 		"auto-create-topics": "false", "default-partitions": "3", "group-initial-delay": "7s",
 		"trigger-programs": "true", "connections-max": "5", "request-bytes-max": "2MiB", "memory-bytes": "3GiB",
 		"topic-metrics-max": "4", "shutdown-timeout": "9s", "log-level": "debug", "log-format": "json",

@@ -10,10 +10,13 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/narumq/naru/internal/front/api"
+	"github.com/narumq/naru/internal/front/console"
 )
 
-// Bounds of the HTTP endpoint. Only requests below /v1/ have bodies, which
-// package admin bounds.
+// Bounds of the HTTP endpoint. Only requests of the API have bodies, which package
+// api bounds.
 const (
 	httpHeaderBytesMax   = 16 << 10
 	httpHeaderTimeout    = 5 * time.Second
@@ -35,7 +38,11 @@ func (s *Server) serveHTTP(ln net.Listener) *httpEndpoint {
 		ReadHeaderTimeout: httpHeaderTimeout,
 		IdleTimeout:       httpIdleTimeout,
 		MaxHeaderBytes:    httpHeaderBytesMax,
+		ConnState:         s.httpConns.state,
+		Protocols:         new(http.Protocols),
 	}}
+	e.server.Protocols.SetHTTP1(true)
+	e.server.Protocols.SetUnencryptedHTTP2(true) // gRPC, without TLS
 	ln = limit(ln, min(httpConnectionsMax, s.cfg.ConnectionsMax))
 	go func() {
 		if err := e.server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
@@ -67,19 +74,17 @@ func (s *Server) routes() http.Handler {
 		}
 		fmt.Fprintln(w, "ready")
 	})
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, "naru\n\n/metrics\n/healthz\n/readyz\n")
-		if s.cfg.Pprof {
-			fmt.Fprintln(w, "/debug/pprof/")
-		}
-	})
-	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
-		if a := s.admin.Load(); a != nil {
-			a.ServeHTTP(w, r)
-			return
-		}
-		http.Error(w, "not ready", http.StatusServiceUnavailable)
-	})
+	mux.Handle("/", console.Handler())
+	for _, path := range api.Paths() {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			s.metrics.answered.Add(1)
+			if a := s.api.Load(); a != nil {
+				a.ServeHTTP(w, r)
+				return
+			}
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+		})
+	}
 	if s.cfg.Pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)

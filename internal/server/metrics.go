@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,6 +39,9 @@ type metrics struct {
 	requestSeconds  *prometheus.HistogramVec
 	requestBytes    *prometheus.CounterVec
 
+	appends  latencies    // what appendSeconds gets, to look at
+	answered atomic.Int64 // requests of all protocols
+
 	apis sync.Map // API name to *apiMetrics: looked up once, not per request
 }
 
@@ -51,6 +55,7 @@ type apiMetrics struct {
 const (
 	kafkaProtocol = "kafka"
 	awsProtocol   = "aws"
+	httpProtocol  = "http"
 )
 
 // secondsBuckets span from a write to a cached page to a disk in trouble.
@@ -128,7 +133,10 @@ func (m *metrics) journalObserver() journal.Observer {
 			write.Observe(writing.Seconds())
 			sync.Observe(syncing.Seconds())
 		},
-		Append: func(took time.Duration) { m.appendSeconds.Observe(took.Seconds()) },
+		Append: func(took time.Duration) {
+			m.appendSeconds.Observe(took.Seconds())
+			m.appends.add(took)
+		},
 		Relocated: func(segments int, bytes int64) {
 			m.relocatedFiles.Add(float64(segments))
 			m.relocatedBytes.Add(float64(bytes))
@@ -148,6 +156,7 @@ func (m *metrics) kafkaObserver() kafka.Observer {
 		Refused:   m.connectionsOver.Inc,
 		Malformed: func(error) { m.malformed.Inc() },
 		Request: func(r kafka.RequestStats) {
+			m.answered.Add(1)
 			api := m.api(r.API)
 			api.seconds.Observe(r.Total.Seconds())
 			api.in.Add(float64(r.BytesIn))
@@ -178,6 +187,7 @@ func (m *metrics) api(name string) *apiMetrics {
 // has no series of its own.
 func (m *metrics) awsObserver() aws.Observer {
 	return aws.Observer{Done: func(action string, failed bool, took time.Duration) {
+		m.answered.Add(1)
 		if !sqs.Serves(action) {
 			action = "unknown"
 		}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/narumq/naru/internal/broker"
 	"github.com/narumq/naru/internal/catalog"
-	"github.com/narumq/naru/internal/front/admin"
+	"github.com/narumq/naru/internal/front/api"
 	"github.com/narumq/naru/internal/front/kafka"
 	"github.com/narumq/naru/internal/vfs"
 )
@@ -41,7 +41,11 @@ type Server struct {
 	kafkaAddr net.Addr // nil: off
 	http      *httpEndpoint
 	aws       *awsEndpoint
-	admin     atomic.Pointer[admin.Server] // nil until the broker is open
+	api       atomic.Pointer[api.Server] // nil until the broker is open
+	version   string
+	activity  *activity
+	httpConns connTable
+	awsConns  connTable
 
 	state  atomic.Pointer[string] // why not ready; nil is ready
 	failed chan error             // an endpoint that ended by itself
@@ -67,7 +71,8 @@ func Start(cfg Config, opt Options) (*Server, error) {
 	if opt.FS == nil {
 		opt.FS = vfs.OS()
 	}
-	s := &Server{cfg: cfg, log: opt.Log, started: time.Now(), metrics: newMetrics(opt.Version), failed: make(chan error, 3)}
+	s := &Server{cfg: cfg, log: opt.Log, started: time.Now(), metrics: newMetrics(opt.Version), failed: make(chan error, 3), version: opt.Version}
+	s.httpConns.protocol, s.awsConns.protocol = httpProtocol, awsProtocol
 	s.notReady("starting")
 	s.warn()
 	if err := s.start(opt); err != nil {
@@ -131,7 +136,8 @@ func (s *Server) start(opt Options) (err error) {
 	if err := s.startTriggers(); err != nil {
 		return err
 	}
-	s.admin.Store(admin.NewServer(s.broker))
+	s.activity = s.watchActivity()
+	s.api.Store(api.NewServer(api.Config{Broker: s.broker, System: system{s}, Remote: s.cfg.APIRemote, Log: s.log}))
 	if awsListener != nil {
 		s.aws = s.serveAWS(awsListener, keys)
 	}
@@ -208,10 +214,13 @@ func (s *Server) release(ctx context.Context) error {
 			problems = append(problems, fmt.Errorf("aws: requests did not end in time: %w", err))
 		}
 	}
-	if a := s.admin.Load(); a != nil {
+	if a := s.api.Load(); a != nil {
 		if err := a.Stop(ctx); err != nil {
 			problems = append(problems, fmt.Errorf("http: requests did not end in time: %w", err))
 		}
+	}
+	if s.activity != nil {
+		s.activity.end()
 	}
 	if s.broker != nil {
 		problems = append(problems, s.closeBroker(ctx))

@@ -85,7 +85,7 @@ func TestStartServeStop(t *testing.T) {
 	c := testConfig(t)
 	s := start(t, c, Options{Version: "test"})
 	http := s.addr("http")
-	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ready\n", "/": "naru"} {
+	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ready\n", "/": "<!doctype html>", "/v1/topics": "{", "/openapi.yaml": "#"} {
 		if code, body := get(t, http+path); code != 200 || !strings.HasPrefix(body, want) {
 			t.Errorf("%s: %d %q", path, code, body)
 		}

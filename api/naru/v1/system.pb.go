@@ -121,17 +121,15 @@ type Status struct {
 	StartedTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=started_time,json=startedTime,proto3" json:"started_time,omitempty"`
 	Ready       bool                   `protobuf:"varint,5,opt,name=ready,proto3" json:"ready,omitempty"`
 	// Why it is not ready.
-	Problem     string      `protobuf:"bytes,6,opt,name=problem,proto3" json:"problem,omitempty"`
-	Endpoints   []*Endpoint `protobuf:"bytes,7,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
-	DataDir     string      `protobuf:"bytes,8,opt,name=data_dir,json=dataDir,proto3" json:"data_dir,omitempty"`
-	StoredBytes int64       `protobuf:"varint,9,opt,name=stored_bytes,json=storedBytes,proto3" json:"stored_bytes,omitempty"`
-	FreeBytes   int64       `protobuf:"varint,10,opt,name=free_bytes,json=freeBytes,proto3" json:"free_bytes,omitempty"`
-	Topics      int32       `protobuf:"varint,11,opt,name=topics,proto3" json:"topics,omitempty"`
-	Queues      int32       `protobuf:"varint,12,opt,name=queues,proto3" json:"queues,omitempty"`
-	Groups      int32       `protobuf:"varint,13,opt,name=groups,proto3" json:"groups,omitempty"`
-	Triggers    int32       `protobuf:"varint,14,opt,name=triggers,proto3" json:"triggers,omitempty"`
-	// Only one broker has the data; see the number of brokers.
-	Brokers       int32 `protobuf:"varint,15,opt,name=brokers,proto3" json:"brokers,omitempty"`
+	Problem       string      `protobuf:"bytes,6,opt,name=problem,proto3" json:"problem,omitempty"`
+	Endpoints     []*Endpoint `protobuf:"bytes,7,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
+	DataDir       string      `protobuf:"bytes,8,opt,name=data_dir,json=dataDir,proto3" json:"data_dir,omitempty"`
+	StoredBytes   int64       `protobuf:"varint,9,opt,name=stored_bytes,json=storedBytes,proto3" json:"stored_bytes,omitempty"`
+	FreeBytes     int64       `protobuf:"varint,10,opt,name=free_bytes,json=freeBytes,proto3" json:"free_bytes,omitempty"`
+	Topics        int32       `protobuf:"varint,11,opt,name=topics,proto3" json:"topics,omitempty"`
+	Queues        int32       `protobuf:"varint,12,opt,name=queues,proto3" json:"queues,omitempty"`
+	Groups        int32       `protobuf:"varint,13,opt,name=groups,proto3" json:"groups,omitempty"`
+	Triggers      int32       `protobuf:"varint,14,opt,name=triggers,proto3" json:"triggers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -260,13 +258,6 @@ func (x *Status) GetGroups() int32 {
 func (x *Status) GetTriggers() int32 {
 	if x != nil {
 		return x.Triggers
-	}
-	return 0
-}
-
-func (x *Status) GetBrokers() int32 {
-	if x != nil {
-		return x.Brokers
 	}
 	return 0
 }
@@ -686,8 +677,8 @@ type ServerSetting struct {
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Value string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	Help  string                 `protobuf:"bytes,3,opt,name=help,proto3" json:"help,omitempty"`
-	// Whether it was given, and by what: flag, environment or file.
-	Source        string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
+	// Whether it is another than the default.
+	Overridden    bool `protobuf:"varint,4,opt,name=overridden,proto3" json:"overridden,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -743,11 +734,11 @@ func (x *ServerSetting) GetHelp() string {
 	return ""
 }
 
-func (x *ServerSetting) GetSource() string {
+func (x *ServerSetting) GetOverridden() bool {
 	if x != nil {
-		return x.Source
+		return x.Overridden
 	}
-	return ""
+	return false
 }
 
 type ListSettingsResponse struct {
@@ -802,7 +793,7 @@ const file_naru_v1_system_proto_rawDesc = "" +
 	"\x10GetStatusRequest\"8\n" +
 	"\bEndpoint\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
-	"\aaddress\x18\x02 \x01(\tR\aaddress\"\xd5\x03\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\"\xbb\x03\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1d\n" +
 	"\n" +
@@ -820,8 +811,7 @@ const file_naru_v1_system_proto_rawDesc = "" +
 	"\x06topics\x18\v \x01(\x05R\x06topics\x12\x16\n" +
 	"\x06queues\x18\f \x01(\x05R\x06queues\x12\x16\n" +
 	"\x06groups\x18\r \x01(\x05R\x06groups\x12\x1a\n" +
-	"\btriggers\x18\x0e \x01(\x05R\btriggers\x12\x18\n" +
-	"\abrokers\x18\x0f \x01(\x05R\abrokers\"F\n" +
+	"\btriggers\x18\x0e \x01(\x05R\btriggers\"F\n" +
 	"\x12GetActivityRequest\x120\n" +
 	"\x05after\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05after\"\x9f\x03\n" +
 	"\x0eActivitySample\x12.\n" +
@@ -855,12 +845,14 @@ const file_naru_v1_system_proto_rawDesc = "" +
 	"\vCountsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\x15\n" +
-	"\x13ListSettingsRequest\"e\n" +
+	"\x13ListSettingsRequest\"m\n" +
 	"\rServerSetting\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x12\n" +
-	"\x04help\x18\x03 \x01(\tR\x04help\x12\x16\n" +
-	"\x06source\x18\x04 \x01(\tR\x06source\"J\n" +
+	"\x04help\x18\x03 \x01(\tR\x04help\x12\x1e\n" +
+	"\n" +
+	"overridden\x18\x04 \x01(\bR\n" +
+	"overridden\"J\n" +
 	"\x14ListSettingsResponse\x122\n" +
 	"\bsettings\x18\x01 \x03(\v2\x16.naru.v1.ServerSettingR\bsettings2\x8f\x03\n" +
 	"\rSystemService\x12N\n" +

@@ -30,6 +30,9 @@ type conn struct {
 	host       string // what the client is told to connect to
 	port       int32
 	clientHost string // who it is, as group descriptions show it
+	since      time.Time
+	requests   atomic.Int64
+	client     atomic.Pointer[string] // what it calls itself; nil: not said
 
 	queue chan *call // in the order of requests; closed by the reader at a graceful end
 
@@ -51,7 +54,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{
 		s: s, nc: nc, log: s.log.With("peer", nc.RemoteAddr()),
 		queue: make(chan *call, s.limits.PipelineMax), wake: make(chan struct{}, 1),
-		r: bufio.NewReaderSize(nc, readBufferBytes),
+		r: bufio.NewReaderSize(nc, readBufferBytes), since: time.Now(),
 	}
 	c.released = c.frameReleased
 	c.ctx, c.cancel = context.WithCancel(s.ctx)
@@ -254,8 +257,13 @@ func (c *conn) open(f *frame) (*call, error) {
 	x := calls.Get().(*call)
 	x.conn, x.api, x.version, x.correlation = c, a, h.RequestApiVersion, h.CorrelationId
 	x.frame, x.frameBytes, x.began = f, len(f.b), time.Now()
+	c.requests.Add(1)
 	if h.ClientId != nil {
 		x.clientID = *h.ClientId
+		if named := c.client.Load(); named == nil || *named != x.clientID {
+			name := x.clientID
+			c.client.Store(&name)
+		}
 	}
 	x.body = f.b[len(f.b)-r.Remaining():]
 	return x, c.order(x)

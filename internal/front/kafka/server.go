@@ -195,6 +195,31 @@ func (s *Server) Connections() int {
 	return len(s.conns)
 }
 
+// ConnInfo describes a connection.
+type ConnInfo struct {
+	Peer     net.Addr
+	Client   string // what it calls itself
+	Since    time.Time
+	Requests int64
+}
+
+// Conns describes up to n connections.
+func (s *Server) Conns(n int) (list []ConnInfo) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if len(list) == n {
+			break
+		}
+		info := ConnInfo{Peer: c.nc.RemoteAddr(), Since: c.since, Requests: c.requests.Load()}
+		if name := c.client.Load(); name != nil {
+			info.Client = *name
+		}
+		list = append(list, info)
+	}
+	return list
+}
+
 // FetchSessions is how many incremental fetch sessions there are, and the
 // partitions in all of them and in the fetches without one.
 func (s *Server) FetchSessions() (sessions, partitions int) { return s.sessions.size() }

@@ -1,0 +1,289 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	naruv1 "github.com/narumq/naru/api/naru/v1"
+	"github.com/narumq/naru/internal/broker"
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/queue"
+	"github.com/narumq/naru/internal/record"
+)
+
+const (
+	// callsQueue is where answers to Request and Collect go; channelPrefix begins the
+	// names of clients' own channels.
+	callsQueue    = "naru.replies"
+	channelPrefix = "naru.replies."
+
+	requestTimeout = 30 * time.Second // of a Request that does not say
+	collectTimeout = 5 * time.Second
+	repliesMax     = 1_000 // of one Collect
+	waitingMax     = 100_000
+	replyBatch     = 500
+	replyLease     = 30 * time.Second
+	replyRetry     = time.Second
+)
+
+// replies hands answers to the calls that wait for them. A call is known by its
+// correlation id, which nobody else can guess.
+type replies struct {
+	s               *Server
+	delivered, late atomic.Int64
+	work            sync.WaitGroup
+
+	mu      sync.Mutex // guards what follows
+	open    bool       // the queue is there, and is read
+	waiting map[string]chan *naruv1.Message
+}
+
+func (r *replies) init(s *Server) { r.s, r.waiting = s, make(map[string]chan *naruv1.Message) }
+
+func (r *replies) wait() { r.work.Wait() }
+
+// expect makes an id of which up to n answers go to the channel, until the id is
+// forgotten.
+func (r *replies) expect(n int) (id string, ch chan *naruv1.Message, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.open {
+		if err := r.s.ensureChannel(callsQueue); err != nil {
+			return "", nil, err
+		}
+		r.open = true
+		r.work.Add(1)
+		go r.read()
+	}
+	if len(r.waiting) >= waitingMax {
+		return "", nil, fmt.Errorf("%w: %d calls wait for answers", broker.ErrInFlightLimit, waitingMax)
+	}
+	id, ch = uuid.NewString(), make(chan *naruv1.Message, n)
+	r.waiting[id] = ch
+	return id, ch, nil
+}
+
+func (r *replies) forget(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.waiting, id)
+}
+
+// read serves the queue of answers until the server stops.
+func (r *replies) read() {
+	defer r.work.Done()
+	for r.s.ctx.Err() == nil {
+		err := r.readSome()
+		if err == nil || r.s.ctx.Err() != nil {
+			continue
+		}
+		r.s.log.Warn("answers cannot be read", "queue", callsQueue, "err", err)
+		if errors.Is(err, catalog.ErrUnknownQueue) || errors.Is(err, broker.ErrQueueDeleted) {
+			r.mu.Lock()
+			r.open = false // the next call makes it again
+			r.mu.Unlock()
+			return
+		}
+		select {
+		case <-time.After(replyRetry):
+		case <-r.s.ctx.Done():
+		}
+	}
+}
+
+func (r *replies) readSome() error {
+	q, err := r.s.broker.Queue(callsQueue)
+	if err != nil {
+		return err
+	}
+	list, err := q.Receive(r.s.ctx, broker.ReceiveRequest{Max: replyBatch, Lease: replyLease, Wait: waitMax})
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	tags := make([]queue.Tag, len(list))
+	for i := range list {
+		tags[i] = list[i].Tag
+		r.hand(showMessage(q, &list[i], false))
+	}
+	q.Ack(tags, func([]error) {})
+	return nil
+}
+
+// hand gives an answer to its call, or counts it as late.
+func (r *replies) hand(m *naruv1.Message) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ch, ok := r.waiting[m.GetCorrelationId()]
+	if ok {
+		select {
+		case ch <- m:
+			r.delivered.Add(1)
+			return
+		default: // it has as many as it wants
+		}
+	}
+	r.late.Add(1)
+}
+
+// ensureChannel makes the queue of a reply channel if it is not there.
+func (s *Server) ensureChannel(name string) error {
+	_, err := s.broker.CreateQueue(catalog.QueueSpec{Name: name, Settings: catalog.DefaultQueueSettings()})
+	if errors.Is(err, catalog.ErrQueueExists) {
+		return nil
+	}
+	return err
+}
+
+// OpenReplyChannel implements naruv1connect.CallServiceHandler.
+func (s *Server) OpenReplyChannel(_ context.Context, in *naruv1.OpenReplyChannelRequest) (*naruv1.OpenReplyChannelResponse, error) {
+	if in.GetClient() == "" {
+		return nil, invalid("client is missing")
+	}
+	name := channelPrefix + in.GetClient()
+	if err := s.ensureChannel(name); err != nil {
+		return nil, err
+	}
+	return &naruv1.OpenReplyChannelResponse{Queue: name}, nil
+}
+
+// Request implements naruv1connect.CallServiceHandler.
+func (s *Server) Request(ctx context.Context, in *naruv1.RequestRequest) (*naruv1.RequestResponse, error) {
+	timeout, err := span("timeout", in.GetTimeout(), requestTimeout, waitMax)
+	if err != nil {
+		return nil, err
+	}
+	q, err := s.broker.Queue(in.GetQueue())
+	if err != nil {
+		return nil, err
+	}
+	if in.GetMessage() == nil {
+		return nil, invalid("message is missing")
+	}
+	m, err := messageFor(q, in.GetMessage())
+	if err != nil {
+		return nil, err
+	}
+	id, answers, err := s.replies.expect(1)
+	if err != nil {
+		return nil, err
+	}
+	defer s.replies.forget(id)
+	ctx, cancel := context.WithTimeoutCause(ctx, cmp.Or(timeout, requestTimeout), errTimeout)
+	defer cancel()
+	m.Headers = append(m.Headers, callHeaders(id)...)
+	if m.Expiry == 0 {
+		m.Expiry = cmp.Or(timeout, requestTimeout) // nobody waits for it any longer
+	}
+	done := make(chan []broker.Sent, 1)
+	q.Send(ctx, []broker.Message{m}, func(sent []broker.Sent) { done <- sent })
+	if sent := <-done; sent[0].Err != nil {
+		return nil, sent[0].Err
+	}
+	select {
+	case answer := <-answers:
+		return &naruv1.RequestResponse{Reply: answer}, nil
+	case <-ctx.Done():
+		return nil, s.cut(ctx)
+	}
+}
+
+func callHeaders(id string) []record.HeaderField {
+	return []record.HeaderField{{Key: headerReplyTo, Value: []byte(callsQueue)}, {Key: headerCorrelation, Value: []byte(id)}}
+}
+
+// cut says why a call has no answer.
+func (s *Server) cut(ctx context.Context) error {
+	if s.ctx.Err() != nil {
+		return errStopping
+	}
+	return context.Cause(ctx)
+}
+
+// Collect implements naruv1connect.CallServiceHandler.
+func (s *Server) Collect(ctx context.Context, in *naruv1.CollectRequest) (*naruv1.CollectResponse, error) {
+	timeout, err := span("timeout", in.GetTimeout(), collectTimeout, waitMax)
+	if err != nil {
+		return nil, err
+	}
+	want := int(cmp.Or(in.GetMaxReplies(), repliesMax))
+	if want < 0 || want > repliesMax {
+		return nil, invalid("max replies is %d, want 0 to %d", want, repliesMax)
+	}
+	if in.GetRecord() == nil {
+		return nil, invalid("record is missing")
+	}
+	rec, err := newRecord(in.GetRecord())
+	if err != nil {
+		return nil, err
+	}
+	id, answers, err := s.replies.expect(want)
+	if err != nil {
+		return nil, err
+	}
+	defer s.replies.forget(id)
+	rec.Headers = append(rec.Headers, callHeaders(id)...)
+	end := time.NewTimer(cmp.Or(timeout, collectTimeout))
+	defer end.Stop()
+	sent, err := s.produce(ctx, in.GetTopic(), nil, []broker.NewRecord{rec})
+	if err != nil {
+		return nil, err
+	}
+	if sent[0].Err != nil {
+		return nil, sent[0].Err
+	}
+	out := &naruv1.CollectResponse{}
+	for len(out.Replies) < want {
+		select {
+		case answer := <-answers:
+			out.Replies = append(out.Replies, answer)
+		case <-end.C:
+			return out, nil
+		case <-ctx.Done():
+			return nil, s.cut(ctx)
+		}
+	}
+	return out, nil
+}
+
+// Reply implements naruv1connect.CallServiceHandler.
+func (s *Server) Reply(ctx context.Context, in *naruv1.ReplyRequest) (*naruv1.ReplyResponse, error) {
+	switch {
+	case in.GetReplyTo() == "":
+		return nil, invalid("reply_to is missing")
+	case in.GetCorrelationId() == "":
+		return nil, invalid("correlation_id is missing")
+	case in.GetMessage() == nil:
+		return nil, invalid("message is missing")
+	}
+	q, err := s.broker.Queue(in.GetReplyTo())
+	if err != nil {
+		return nil, err
+	}
+	m, err := messageFor(q, in.GetMessage())
+	if err != nil {
+		return nil, err
+	}
+	m.Headers = append(m.Headers, record.HeaderField{Key: headerCorrelation, Value: []byte(in.GetCorrelationId())})
+	done := make(chan []broker.Sent, 1)
+	q.Send(ctx, []broker.Message{m}, func(sent []broker.Sent) { done <- sent })
+	sent := <-done
+	if sent[0].Err != nil {
+		return nil, sent[0].Err
+	}
+	return &naruv1.ReplyResponse{Id: sent[0].ID.String()}, nil
+}
+
+// GetReplyStats implements naruv1connect.CallServiceHandler.
+func (s *Server) GetReplyStats(context.Context, *naruv1.GetReplyStatsRequest) (*naruv1.ReplyStats, error) {
+	s.replies.mu.Lock()
+	waiting := len(s.replies.waiting)
+	s.replies.mu.Unlock()
+	return &naruv1.ReplyStats{Waiting: int64(waiting), Delivered: s.replies.delivered.Load(), Late: s.replies.late.Load()}, nil
+}

@@ -1,0 +1,113 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	naruv1 "github.com/narumq/naru/api/naru/v1"
+	"github.com/narumq/naru/internal/broker"
+	"github.com/narumq/naru/internal/group"
+)
+
+// ListGroups implements naruv1connect.GroupServiceHandler.
+func (s *Server) ListGroups(context.Context, *naruv1.ListGroupsRequest) (*naruv1.ListGroupsResponse, error) {
+	lag := make(map[string]int64)
+	for _, o := range s.broker.GroupOffsets() {
+		lag[o.Group] += max(0, o.Lag)
+	}
+	out := &naruv1.ListGroupsResponse{}
+	for _, g := range s.broker.ListGroups(nil, nil) {
+		out.Groups = append(out.Groups, &naruv1.Group{
+			Group: validText(g.Group), State: g.State.String(), Protocol: g.ProtocolType, MemberCount: int32(g.Members), Lag: lag[g.Group],
+		})
+	}
+	return out, nil
+}
+
+// GetGroup implements naruv1connect.GroupServiceHandler.
+func (s *Server) GetGroup(_ context.Context, in *naruv1.GetGroupRequest) (*naruv1.Group, error) {
+	d := s.broker.DescribeGroup(in.GetGroup())
+	if d.Err != nil {
+		return nil, d.Err
+	}
+	out := &naruv1.Group{Group: d.Group, State: d.State.String(), Protocol: d.Protocol, MemberCount: int32(len(d.Members))}
+	for _, m := range d.Members {
+		out.Members = append(out.Members, &naruv1.GroupMember{
+			MemberId: validText(m.ID), ClientId: validText(m.ClientID), ClientHost: validText(m.ClientHost), InstanceId: validText(m.InstanceID),
+		})
+	}
+	for _, o := range s.broker.GroupOffsets(in.GetGroup()) {
+		out.Offsets = append(out.Offsets, &naruv1.GroupOffset{
+			Topic: o.Topic, Partition: o.Partition, Committed: int64(o.Offset), End: int64(o.End), Lag: o.Lag,
+		})
+		out.Lag += max(0, o.Lag)
+	}
+	return out, nil
+}
+
+// ResetOffsets implements naruv1connect.GroupServiceHandler.
+func (s *Server) ResetOffsets(_ context.Context, in *naruv1.ResetOffsetsRequest) (*naruv1.ResetOffsetsResponse, error) {
+	t, err := s.topic(in.GetTopic())
+	if err != nil {
+		return nil, err
+	}
+	if d := s.broker.DescribeGroup(in.GetGroup()); d.Err == nil && len(d.Members) > 0 {
+		return nil, group.ErrNonEmptyGroup
+	}
+	if in.GetTo() == "" {
+		return nil, invalid("to is missing")
+	}
+	wanted := slices.Clone(in.GetPartitions())
+	if len(wanted) == 0 {
+		for i := range t.Partitions {
+			wanted = append(wanted, int32(i))
+		}
+	}
+	out := &naruv1.ResetOffsetsResponse{}
+	commit := broker.CommitTopic{Topic: t.Name}
+	now := time.Now()
+	for _, i := range wanted {
+		p, err := s.broker.Partition(t.Name, i)
+		if err != nil {
+			return nil, err
+		}
+		at, err := positionOf(p, in.GetTo(), now)
+		if err != nil {
+			return nil, err
+		}
+		at = min(max(at, p.LogStart()), p.HighWatermark())
+		commit.Partitions = append(commit.Partitions, broker.CommitPartition{Partition: i, Offset: at, LeaderEpoch: -1})
+		end := int64(p.HighWatermark())
+		out.Offsets = append(out.Offsets, &naruv1.GroupOffset{Topic: t.Name, Partition: i, Committed: int64(at), End: end, Lag: end - int64(at)})
+	}
+	if in.GetDryRun() {
+		return out, nil
+	}
+	done := make(chan broker.CommitOffsetsResponse, 1)
+	s.broker.CommitOffsets(broker.CommitOffsetsRequest{
+		CommitCheck: group.CommitCheck{Group: in.GetGroup(), Generation: -1}, Topics: []broker.CommitTopic{commit},
+	}, func(r broker.CommitOffsetsResponse) { done <- r })
+	r := <-done
+	if r.Err != nil {
+		return nil, r.Err
+	}
+	for _, list := range r.Errs {
+		for _, err := range list {
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// DeleteGroup implements naruv1connect.GroupServiceHandler.
+func (s *Server) DeleteGroup(_ context.Context, in *naruv1.DeleteGroupRequest) (*naruv1.DeleteGroupResponse, error) {
+	done := make(chan []error, 1)
+	s.broker.DeleteGroups([]string{in.GetGroup()}, func(errs []error) { done <- errs })
+	if err := (<-done)[0]; err != nil {
+		return nil, err
+	}
+	return &naruv1.DeleteGroupResponse{}, nil
+}

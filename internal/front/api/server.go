@@ -1,0 +1,171 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"connectrpc.com/connect"
+	"connectrpc.com/grpcreflect"
+
+	naruv1 "github.com/narumq/naru/api/naru/v1"
+	"github.com/narumq/naru/api/naru/v1/naruv1connect"
+	"github.com/narumq/naru/internal/broker"
+)
+
+const (
+	requestBytesMax  = 16 << 20
+	smallBytesMax    = 64 << 10
+	largeRequestsMax = 32
+	itemsMax         = 1_000 // records, messages or deliveries of one request
+	waitMax          = 5 * time.Minute
+)
+
+// Config of a Server.
+type Config struct {
+	Broker *broker.Broker
+	System System // what the server tells of itself
+	Remote bool   // answer other machines too
+	Log    *slog.Logger
+}
+
+// System is what only the whole server knows.
+type System interface {
+	Status() *naruv1.Status
+	Activity(after time.Time) *naruv1.Activity
+	Connections() *naruv1.ListConnectionsResponse
+	Settings() *naruv1.ListSettingsResponse
+	Ready() error
+}
+
+// Server is the API of one broker.
+type Server struct {
+	broker  *broker.Broker
+	cfg     Config
+	log     *slog.Logger
+	mux     *http.ServeMux
+	rest    router
+	replies replies
+	large   chan struct{}
+
+	ctx    context.Context // ends with Stop
+	cancel context.CancelFunc
+	calls  sync.WaitGroup
+	mu     sync.RWMutex // held while a call begins; guards stopped
+	done   bool
+}
+
+// NewServer returns an API that is ready to serve.
+func NewServer(cfg Config) *Server {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{broker: cfg.Broker, cfg: cfg, log: cfg.Log, mux: http.NewServeMux(), large: make(chan struct{}, largeRequestsMax)}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.replies.init(s)
+	options := []connect.HandlerOption{
+		connect.WithReadMaxBytes(requestBytesMax),
+		connect.WithInterceptors(translate{s}),
+		connect.WithRecover(func(_ context.Context, spec connect.Spec, _ http.Header, p any) error {
+			return s.recovered(spec.Procedure, p)
+		}),
+	}
+	s.mux.Handle(naruv1connect.NewTopicServiceHandler(s, options...))
+	s.mux.Handle(naruv1connect.NewQueueServiceHandler(s, options...))
+	s.mux.Handle(naruv1connect.NewGroupServiceHandler(s, options...))
+	s.mux.Handle(naruv1connect.NewCallServiceHandler(s, options...))
+	s.mux.Handle(naruv1connect.NewTriggerServiceHandler(s, options...))
+	s.mux.Handle(naruv1connect.NewSystemServiceHandler(s, options...))
+	s.mux.Handle(healthPath, s.health(options))
+	reflector := grpcreflect.NewStaticReflector(services...)
+	s.mux.Handle(grpcreflect.NewHandlerV1(reflector, options...))
+	s.mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, options...))
+	s.mux.HandleFunc("GET /openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/yaml")
+		w.Write(naruv1.OpenAPI)
+	})
+	s.rest.init(s)
+	s.mux.Handle("/v1/", &s.rest)
+	return s
+}
+
+// Paths are the patterns, as of http.ServeMux, that the API answers.
+func Paths() []string {
+	out := []string{"/v1/", "/openapi.yaml", healthPath, "/" + grpcreflect.ReflectV1ServiceName + "/", "/" + grpcreflect.ReflectV1AlphaServiceName + "/"}
+	for _, name := range services {
+		out = append(out, "/"+name+"/")
+	}
+	return out
+}
+
+// services are those of the definition.
+var services = []string{
+	naruv1connect.TopicServiceName, naruv1connect.QueueServiceName, naruv1connect.GroupServiceName,
+	naruv1connect.CallServiceName, naruv1connect.TriggerServiceName, naruv1connect.SystemServiceName,
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := s.mayCall(r); err != nil {
+		s.refuse(w, err)
+		return
+	}
+	if !s.begin() {
+		s.refuse(w, errStopping)
+		return
+	}
+	defer s.calls.Done()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(s.ctx, cancel)()
+	if key := r.Header.Get("Idempotency-Key"); key != "" {
+		ctx = context.WithValue(ctx, idempotencyKey{}, key)
+	}
+	r = r.WithContext(ctx)
+	if r.ContentLength > smallBytesMax {
+		select {
+		case s.large <- struct{}{}:
+			defer func() { <-s.large }()
+		case <-ctx.Done():
+			s.refuse(w, ctx.Err())
+			return
+		}
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// idempotencyKey is the key of a context's Idempotency-Key.
+type idempotencyKey struct{}
+
+func (s *Server) begin() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.done {
+		return false
+	}
+	s.calls.Add(1)
+	return true
+}
+
+// Stop ends waiting calls and streams, and waits for those that run, as long as ctx
+// allows. Later calls are refused.
+func (s *Server) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	s.done = true
+	s.mu.Unlock()
+	s.cancel()
+	ended := make(chan struct{})
+	go func() {
+		s.calls.Wait()
+		s.replies.wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
