@@ -15,6 +15,7 @@ async function main() {
   try {
     await require('./topic_checks')(suite, desk)
     await require('./queue_checks')(suite, desk)
+    await require('./group_checks')(suite, desk)
     await require('./page_checks')(suite, desk)
     await require('./key_checks')(suite, desk)
   } finally {

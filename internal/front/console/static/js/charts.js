@@ -67,11 +67,20 @@ export function chart({ title, lines, write, height = 156, least = 1 }) {
   }
 }
 
+// lonely finds the values with none before and none after: a line of their own has no
+// length, so they are drawn as points.
+function lonely(u, line) {
+  const values = u.data[line]
+  const found = []
+  for (let i = 0; i < values.length; i++) if (values[i] != null && values[i - 1] == null && values[i + 1] == null) found.push(i)
+  return found
+}
+
 function options({ lines, write, height, least, tell, width }) {
   const grid = { stroke: colour('--rule'), width: 1 }
   const axis = { stroke: colour('--faint'), font: '11px ' + getComputedStyle(document.body).fontFamily, ticks: { show: false } }
   return {
-    width, height, padding: [8, 14, 0, 0],
+    width, height, padding: [8, 22, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(least, (max ?? 0) * 1.12)] } },
@@ -81,7 +90,7 @@ function options({ lines, write, height, least, tell, width }) {
     ],
     series: [{}, ...lines.map((label, i) => {
       const s = styles[i % styles.length]
-      return { label, stroke: colour(s.colour), width: s.width, dash: s.dash, fill: s.fill && colour(s.fill), points: { show: false }, spanGaps: false }
+      return { label, stroke: colour(s.colour), width: s.width, dash: s.dash, fill: s.fill && colour(s.fill), points: { size: 4, filter: lonely }, spanGaps: false }
     })],
     hooks: { setCursor: [u => tell(u.cursor.idx)] },
   }

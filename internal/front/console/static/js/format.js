@@ -52,7 +52,11 @@ export function time(stamp) {
 // date is the same to the second, for what happened long ago.
 export const date = stamp => stamp ? time(stamp).slice(0, 19) : '–'
 
-export const ago = stamp => stamp ? `${duration(Math.max(0, Math.round((Date.now() - new Date(stamp)) / 1000)))} ago` : '–'
+export function ago(stamp) {
+  if (!stamp) return '–'
+  const s = Math.round((Date.now() - new Date(stamp)) / 1000)
+  return s < 2 ? 'just now' : `${duration(s)} ago`
+}
 
 // wire writes what a person typed as a duration (90, 90s, 15m, 1.5h, 4d) for the API.
 export function wire(text) {

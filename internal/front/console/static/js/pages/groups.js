@@ -13,7 +13,7 @@ export function groups(page) {
   let all, filter = page.query.get('filter') ?? ''
   const draw = () => all && page.show(
     heading('Groups', { note: count(all.length, 'group') }),
-    h('div', { class: 'toolbar', key: 'toolbar' }, search('Filter groups', filter, v => { filter = v; draw() })),
+    all.length > 0 && h('div', { class: 'toolbar', key: 'toolbar' }, search('Filter groups', filter, v => { filter = v; draw() })),
     all.length ? list(all.filter(g => g.group.includes(filter))) : empty('No groups yet. A group remembers how far its consumers have read, and shares the partitions among them.',
       'naru consume greetings --group hello --follow'))
   page.poll(2000, async () => {

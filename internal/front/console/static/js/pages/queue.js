@@ -8,6 +8,7 @@ import { keyOf, preview, valueOf } from '../payload.js'
 import { compact, count, duration, number, date, time, typed, wire } from '../format.js'
 import { go, link } from '../router.js'
 import { detail } from './records.js'
+import { oldest } from './queues.js'
 import { redrive, redrivePanel } from './redrive.js'
 
 const peekMax = 50
@@ -57,7 +58,7 @@ function top(q, redrives, done) {
 function numbers({ stats: s = {} }) {
   return tiles(
     ['Ready', number(s.ready), 'deliverable'], ['In flight', number(s.inFlight), 'leased'], ['Delayed', number(s.delayed), 'not due yet'],
-    ['Oldest', duration(s.oldestAge), 'not done'], ['Sent', compact(s.sent), 'since the start'], ['Acked', compact(s.acked), 'since the start'],
+    ['Oldest', oldest(s), 'not done'], ['Sent', compact(s.sent), 'since the start'], ['Acked', compact(s.acked), 'since the start'],
     ['Redelivered', compact(s.redelivered), 'since the start'], ['Dead-lettered', compact(s.deadLettered), 'since the start'])
 }
 

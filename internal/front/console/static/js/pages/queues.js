@@ -3,7 +3,7 @@ import { h } from '../dom.js'
 import * as api from '../api.js'
 import { ask, check, positive, row, text, toast } from '../dialogs.js'
 import { heading, table, search, empty, tag } from '../parts.js'
-import { count, duration, number, wire } from '../format.js'
+import { count, duration, number, seconds, wire } from '../format.js'
 import { go, link } from '../router.js'
 
 export function queues(page) {
@@ -18,7 +18,7 @@ export function queues(page) {
       note: count(all.length, 'queue'),
       actions: h('button', { type: 'button', class: 'primary', 'data-new': true, onclick: () => create(all, load) }, 'New queue'),
     }),
-    h('div', { class: 'toolbar', key: 'toolbar' }, search('Filter queues', filter, v => { filter = v; draw() })),
+    all.length > 0 && h('div', { class: 'toolbar', key: 'toolbar' }, search('Filter queues', filter, v => { filter = v; draw() })),
     all.length ? list(all.filter(q => q.queue.includes(filter))) : empty('No queues yet. A queue gives each message to one consumer, and again if it is not acknowledged.',
       'naru queue create mails --attempts 5 --dead-letter mails-dead', "naru send mails 'to: anna'"))
   page.poll(2000, load)
@@ -31,10 +31,13 @@ function list(shown) {
     ['Ready', q => amount(q.stats?.ready), 'n'],
     ['In flight', q => amount(q.stats?.inFlight), 'n'],
     ['Delayed', q => amount(q.stats?.delayed), 'n'],
-    ['Oldest', q => duration(q.stats?.oldestAge), 'n'],
+    ['Oldest', q => oldest(q.stats), 'n'],
     ['Dead letters to', q => q.settings?.deadLetter ? h('a', { href: link('queues', q.settings.deadLetter) }, q.settings.deadLetter) : h('span', { class: 'faint' }, '–')],
   ], shown, { key: q => q.queue, label: 'Queues' })
 }
+
+// oldest is the age of what is not done, whole seconds from one on, or nothing.
+export const oldest = s => seconds(s?.oldestAge) ? duration(s.oldestAge) : '–'
 
 const amount = n => Number(n ?? 0) ? number(n) : h('span', { class: 'faint' }, '0')
 

@@ -18,7 +18,7 @@ export function topics(page) {
       note: count(all.length, 'topic'),
       actions: h('button', { type: 'button', class: 'primary', 'data-new': true, onclick: () => create(load) }, 'New topic'),
     }),
-    h('div', { class: 'toolbar', key: 'toolbar' },
+    (all.length > 0 || internal) && h('div', { class: 'toolbar', key: 'toolbar' },
       search('Filter topics', filter, v => { filter = v; draw() }),
       h('label', { class: 'check' }, h('input', { type: 'checkbox', onchange: e => { internal = e.target.checked; page.attempt(load) } }), 'The server’s own')),
     all.length ? list(all.filter(t => t.topic.includes(filter))) : empty('No topics yet. A topic keeps records in order, and every group reads all of them.',

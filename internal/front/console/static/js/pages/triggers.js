@@ -12,7 +12,7 @@ export function triggers(page) {
   let all, filter = ''
   const draw = () => all && page.show(
     heading('Triggers', { note: count(all.length, 'trigger') }),
-    h('div', { class: 'toolbar', key: 'toolbar' }, search('Filter triggers', filter, v => { filter = v; draw() })),
+    all.length > 0 && h('div', { class: 'toolbar', key: 'toolbar' }, search('Filter triggers', filter, v => { filter = v; draw() })),
     all.length ? list(all.filter(t => t.spec.trigger.includes(filter)))
       : empty('No triggers yet. A trigger starts a program or calls a URL when a queue’s state says so.', example))
   page.poll(2000, async () => {
