@@ -15,7 +15,7 @@ func (q *Queue) check() error {
 		}
 		unused[i] = true
 	}
-	inFlight, busy, timers := 0, make(map[int32]int32), 0
+	inFlight, released, busy, timers := 0, 0, make(map[int32]int32), 0
 	readyN, heldN := make([]int, len(q.sources)), make([]int, len(q.sources))
 	for i := range q.entries {
 		e := &q.entries[i]
@@ -45,6 +45,11 @@ func (q *Queue) check() error {
 				heldN[e.source]++
 			}
 		}
+		if e.released {
+			if released++; e.state != held {
+				return fmt.Errorf("%d/%d is released in state %d", e.source, e.Offset, e.state)
+			}
+		}
 		if timed := e.state == leased || e.state == held; timed != (e.timer >= 0) {
 			return fmt.Errorf("%d/%d in state %d has timer %d", e.source, e.Offset, e.state, e.timer)
 		} else if timed {
@@ -53,6 +58,9 @@ func (q *Queue) check() error {
 				return fmt.Errorf("%d/%d is not where its timer says", e.source, e.Offset)
 			}
 		}
+	}
+	if released != q.released {
+		return fmt.Errorf("%d released, counted %d", q.released, released)
 	}
 	if inFlight != q.inFlight || timers != len(q.timers.list) {
 		return fmt.Errorf("%d in flight, counted %d; %d timers of %d", q.inFlight, inFlight, len(q.timers.list), timers)

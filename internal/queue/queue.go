@@ -23,6 +23,7 @@ type entry struct {
 	Meta
 	source   Source
 	state    state
+	released bool // held, because it was given back with a delay
 	bare     bool // made from the ledger alone: its Meta is not known yet
 	attempts int32
 	firstAt  int64
@@ -63,6 +64,7 @@ type Queue struct {
 	groups  groupTable
 
 	inFlight int
+	released int // entries that are released: of those in flight
 	counts   Counts
 	dead     []DeadLetter
 	todo     pending
@@ -77,8 +79,8 @@ type Counts struct {
 // Stats is how many records are where.
 type Stats struct {
 	Ready    int // in memory; more may wait in the log
-	InFlight int // leased, or held back after a delivery, or settling
-	Delayed  int // not due yet: in memory and in runs
+	InFlight int // leased or settling
+	Delayed  int // not due yet: in memory and in runs, or given back with a delay
 	Counts
 }
 
@@ -251,6 +253,10 @@ func (q *Queue) leave(i int32) {
 		w.readyN--
 	case held:
 		q.timers.remove(q, i)
+		if e.released {
+			e.released = false
+			q.released--
+		}
 		if e.attempts > 0 {
 			q.inFlight--
 		} else {
@@ -363,7 +369,7 @@ func (q *Queue) Full() bool { return q.inFlight >= q.cfg.InFlightMax }
 
 // Stats counts.
 func (q *Queue) Stats() Stats {
-	st := Stats{InFlight: q.inFlight, Counts: q.counts}
+	st := Stats{InFlight: q.inFlight - q.released, Delayed: q.released, Counts: q.counts}
 	for i := range q.sources {
 		st.Ready += q.sources[i].readyN
 		st.Delayed += q.sources[i].heldN

@@ -133,7 +133,7 @@ func (w *world) settle() {
 		}
 	default:
 		lease := 1000 * int64(1+w.rng.IntN(8))
-		got, want = w.q.Extend(w.now, []Tag{t}, lease, nil), w.live.holds(t, w.now, late)
+		got, want = w.q.Extend(w.now, []Tag{t}, lease, nil), w.live.holds(t, w.now, false)
 		w.say("extend %v for %d: %v", t, lease, got)
 		if want == nil && r.state != settling {
 			r.state, r.until, r.session = leased, w.now+lease, false

@@ -42,6 +42,8 @@ func (q *Queue) Release(now int64, tags []Tag, delay int64, errs []error) []erro
 			q.touch(i)
 		default:
 			q.hold(i, now+max(delay, 0))
+			q.entries[i].released = true
+			q.released++
 			q.touch(i)
 		}
 		errs = append(errs, err)
@@ -49,10 +51,10 @@ func (q *Queue) Release(now int64, tags []Tag, delay int64, errs []error) []erro
 	return errs
 }
 
-// Extend makes leases end lease milliseconds from now.
+// Extend makes leases that are in force end lease milliseconds from now.
 func (q *Queue) Extend(now int64, tags []Tag, lease int64, errs []error) []error {
 	for _, t := range tags {
-		i, err := q.holder(t, now, !q.cfg.Ordered)
+		i, err := q.holder(t, now, false)
 		if err == nil && q.entries[i].state != settling {
 			q.take(i, leased, now+max(lease, 0))
 			q.touch(i)

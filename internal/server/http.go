@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -76,14 +77,7 @@ func (s *Server) routes() http.Handler {
 	})
 	mux.Handle("/", console.Handler())
 	for _, path := range api.Paths() {
-		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-			s.metrics.answered.Add(1)
-			if a := s.api.Load(); a != nil {
-				a.ServeHTTP(w, r)
-				return
-			}
-			http.Error(w, "not ready", http.StatusServiceUnavailable)
-		})
+		mux.HandleFunc(path, s.serveAPI)
 	}
 	if s.cfg.Pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -92,5 +86,20 @@ func (s *Server) routes() http.Handler {
 		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v1/") { // the mux would tidy the path, and redirect
+			s.serveAPI(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
+	s.metrics.answered.Add(1)
+	if a := s.api.Load(); a != nil {
+		a.ServeHTTP(w, r)
+		return
+	}
+	http.Error(w, "not ready", http.StatusServiceUnavailable)
 }

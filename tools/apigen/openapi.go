@@ -195,10 +195,9 @@ func (d *document) operation(m protoreflect.MethodDescriptor, r *annotations.Htt
 	if r.GetBody() != "" {
 		content := obj("application/json", obj("schema", d.body(m.Input(), inPath)))
 		if verb == "post" && produces {
-			for _, raw := range []string{"text/plain", "application/octet-stream"} {
-				content.set(raw, obj("schema", obj("type", "string", "description", "The value of one record, which keeps its media type. "+
-					"Its key is the query parameter key.")))
-			}
+			const text = "The value of one record, which keeps its media type. The query parameter key is its key; its other fields are parameters too."
+			content.set("text/plain", obj("schema", obj("type", "string", "description", text)))
+			content.set("application/octet-stream", obj("schema", obj("type", "string", "format", "binary", "description", text)))
 		}
 		op.set("requestBody", obj("required", false, "content", content))
 	}

@@ -197,7 +197,11 @@ func TestQueuesByREST(t *testing.T) {
 	if code, got, _ := w.call("POST", "/v1/queues/mails/messages/"+d[0]+":ack", ""); code != 404 {
 		t.Errorf("acked twice: %d %v", code, got)
 	}
-	outcome := w.must("POST", "/v1/queues/mails/messages:ack", `{"deliveries":["`+d[0]+`"]}`)
+	outcome := w.must("POST", "/v1/queues/mails/messages:ack", `{"deliveries":["nonsense","`+d[0]+`"]}`)
+	if text := fmt.Sprint(outcome); !strings.Contains(text, "malformed") || !strings.Contains(text, "not_found") {
+		t.Errorf("%v", outcome)
+	}
+	outcome = w.must("POST", "/v1/queues/mails/messages:ack", `{"deliveries":["`+d[0]+`"]}`)
 	if !strings.Contains(fmt.Sprint(outcome), "not_found") {
 		t.Errorf("%v", outcome)
 	}
@@ -258,6 +262,10 @@ func TestRefusals(t *testing.T) {
 		{"GET", "/v1/topics/none", "", 404, "not_found", nil},
 		{"GET", "/v1/nothing", "", 404, "not_found", nil},
 		{"GET", "/v1/topics//records", "", 404, "not_found", nil},
+		{"GET", "/v1/topics/../x", "", 404, "not_found", nil},
+		{"GET", "/v1/topics", "", 406, "invalid_argument", []string{"Accept", "application/json;q=0"}},
+		{"POST", "/v1/topics", `{}`, 415, "invalid_argument", []string{"Content-Encoding", "gzip"}},
+		{"POST", "/v1/topics/t/records?colour=1", "x", 400, "invalid_argument", []string{"Content-Type", "text/plain"}},
 		{"GET", "/v1/topics/__naru_queues/records", "", 404, "not_found", nil},
 		{"POST", "/v1/topics/__naru_queues/records", `{"records":[{}]}`, 404, "not_found", nil},
 		{"PUT", "/v1/topics", "", 405, "unimplemented", nil},

@@ -49,6 +49,9 @@ func (s *Server) consume(ctx context.Context, name string, in func() (*naruv1.Co
 	if name == "" {
 		name = first.GetQueue()
 	}
+	if name == "" {
+		return invalid("the first request names the queue")
+	}
 	if c.q, err = s.broker.Queue(name); err != nil {
 		return err
 	}
@@ -174,13 +177,6 @@ func (c *consumer) step(in *naruv1.ConsumeRequest) error {
 
 // settle ends deliveries, or extends them, and tells of the outcome when there is one.
 func (c *consumer) settle(names []string, keep bool, do func([]queue.Tag, func([]error))) error {
-	tags := make([]queue.Tag, len(names))
-	for i, name := range names {
-		var err error
-		if tags[i], err = parseDelivery(c.q.Meta().ID, name); err != nil {
-			return err
-		}
-	}
 	c.mu.Lock()
 	for _, name := range names {
 		if !keep {
@@ -188,9 +184,7 @@ func (c *consumer) settle(names []string, keep bool, do func([]queue.Tag, func([
 		}
 	}
 	c.mu.Unlock()
-	done := make(chan []error, 1)
-	do(tags, func(errs []error) { done <- errs })
-	errs := <-done
+	errs := settleAll(c.q, names, do)
 	c.wake()
 	return c.send(&naruv1.ConsumeResponse{Settled: showSettled(names, errs)})
 }

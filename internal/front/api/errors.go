@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"strings"
 
 	"connectrpc.com/connect"
 
@@ -123,8 +124,22 @@ func (t translate) err(what string, err error) error {
 	if code == connect.CodeInternal || code == connect.CodeDataLoss {
 		t.s.log.Error("api: call failed", "call", what, "err", err)
 	}
-	return connect.NewError(code, err)
+	return connect.NewError(code, trimmed(err))
 }
+
+// trimmed is err with a text that may end a field of a header (RFC 9113 section
+// 8.2.1): texts may end in what a client gave.
+func trimmed(err error) error {
+	if text := err.Error(); strings.TrimSpace(text) != text {
+		return trimmedError{err}
+	}
+	return err
+}
+
+type trimmedError struct{ error }
+
+func (e trimmedError) Error() string { return strings.TrimSpace(e.error.Error()) }
+func (e trimmedError) Unwrap() error { return e.error }
 
 // WrapUnary implements connect.Interceptor.
 func (t translate) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {

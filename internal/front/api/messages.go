@@ -128,19 +128,36 @@ func (s *Server) settle(in settling, f func(*broker.Queue, []queue.Tag, func([]e
 	case len(names) == 0 || len(names) > itemsMax:
 		return nil, invalid("%d deliveries, want 1 to %d", len(names), itemsMax)
 	}
-	tags := make([]queue.Tag, len(names))
-	for i, name := range names {
-		if tags[i], err = parseDelivery(q.Meta().ID, name); err != nil {
-			return nil, err
-		}
-	}
-	done := make(chan []error, 1)
-	f(q, tags, func(errs []error) { done <- errs })
-	errs := <-done
+	errs := settleAll(q, names, func(tags []queue.Tag, done func([]error)) { f(q, tags, done) })
 	if alone && errs[0] != nil {
 		return nil, errs[0]
 	}
 	return &naruv1.SettleResponse{Results: showSettled(names, errs)}, nil
+}
+
+// settleAll does f with those deliveries that are well formed, and returns the outcome
+// of each.
+func settleAll(q *broker.Queue, names []string, f func([]queue.Tag, func([]error))) []error {
+	errs := make([]error, len(names))
+	tags := make([]queue.Tag, 0, len(names))
+	for i, name := range names {
+		var t queue.Tag
+		if t, errs[i] = parseDelivery(q.Meta().ID, name); errs[i] == nil {
+			tags = append(tags, t)
+		}
+	}
+	if len(tags) == 0 {
+		return errs
+	}
+	done := make(chan []error, 1)
+	f(tags, func(list []error) { done <- list })
+	list := <-done
+	for i := range errs {
+		if errs[i] == nil {
+			errs[i], list = list[0], list[1:]
+		}
+	}
+	return errs
 }
 
 func showSettled(names []string, errs []error) []*naruv1.Settled {

@@ -1,11 +1,13 @@
 package api
 
 import (
+	"net/http"
 	"net/url"
 	"strconv"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	naruv1 "github.com/narumq/naru/api/naru/v1"
@@ -87,25 +89,41 @@ func valueOf(m protoreflect.Message, f protoreflect.FieldDescriptor, text string
 	return v, invalid("%s cannot be a parameter", f.JSONName())
 }
 
-// rawRecord is a record whose value is the body of a request.
-type rawRecord struct {
-	body      []byte
-	mediaType string
-	query     url.Values
+// takesRaw tells whether a request may be the bare value of one record.
+func takesRaw(in proto.Message) bool {
+	switch in.(type) {
+	case *naruv1.ProduceRequest, *naruv1.SendRequest:
+		return true
+	}
+	return false
 }
 
-func (r *rawRecord) record() *naruv1.NewRecord {
-	out := &naruv1.NewRecord{Value: &naruv1.NewRecord_Bytes{Bytes: r.body}, ContentType: r.mediaType}
-	if r.query.Has("key") {
-		out.Key = &naruv1.NewRecord_KeyBytes{KeyBytes: []byte(r.query.Get("key"))}
+// setRaw makes of a bare body the one record of the request, which keeps its media
+// type. Parameters are the record's other fields, and key.
+func setRaw(in proto.Message, body []byte, r *http.Request) error {
+	query := r.URL.Query()
+	key, hasKey := []byte(query.Get("key")), query.Has("key")
+	delete(query, "key")
+	mediaType := r.Header.Get("Content-Type")
+	switch in := in.(type) {
+	case *naruv1.ProduceRequest:
+		rec := &naruv1.NewRecord{ContentType: mediaType}
+		if hasKey {
+			rec.Key = &naruv1.NewRecord_KeyBytes{KeyBytes: key}
+		}
+		in.Records = []*naruv1.NewRecord{rec}
+		err := setQuery(rec.ProtoReflect(), query)
+		rec.Value = &naruv1.NewRecord_Bytes{Bytes: body}
+		return err
+	case *naruv1.SendRequest:
+		m := &naruv1.NewMessage{ContentType: mediaType}
+		if hasKey {
+			m.Key = &naruv1.NewMessage_KeyBytes{KeyBytes: key}
+		}
+		in.Messages = []*naruv1.NewMessage{m}
+		err := setQuery(m.ProtoReflect(), query)
+		m.Value = &naruv1.NewMessage_Bytes{Bytes: body}
+		return err
 	}
-	return out
-}
-
-func (r *rawRecord) message() *naruv1.NewMessage {
-	out := &naruv1.NewMessage{Value: &naruv1.NewMessage_Bytes{Bytes: r.body}, ContentType: r.mediaType}
-	if r.query.Has("key") {
-		out.Key = &naruv1.NewMessage_KeyBytes{KeyBytes: []byte(r.query.Get("key"))}
-	}
-	return out
+	return nil
 }

@@ -184,7 +184,7 @@ func (rt *router) serve(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		return fmt.Errorf("%w: %s has %s", errMethod, r.URL.Path, strings.Join(allowed, ", "))
 	}
-	if to.name == "Read" && strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+	if to.name == "Read" && wantsEvents(r.Header.Get("Accept")) {
 		return rt.s.serveEvents(w, r, names[0])
 	}
 	if err := acceptable(r.Header.Get("Accept")); err != nil {
@@ -226,13 +226,33 @@ func acceptable(accept string) error {
 		return nil
 	}
 	for part := range strings.SplitSeq(accept, ",") {
-		t, _, _ := strings.Cut(part, ";")
-		switch strings.TrimSpace(t) {
-		case "*/*", "application/*", jsonType, versionedType:
+		switch t, ok := wanted(part); {
+		case ok && (t == "*/*" || t == "application/*" || t == jsonType || t == versionedType):
 			return nil
 		}
 	}
 	return fmt.Errorf("%w: %q, there is %s (%s)", errAccept, accept, jsonType, versionedType)
+}
+
+// wanted reads one media type of an Accept header; false if it is refused there.
+func wanted(part string) (string, bool) {
+	t, parameters, _ := strings.Cut(part, ";")
+	for p := range strings.SplitSeq(parameters, ";") {
+		if q, ok := strings.CutPrefix(strings.TrimSpace(p), "q="); ok && strings.Trim(q, "0.") == "" {
+			return "", false
+		}
+	}
+	return strings.TrimSpace(t), true
+}
+
+// wantsEvents tells whether an Accept header asks for Server-Sent Events.
+func wantsEvents(accept string) bool {
+	for part := range strings.SplitSeq(accept, ",") {
+		if t, ok := wanted(part); ok && t == "text/event-stream" {
+			return true
+		}
+	}
+	return false
 }
 
 // read decodes what the request says beside its path.
@@ -247,15 +267,18 @@ func (to *route) read(w http.ResponseWriter, r *http.Request, in proto.Message) 
 		}
 		return setQuery(in.ProtoReflect(), r.URL.Query())
 	}
-	if len(body) == 0 {
-		return nil
+	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+		return fmt.Errorf("%w: content encoding %q", errMediaType, e)
 	}
 	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	raw := err == nil && (strings.HasPrefix(t, "text/") || t == "application/octet-stream")
 	switch {
+	case raw && takesRaw(in):
+		return setRaw(in, body, r)
+	case len(body) == 0:
+		return nil
 	case err == nil && (t == jsonType || t == versionedType):
 		return decodeJSON(body, in)
-	case err == nil && (strings.HasPrefix(t, "text/") || t == "application/octet-stream") && setRaw(in, body, r):
-		return nil
 	}
 	return fmt.Errorf("%w: %q, want %s", errMediaType, r.Header.Get("Content-Type"), jsonType)
 }
@@ -285,18 +308,4 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, invalid("read the body: %v", err)
 	}
 	return b.Bytes(), nil
-}
-
-// setRaw makes of a bare body the one record of the request.
-func setRaw(in proto.Message, body []byte, r *http.Request) bool {
-	rec := rawRecord{body: body, mediaType: r.Header.Get("Content-Type"), query: r.URL.Query()}
-	switch in := in.(type) {
-	case *naruv1.ProduceRequest:
-		in.Records = []*naruv1.NewRecord{rec.record()}
-	case *naruv1.SendRequest:
-		in.Messages = []*naruv1.NewMessage{rec.message()}
-	default:
-		return false
-	}
-	return true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -79,7 +80,7 @@ func NewServer(cfg Config) *Server {
 	s.mux.Handle(naruv1connect.NewTriggerServiceHandler(s, options...))
 	s.mux.Handle(naruv1connect.NewSystemServiceHandler(s, options...))
 	s.mux.Handle(healthPath, s.health(options))
-	reflector := grpcreflect.NewStaticReflector(services...)
+	reflector := grpcreflect.NewStaticReflector(append([]string{healthService}, services...)...)
 	s.mux.Handle(grpcreflect.NewHandlerV1(reflector, options...))
 	s.mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, options...))
 	s.mux.HandleFunc("GET /openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
@@ -87,13 +88,15 @@ func NewServer(cfg Config) *Server {
 		w.Write(naruv1.OpenAPI)
 	})
 	s.rest.init(s)
-	s.mux.Handle("/v1/", &s.rest)
 	return s
 }
 
+// restPath is before the paths of REST, in the version that there is.
+const restPath = "/v1/"
+
 // Paths are the patterns, as of http.ServeMux, that the API answers.
 func Paths() []string {
-	out := []string{"/v1/", "/openapi.yaml", healthPath, "/" + grpcreflect.ReflectV1ServiceName + "/", "/" + grpcreflect.ReflectV1AlphaServiceName + "/"}
+	out := []string{restPath, "/openapi.yaml", healthPath, "/" + grpcreflect.ReflectV1ServiceName + "/", "/" + grpcreflect.ReflectV1AlphaServiceName + "/"}
 	for _, name := range services {
 		out = append(out, "/"+name+"/")
 	}
@@ -132,6 +135,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.refuse(w, ctx.Err())
 			return
 		}
+	}
+	if strings.HasPrefix(r.URL.Path, restPath) { // the mux would tidy the path, and redirect
+		s.rest.ServeHTTP(w, r)
+		return
 	}
 	s.mux.ServeHTTP(w, r)
 }

@@ -76,7 +76,8 @@ type TopicServiceClient interface {
 	Produce(context.Context, *v1.ProduceRequest) (*v1.ProduceResponse, error)
 	// Reads records, of each partition in order, and says where to read on.
 	Read(context.Context, *v1.ReadRequest) (*v1.ReadResponse, error)
-	// Reads records as they come, without an end. As GET with Accept:
+	// Reads records as they come, without an end. The first answer has no records and
+	// says that the subscription is in force; others without are signs of life. As GET with Accept:
 	// text/event-stream each record is an event, whose id resumes after it.
 	Subscribe(context.Context, *v1.SubscribeRequest) (*connect.ServerStreamForClient[v1.SubscribeResponse], error)
 }
@@ -263,7 +264,8 @@ type TopicServiceHandler interface {
 	Produce(context.Context, *v1.ProduceRequest) (*v1.ProduceResponse, error)
 	// Reads records, of each partition in order, and says where to read on.
 	Read(context.Context, *v1.ReadRequest) (*v1.ReadResponse, error)
-	// Reads records as they come, without an end. As GET with Accept:
+	// Reads records as they come, without an end. The first answer has no records and
+	// says that the subscription is in force; others without are signs of life. As GET with Accept:
 	// text/event-stream each record is an event, whose id resumes after it.
 	Subscribe(context.Context, *v1.SubscribeRequest, *connect.ServerStream[v1.SubscribeResponse]) error
 }
