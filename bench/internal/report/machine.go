@@ -23,6 +23,7 @@ type Machine struct {
 	Java       string
 	Kafka      string
 	ElasticMQ  string
+	Versus     string `json:",omitempty"` // another peer and its version, without Java
 	Naru       string
 	Sync4KiB   time.Duration // one 4 KiB write and fdatasync in a preallocated file
 	Sync1MiB   time.Duration // the same with 1 MiB
@@ -50,15 +51,18 @@ func Inspect(dir string) Machine {
 
 // Markdown is a list of the facts.
 func (m Machine) Markdown() string {
-	other := "Apache Kafka " + m.Kafka
-	if m.ElasticMQ != "" {
-		other = "ElasticMQ " + m.ElasticMQ
+	other := "Apache Kafka " + m.Kafka + " on " + m.Java
+	switch {
+	case m.Versus != "":
+		other = m.Versus
+	case m.ElasticMQ != "":
+		other = "ElasticMQ " + m.ElasticMQ + " on " + m.Java
 	}
 	return fmt.Sprintf(`- machine: %s, %d cores shared by broker and client, %.0f GiB, %s, %s
 - disk: a 4 KiB write and fdatasync takes %v, 1 MiB %v (medians, preallocated file)
-- versions: %s; %s on %s; Naru %s
+- versions: %s; %s; Naru %s
 `, m.CPU, m.Cores, m.MemoryGiB, m.Kernel, m.FileSystem,
-		m.Sync4KiB.Round(time.Microsecond), m.Sync1MiB.Round(10*time.Microsecond), m.Go, other, m.Java, m.Naru)
+		m.Sync4KiB.Round(time.Microsecond), m.Sync1MiB.Round(10*time.Microsecond), m.Go, other, m.Naru)
 }
 
 // field returns what follows "name :" on the first such line of a /proc file.

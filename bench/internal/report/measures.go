@@ -139,7 +139,10 @@ func QueueGroups() []Group {
 }
 
 func (r *Results) groups() []Group {
-	if r.Queues {
+	switch {
+	case len(r.Groups) > 0:
+		return r.Groups
+	case r.Queues:
 		return QueueGroups()
 	}
 	return Groups()

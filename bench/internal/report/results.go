@@ -29,7 +29,8 @@ type Results struct {
 	Machine Machine
 	Sides   []Side // the first is the one that the others are compared with
 	Rounds  int
-	Queues  bool // the rows are those of queues
+	Queues  bool    // the rows are those of queues
+	Groups  []Group `json:",omitempty"` // the rows, if they are neither those nor Kafka's
 	Notes   []string
 	Runs    []Run
 }

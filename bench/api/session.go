@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/narumq/naru/bench/internal/peer"
+	"github.com/narumq/naru/bench/internal/report"
+	"github.com/narumq/naru/bench/internal/stats"
+)
+
+// session is one round of one side, in a process of its own.
+type session struct {
+	command
+	spec   peer.Spec
+	home   peer.Home
+	server *peer.Process
+	admin  admin
+	values map[string]float64
+}
+
+func (s *session) say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "%-8s %s\n", s.spec.Name, fmt.Sprintf(format, args...))
+}
+
+// real tells whether what is sent is kept.
+func (s *session) real() bool { return s.spec.Name == report.Naru }
+
+func (s *session) run(ctx context.Context, r *report.Run) error {
+	dir, err := os.MkdirTemp(s.out, "api-"+s.spec.Name+"-")
+	if err != nil {
+		return err
+	}
+	before, err := peer.ReadMachine()
+	if err != nil {
+		return err
+	}
+	if err := s.begin(ctx, dir); err != nil {
+		r.Failed["start"] = err.Error()
+	} else {
+		for _, row := range s.rows {
+			if err := s.row(ctx, row); err != nil {
+				r.Failed[row.title] = err.Error()
+			}
+			s.say("%s: %.0f per second", row.title, s.values[row.id+".rate"])
+		}
+	}
+	if s.server != nil {
+		err = errors.Join(s.admin.close(), s.server.Stop())
+	}
+	if len(r.Failed) > 0 {
+		s.say("failed; see %s", dir)
+	} else {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	after, readErr := peer.ReadMachine()
+	s.values["others.cpu"] = after.OthersSince(before)
+	return errors.Join(err, readErr, ctx.Err())
+}
+
+func (s *session) begin(ctx context.Context, dir string) (err error) {
+	if s.home, err = peer.NewHome(dir, s.profile && s.real()); err != nil {
+		return err
+	}
+	if s.real() {
+		s.home.SecondPort = s.home.Port // one port has it all
+	}
+	if s.admin.overGRPC, err = newGRPC(grpcAddr(s.home)); err != nil {
+		return err
+	}
+	if s.server, err = s.spec.Start(s.home); err != nil {
+		return err
+	}
+	_, err = s.server.AwaitReady(ctx, func() error {
+		if s.real() {
+			return s.admin.ready(ctx)
+		}
+		c := newJSON(s.home.Addr(), 1)
+		defer c.close()
+		return c.produce(ctx, "ready", text(0))
+	})
+	return err
+}
+
+// row prepares, warms up, measures, and checks.
+func (s *session) row(ctx context.Context, r row) (err error) {
+	var c client = newJSON(s.home.Addr(), r.workers)
+	if r.grpc {
+		if c, err = newGRPC(grpcAddr(s.home)); err != nil {
+			return err
+		}
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	if r.receive {
+		return s.receive(ctx, r, c)
+	}
+	return s.produce(ctx, r, c)
+}
+
+func (s *session) produce(ctx context.Context, r row, c client) error {
+	if s.real() {
+		if err := s.admin.createTopic(ctx, r.id); err != nil {
+			return err
+		}
+	}
+	var next atomic.Int64
+	err := s.measure(ctx, r, func(ctx context.Context) (bool, error) {
+		return true, c.produce(ctx, r.id, text(next.Add(1)-1))
+	})
+	if err != nil || !s.real() {
+		return err
+	}
+	return s.admin.checkTopic(ctx, r.id, next.Load())
+}
+
+func (s *session) receive(ctx context.Context, r row, c client) error {
+	if !s.real() {
+		return s.measure(ctx, r, func(ctx context.Context) (bool, error) {
+			_, err := c.receive(ctx, r.id)
+			return true, err
+		})
+	}
+	if err := s.admin.createQueue(ctx, r.id, s.messages); err != nil {
+		return err
+	}
+	m := newMarks(s.messages)
+	err := s.measure(ctx, r, func(ctx context.Context) (bool, error) {
+		got, err := c.receive(ctx, r.id)
+		if err != nil || got == "" {
+			return false, err
+		}
+		return true, m.see(got)
+	})
+	if err != nil {
+		return err
+	}
+	return s.admin.checkQueue(ctx, r.id, s.messages-m.count.Load())
+}
+
+// measure warms up with f, and then notes how often it was done and what that used.
+func (s *session) measure(ctx context.Context, r row, f func(context.Context) (bool, error)) error {
+	if _, err := closedLoop(ctx, r.workers, s.warm, f); err != nil {
+		return err
+	}
+	if err := peer.SyncFiles(s.home.Dir); err != nil {
+		return err
+	}
+	runtime.GC()
+	profiled := make(chan error, 1)
+	if s.home.Profiled {
+		path := filepath.Join(s.out, "api-"+r.id+".pprof")
+		go func() { profiled <- s.home.FetchProfile(ctx, max(int(s.patience.Seconds()), 1), path) }()
+	} else {
+		profiled <- nil
+	}
+	before, err := s.server.Usage()
+	if err != nil {
+		return err
+	}
+	own := peer.OwnCPU()
+	d, err := closedLoop(ctx, r.workers, s.patience, f)
+	own = peer.OwnCPU() - own
+	after, usageErr := s.server.Usage()
+	if err := errors.Join(err, usageErr, <-profiled); err != nil {
+		return err
+	}
+	if d.calls == 0 {
+		return errors.New("nothing was done")
+	}
+	perCall := float64(time.Microsecond) * float64(d.calls)
+	s.values[r.id+".rate"] = float64(d.calls) / d.took.Seconds()
+	s.values[r.id+".p50"] = milliseconds(stats.Percentile(d.each, 0.5))
+	s.values[r.id+".p99"] = milliseconds(stats.Percentile(d.each, 0.99))
+	s.values[r.id+".cpu"] = float64(after.CPU-before.CPU) / perCall
+	s.values[r.id+".client"] = float64(own) / perCall
+	return nil
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
