@@ -34,10 +34,11 @@ func (a *app) apiFlags(cmd *cobra.Command) {
 
 // api is the broker's API as commands use it.
 type api struct {
-	addr    string
-	client  *http.Client
-	timeout time.Duration
-	queues  naruv1connect.QueueServiceClient
+	addr     string
+	client   *http.Client
+	timeout  time.Duration
+	queues   naruv1connect.QueueServiceClient
+	triggers naruv1connect.TriggerServiceClient
 }
 
 func (a *app) api() (*api, error) {
@@ -50,6 +51,7 @@ func (a *app) api() (*api, error) {
 		MaxIdleConnsPerHost: 4, // no proxy: the server is on this machine
 	}}}
 	c.queues = naruv1connect.NewQueueServiceClient(c.client, c.base(), connect.WithReadMaxBytes(answerBytesMax))
+	c.triggers = naruv1connect.NewTriggerServiceClient(c.client, c.base(), connect.WithReadMaxBytes(answerBytesMax))
 	return c, nil
 }
 
