@@ -20,10 +20,11 @@ const (
 // admin makes what a row needs in Naru, and looks afterwards whether it is there.
 type admin struct{ *overGRPC }
 
+// ready tells whether the server answers.
 func (a admin) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	return a.conn.Invoke(ctx, "/naru.v1.TopicService/ListTopics", &naruv1.ListTopicsRequest{}, &naruv1.ListTopicsResponse{})
+	return a.produce(ctx, "ready", text(0))
 }
 
 func (a admin) createTopic(ctx context.Context, name string) error {

@@ -42,8 +42,8 @@ type command struct {
 }
 
 func main() {
-	if len(os.Args) == 4 && os.Args[1] == doNothing {
-		fmt.Fprintln(os.Stderr, "api:", serveNothing(os.Args[2], os.Args[3]))
+	if len(os.Args) == 5 && os.Args[1] == doNothing {
+		fmt.Fprintln(os.Stderr, "api:", serveNothing(os.Args[2], os.Args[3], os.Args[4]))
 		os.Exit(1)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string) error {
 	f := flag.NewFlagSet("api", flag.ContinueOnError)
 	isQuick := f.Bool("quick", false, "one round with less of everything, about a minute")
 	only := f.String("only", "json,grpc", "rows to run: those that have one of these words, such as grpc-produce or json-receive-64")
-	sides := f.String("sides", "naru,nothing", "what to run, the first compared with the other")
+	sides := f.String("sides", "naru,nothing,connect", "what to run, the first compared with the others")
 	f.IntVar(&c.rounds, "rounds", 0, "times that each side is run, in turns (default 3, 1 with --quick)")
 	f.StringVar(&c.out, "out", "out", "where data directories and results go; its file system is what is measured")
 	f.StringVar(&c.binary, "naru", "", "a naru binary to run instead of building one")
@@ -129,12 +129,13 @@ func prepare(ctx context.Context, c *command) (specs []peer.Spec, err error) {
 				err = peer.BuildNaru(ctx, "..", c.binary)
 			}
 			specs = append(specs, naru(c.binary))
-		case "nothing":
+		case sideNothing, sideConnect:
+			title := map[string]string{sideNothing: "do-nothing", sideConnect: "connect-go, do-nothing"}
 			var spec peer.Spec
-			spec, err = nothing()
+			spec, err = nothing(name, title[name])
 			specs = append(specs, spec)
 		default:
-			err = fmt.Errorf("--sides %s: not one of naru, nothing", name)
+			err = fmt.Errorf("--sides %s: not one of naru, nothing, connect", name)
 		}
 		if err != nil {
 			return nil, err

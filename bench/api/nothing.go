@@ -20,15 +20,22 @@ import (
 	"github.com/narumq/naru/bench/internal/peer"
 )
 
-// doNothing, as the first argument, makes this program the servers that do nothing.
+// doNothing, as the first argument, makes this program servers that do nothing. The
+// second says which.
 const doNothing = "do-nothing"
 
-// nothing is this program as those servers: HTTP on the first port, gRPC on the second.
-func nothing() (peer.Spec, error) {
+// Names of those sides.
+const (
+	sideNothing = "nothing" // net/http, and grpc-go: what Naru is compared with
+	sideConnect = "connect" // connect-go, which Naru serves gRPC with: how much of the difference is that
+)
+
+// nothing is this program as one of them: HTTP on the first port, gRPC on the second.
+func nothing(name, title string) (peer.Spec, error) {
 	self, err := os.Executable()
 	return peer.Spec{
-		Name: "nothing", Title: "do-nothing", Durability: "keeps nothing",
-		Command: func(h peer.Home) []string { return []string{self, doNothing, h.Addr(), grpcAddr(h)} },
+		Name: name, Title: title, Durability: "keeps nothing",
+		Command: func(h peer.Home) []string { return []string{self, doNothing, name, h.Addr(), grpcAddr(h)} },
 	}, err
 }
 
@@ -51,18 +58,26 @@ var (
 const fixedDelivery = "2-0-3039-1"
 
 // serveNothing serves until the process ends.
-func serveNothing(httpAddr, grpcAddr string) error {
-	failed := make(chan error, 2)
+func serveNothing(name, httpAddr, grpcAddr string) error {
+	plain, err := net.Listen("tcp", httpAddr)
+	if err != nil {
+		return err
+	}
 	ln, err := net.Listen("tcp", grpcAddr)
 	if err != nil {
 		return err
+	}
+	failed := make(chan error, 2)
+	go func() { failed <- http.Serve(plain, newFixedJSON()) }()
+	if name == sideConnect {
+		go func() { failed <- serveConnect(ln) }()
+		return <-failed
 	}
 	server := grpc.NewServer()
 	for _, d := range services {
 		server.RegisterService(&d, nil)
 	}
 	go func() { failed <- server.Serve(ln) }()
-	go func() { failed <- http.ListenAndServe(httpAddr, newPlain()) }()
 	return <-failed
 }
 
@@ -81,12 +96,12 @@ func fixed[In any](name string, out proto.Message) grpc.MethodDesc {
 	}}
 }
 
-// plain reads a body, and answers what the path's end stands for.
-type plain map[string][]byte
+// fixedJSON reads a body, and answers what the path's end stands for.
+type fixedJSON map[string][]byte
 
-func newPlain() plain {
+func newFixedJSON() fixedJSON {
 	as := protojson.MarshalOptions{EmitDefaultValues: true}
-	out := plain{}
+	out := fixedJSON{}
 	for end, m := range map[string]proto.Message{"/records": produced, ":receive": received, ":ack": settled} {
 		b, err := as.Marshal(m)
 		if err != nil {
@@ -97,11 +112,11 @@ func newPlain() plain {
 	return out
 }
 
-func (p plain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (f fixedJSON) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.ReadAll(r.Body); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Write(p[r.URL.Path[strings.LastIndexAny(r.URL.Path, "/:"):]])
+	w.Write(f[r.URL.Path[strings.LastIndexAny(r.URL.Path, "/:"):]])
 }

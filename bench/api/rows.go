@@ -62,7 +62,7 @@ func (r row) group() report.Group {
 		what, unit, latency = "messages, two requests each", "µs per message", "both calls"
 	}
 	return report.Group{Title: r.title, Measures: []report.Measure{
-		{ID: r.id + ".rate", Text: what, Unit: "per second", Targets: []report.Target{{Versus: "nothing", Bound: 0.6, Display: "≥ 0.6× do-nothing"}}},
+		{ID: r.id + ".rate", Text: what, Unit: "per second", Targets: []report.Target{{Versus: sideNothing, Bound: 0.6, Display: "≥ 0.6× do-nothing"}}},
 		{ID: r.id + ".p50", Text: latency + ", p50", Unit: "ms", Digits: 2},
 		{ID: r.id + ".p99", Text: latency + ", p99", Unit: "ms", Digits: 2},
 		{ID: r.id + ".cpu", Text: "server CPU", Unit: unit, Digits: 1},
