@@ -8,6 +8,8 @@ unsupported() {
   refused 415 invalid_argument text/plain
   call POST /v1/topics -d '{"topic":"x"}'
   refused 415 invalid_argument
+  call POST "/v1/topics/$name/records" -H 'Content-Type: application/octet-stream' -H 'Content-Encoding: gzip' --data-binary x
+  refused 415 invalid_argument gzip
   call POST /v1/topics -H 'Content-Type:' --data-binary '{"topic":"x"}'
   refused 415 invalid_argument
 }
@@ -66,6 +68,13 @@ not_found() {
   same 'status of another version' "$status" 404
 }
 
+unclean() {
+  for path in /v1/topics//records /v1/topics/a/../b /v1/./topics /v1/topics/; do
+    call GET $path --path-as-is
+    refused 404 not_found
+  done
+}
+
 not_allowed() {
   topic
   call PUT "/v1/topics/$name"
@@ -102,7 +111,7 @@ accept() {
     call GET /v1/topics -H "Accept: $type"
     same "status of $type" "$status" 200
   done
-  for type in application/vnd.naru.v2+json text/html application/xml; do
+  for type in application/vnd.naru.v2+json text/html application/xml 'application/json;q=0'; do
     call GET /v1/topics -H "Accept: $type"
     refused 406 invalid_argument "$type"
   done

@@ -16,6 +16,7 @@ check 'topics: create, describe, list, change, delete' topic_life
 check 'topics: pages of a list' topic_pages
 check 'records: Korean, base64, null, headers' records
 check 'records: raw text and bytes, with their content type' raw_records
+check 'records: raw, empty and by parameters' raw_parameters
 check 'records: where a read begins, filters, cursor' positions
 check 'records: a read that waits' long_read
 check 'records: HEAD, and a name that is escaped' escaped
@@ -37,6 +38,7 @@ check 'errors: 415' unsupported
 check 'errors: 400 with the place of the mistake' malformed
 check 'errors: 400 for what a field cannot be' invalid_fields
 check 'errors: 404' not_found
+check 'errors: paths that are not clean' unclean
 check 'errors: 405 with Allow' not_allowed
 check 'errors: 409' conflict
 check 'errors: 413' too_large

@@ -67,6 +67,19 @@ raw_records() {
   same csv "$(json '.records[2]|[.text,.contentType]|join("|")')" 'a,b|text/csv'
 }
 
+raw_parameters() {
+  topic 3
+  call POST "/v1/topics/$name/records?partition=2" -H 'Content-Type: text/plain' --data-binary ''
+  good
+  same partition "$(json '.results[0].partition')" 2
+  call POST "/v1/topics/$name/records?partition=9" -H 'Content-Type: text/plain' --data-binary x
+  refused 404 not_found partition
+  call POST "/v1/topics/$name/records?colour=red" -H 'Content-Type: text/plain' --data-binary x
+  refused 400 invalid_argument colour
+  call GET "/v1/topics/$name/records"
+  same 'an empty value' "$(json '.records|map(.text)|tojson')" '[""]'
+}
+
 positions() {
   topic
   send POST "/v1/topics/$name/records" "$(jq -nc '{records:[range(10)|{text:tostring,keyText:(if .%2==1 then "odd" else "even" end)}]}')"

@@ -1,13 +1,14 @@
 """What the generated client can do: every call gives a model, or a Problem."""
 
 import base64
+import io
 
 from naru_client import Client, models
 from naru_client.api.call import open_reply_channel, reply, request
 from naru_client.api.queue import ack, ack_one, create_queue, delete_queue, get_queue, nack_one, peek, receive, send
 from naru_client.api.system import get_status, list_settings
 from naru_client.api.topic import create_topic, delete_topic, get_topic, list_topics, produce, read, update_topic
-from naru_client.types import UNSET, Unset
+from naru_client.types import UNSET, File, Unset
 
 from harness import equal, holds, unique
 
@@ -88,6 +89,14 @@ def records(client):
     equal((len(first.records), [int(r.offset) for r in rest.records], rest.end), (2, [2], True), "by cursor")
 
 
+def raw(client):
+    """A bare body is a value, kept with its media type."""
+    name, binary = topic(client), bytes(range(256))
+    good(produce.sync(name, client=client, body=File(payload=io.BytesIO(binary))), models.ProduceResponse)
+    [got] = good(read.sync(name, client=client), models.ReadResponse).records
+    equal((base64.b64decode(got.bytes_), got.content_type), (binary, "application/octet-stream"), "the record")
+
+
 def idempotent(client):
     name, key = topic(client), unique("key")
     body = models.ProduceJsonBody(records=[models.NewRecord(text="한 번만")])
@@ -112,7 +121,7 @@ def queues(client):
     settled = good(ack.sync(name, client=client, body=models.AckBody(deliveries=[again.delivery, got[2].delivery])), models.SettleResponse)
     equal([s.error for s in settled.results], [UNSET, UNSET], "settled")
     stats = good(get_queue.sync(name, client=client), models.Queue).stats
-    equal((stats.ready or 0, stats.in_flight or 0, int(stats.acked)), (0, 0, 3), "ready, in flight, acked")
+    equal((int(stats.ready or 0), int(stats.in_flight or 0), int(stats.acked)), (0, 0, 3), "ready, in flight, acked")
     good(delete_queue.sync(name, client=client), models.DeleteQueueResponse)
 
 
@@ -152,6 +161,7 @@ def run(suite, base, document):
     suite.run("every operation has a function", covers, client, document)
     suite.run("topics: create, describe, list, change, delete", topics, client)
     suite.run("records: Korean, bytes, null; by cursor", records, client)
+    suite.run("records: a bare body", raw, client)
     suite.run("records: Idempotency-Key", idempotent, client)
     suite.run("queues: send, receive, ack, nack", queues, client)
     suite.run("calls: request and reply", calls, client, base)

@@ -109,6 +109,7 @@ async function errors(naru: Naru): Promise<void> {
   const name = await topic(naru);
   const missing = await fails(Code.NotFound, () => naru.topics.getTopic({ topic: "no-such" }));
   holds(missing.rawMessage.includes("no-such"), `the message names the topic: ${missing.rawMessage}`);
+  await fails(Code.NotFound, () => naru.topics.getTopic({ topic: "ends-in-a-space " })); // with a message, which is a header in gRPC
   await fails(Code.AlreadyExists, () => naru.topics.createTopic({ topic: name }));
   await fails(Code.InvalidArgument, () => naru.topics.createTopic({ topic: "with space" }));
   await fails(Code.InvalidArgument, () => naru.topics.produce({ topic: name }));
