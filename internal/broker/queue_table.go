@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -170,6 +171,9 @@ func (b *Broker) CreateQueue(spec catalog.QueueSpec) (*catalog.Queue, error) {
 
 // AlterQueue changes a queue; see catalog.Catalog.AlterQueue.
 func (b *Broker) AlterQueue(name string, change func(*catalog.QueueSpec) error) (*catalog.Queue, error) {
+	if _, err := b.Queue(name); err != nil {
+		return nil, err
+	}
 	b.queues.admin.Lock()
 	defer b.queues.admin.Unlock()
 	q, topic, err := b.catalog.AlterQueue(name, b.nowMS(), change)
@@ -186,6 +190,9 @@ func (b *Broker) AlterQueue(name string, change func(*catalog.QueueSpec) error) 
 // DeleteQueue removes a queue, and its topic if that was made for it, unless
 // other queues read it.
 func (b *Broker) DeleteQueue(name string) error {
+	if _, err := b.Queue(name); err != nil {
+		return err
+	}
 	b.queues.admin.Lock()
 	defer b.queues.admin.Unlock()
 	var topic *catalog.Topic
@@ -210,18 +217,38 @@ func (b *Broker) DeleteQueue(name string) error {
 	return nil
 }
 
-// Queues returns all queues, sorted by name. Do not change the slice.
-func (b *Broker) Queues() []*catalog.Queue { return b.catalog.Queues() }
+// Queues returns all queues but internal ones, sorted by name. Do not change the
+// slice.
+func (b *Broker) Queues() []*catalog.Queue {
+	list := b.catalog.Queues()
+	if !slices.ContainsFunc(list, (*catalog.Queue).Internal) {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), (*catalog.Queue).Internal)
+}
 
-// Queue returns the queue of that name, or catalog.ErrUnknownQueue.
+// Queue returns the queue of that name, or catalog.ErrUnknownQueue, as for one that
+// is internal.
 func (b *Broker) Queue(name string) (*Queue, error) {
 	b.queues.mu.RLock()
 	q := b.queues.byName[name]
 	b.queues.mu.RUnlock()
-	if q == nil {
+	if q == nil || q.Meta().Internal() {
 		return nil, fmt.Errorf("%w: %s", catalog.ErrUnknownQueue, name)
 	}
 	return q, nil
+}
+
+// InternalQueue returns a queue of the broker's own, whose name begins with
+// catalog.InternalPrefix. It is made if it does not exist.
+func (b *Broker) InternalQueue(name string) (*Queue, error) {
+	_, err := b.CreateQueue(catalog.QueueSpec{Name: name, Settings: catalog.DefaultQueueSettings(), Internal: true})
+	if err != nil && !errors.Is(err, catalog.ErrQueueExists) {
+		return nil, err
+	}
+	b.queues.mu.RLock()
+	defer b.queues.mu.RUnlock()
+	return b.queues.byName[name], nil
 }
 
 // DeadLetterSources returns the names of the queues whose dead letters go to this

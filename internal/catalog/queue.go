@@ -24,6 +24,9 @@ type Queue struct {
 	CreatedAt, ChangedAt int64
 }
 
+// Internal tells whether the queue is the broker's own: its name says so.
+func (q *Queue) Internal() bool { return strings.HasPrefix(q.Name, InternalPrefix) }
+
 // DedupScope is within what the id of a message is unique.
 type DedupScope string
 
@@ -79,6 +82,7 @@ type QueueSpec struct {
 	Settings QueueSettings // start from DefaultQueueSettings
 	Tags     map[string]string
 	Labels   map[string]string
+	Internal bool // the name has InternalPrefix
 }
 
 func (s *QueueSettings) check() error {
@@ -142,7 +146,7 @@ func (c *Catalog) CreateQueue(spec QueueSpec, now int64) (*Queue, *Topic, error)
 		Name: spec.Name, ID: c.nextQueue, Topic: spec.Topic, Settings: spec.Settings,
 		Tags: maps.Clone(spec.Tags), Labels: maps.Clone(spec.Labels), CreatedAt: now, ChangedAt: now,
 	}
-	made, nextStream, ops, err := c.queueTopic(q)
+	made, nextStream, ops, err := c.queueTopic(q, spec.Internal)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -158,7 +162,7 @@ func (c *Catalog) CreateQueue(spec QueueSpec, now int64) (*Queue, *Topic, error)
 }
 
 // queueTopic finds the topic that q views, or prepares one.
-func (c *Catalog) queueTopic(q *Queue) (made *Topic, nextStream uint64, ops []Op, err error) {
+func (c *Catalog) queueTopic(q *Queue, internal bool) (made *Topic, nextStream uint64, ops []Op, err error) {
 	name := q.Topic
 	if name == "" {
 		name = q.Name
@@ -176,7 +180,7 @@ func (c *Catalog) queueTopic(q *Queue) (made *Topic, nextStream uint64, ops []Op
 		return nil, 0, nil, err
 	}
 	q.Topic, q.Owned = name, true
-	spec := TopicSpec{Name: name, Partitions: q.Settings.Lanes, Settings: queueTopicSettings(&q.Settings)}
+	spec := TopicSpec{Name: name, Partitions: q.Settings.Lanes, Settings: queueTopicSettings(&q.Settings), Internal: internal}
 	made, nextStream, err = c.newTopic(spec)
 	if err != nil {
 		return nil, 0, nil, err

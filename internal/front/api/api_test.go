@@ -297,6 +297,7 @@ func TestRefusals(t *testing.T) {
 		{"POST", "/v1/queues/q:request", `{"message":{"text":"x"},"timeout":"0.01s"}`, 504, "deadline_exceeded", nil},
 		{"POST", "/v1/replies", `{"replyTo":"none","correlationId":"x","message":{}}`, 404, "not_found", nil},
 		{"GET", "/v1/groups/none", "", 404, "not_found", nil},
+		{"POST", "/v1/topics/t/records", `{"records":[{}]}`, 400, "invalid_argument", []string{"Idempotency-Key", ""}},
 		{"GET", "/v1/topics", "", 403, "permission_denied", []string{"X-Forwarded-For", "1.2.3.4"}},
 		{"GET", "/v1/topics", "", 403, "permission_denied", []string{"Host", "evil.example:8080"}},
 		{"GET", "/v1/topics", "", 403, "permission_denied", []string{"Sec-Fetch-Site", "cross-site"}},
@@ -575,6 +576,13 @@ func TestRequests(t *testing.T) {
 	callers.Wait()
 	cancel()
 	<-worker
+	// Nobody gets at the answers of others.
+	for _, c := range [][3]string{{"POST", "/messages:receive", "{}"}, {"POST", ":purge", "{}"}, {"DELETE", "", ""}, {"PATCH", "", "{}"}, {"GET", "/messages", ""}} {
+		if code, got, _ := w.call(c[0], "/v1/queues/"+callsQueue+c[1], c[2]); code != 404 {
+			t.Errorf("%s %s: %d %v", c[0], c[1], code, got)
+		}
+	}
+	want(t, list(w.must("GET", "/v1/queues", ""), "queues", "queue"), "work")
 }
 
 // Collect takes what comes until the deadline; what comes later is dropped.

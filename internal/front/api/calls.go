@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	// callsQueue is where answers to Request and Collect go; channelPrefix begins the
-	// names of clients' own channels.
-	callsQueue    = "naru.replies"
+	// callsQueue is where answers to Request and Collect go, and nobody else receives
+	// from; channelPrefix begins the names of clients' own channels.
+	callsQueue    = catalog.InternalPrefix + "replies"
 	channelPrefix = "naru.replies."
 
 	requestTimeout = 30 * time.Second // of a Request that does not say
@@ -55,12 +55,13 @@ func (r *replies) expect(n int) (id string, ch chan *naruv1.Message, err error) 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.open {
-		if err := r.s.ensureChannel(callsQueue); err != nil {
+		q, err := r.s.broker.InternalQueue(callsQueue)
+		if err != nil {
 			return "", nil, err
 		}
 		r.open = true
 		r.work.Add(1)
-		go r.read()
+		go r.read(q)
 	}
 	if len(r.waiting) >= waitingMax {
 		return "", nil, fmt.Errorf("%w: %d calls wait for answers", broker.ErrInFlightLimit, waitingMax)
@@ -77,20 +78,14 @@ func (r *replies) forget(id string) {
 }
 
 // read serves the queue of answers until the server stops.
-func (r *replies) read() {
+func (r *replies) read(q *broker.Queue) {
 	defer r.work.Done()
 	for r.s.ctx.Err() == nil {
-		err := r.readSome()
+		err := r.readSome(q)
 		if err == nil || r.s.ctx.Err() != nil {
 			continue
 		}
 		r.s.log.Warn("answers cannot be read", "queue", callsQueue, "err", err)
-		if errors.Is(err, catalog.ErrUnknownQueue) || errors.Is(err, broker.ErrQueueDeleted) {
-			r.mu.Lock()
-			r.open = false // the next call makes it again
-			r.mu.Unlock()
-			return
-		}
 		select {
 		case <-time.After(replyRetry):
 		case <-r.s.ctx.Done():
@@ -98,11 +93,7 @@ func (r *replies) read() {
 	}
 }
 
-func (r *replies) readSome() error {
-	q, err := r.s.broker.Queue(callsQueue)
-	if err != nil {
-		return err
-	}
+func (r *replies) readSome(q *broker.Queue) error {
 	list, err := q.Receive(r.s.ctx, broker.ReceiveRequest{Max: replyBatch, Lease: replyLease, Wait: waitMax})
 	if err != nil || len(list) == 0 {
 		return err
@@ -132,22 +123,14 @@ func (r *replies) hand(m *naruv1.Message) {
 	r.late.Add(1)
 }
 
-// ensureChannel makes the queue of a reply channel if it is not there.
-func (s *Server) ensureChannel(name string) error {
-	_, err := s.broker.CreateQueue(catalog.QueueSpec{Name: name, Settings: catalog.DefaultQueueSettings()})
-	if errors.Is(err, catalog.ErrQueueExists) {
-		return nil
-	}
-	return err
-}
-
 // OpenReplyChannel implements naruv1connect.CallServiceHandler.
 func (s *Server) OpenReplyChannel(_ context.Context, in *naruv1.OpenReplyChannelRequest) (*naruv1.OpenReplyChannelResponse, error) {
 	if in.GetClient() == "" {
 		return nil, invalid("client is missing")
 	}
 	name := channelPrefix + in.GetClient()
-	if err := s.ensureChannel(name); err != nil {
+	_, err := s.broker.CreateQueue(catalog.QueueSpec{Name: name, Settings: catalog.DefaultQueueSettings()})
+	if err != nil && !errors.Is(err, catalog.ErrQueueExists) {
 		return nil, err
 	}
 	return &naruv1.OpenReplyChannelResponse{Queue: name}, nil
@@ -262,7 +245,11 @@ func (s *Server) Reply(ctx context.Context, in *naruv1.ReplyRequest) (*naruv1.Re
 	case in.GetMessage() == nil:
 		return nil, invalid("message is missing")
 	}
-	q, err := s.broker.Queue(in.GetReplyTo())
+	find := s.broker.Queue
+	if in.GetReplyTo() == callsQueue {
+		find = s.broker.InternalQueue
+	}
+	q, err := find(in.GetReplyTo())
 	if err != nil {
 		return nil, err
 	}

@@ -123,8 +123,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(s.ctx, cancel)()
-	if key := r.Header.Get("Idempotency-Key"); key != "" {
-		ctx = context.WithValue(ctx, idempotencyKey{}, key)
+	if keys, ok := r.Header["Idempotency-Key"]; ok {
+		if len(keys) > 1 || keys[0] == "" {
+			s.refuse(w, invalid("Idempotency-Key is empty or there twice"))
+			return
+		}
+		ctx = context.WithValue(ctx, idempotencyKey{}, keys[0])
 	}
 	r = r.WithContext(ctx)
 	if r.ContentLength > smallBytesMax {
