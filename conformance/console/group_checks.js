@@ -81,7 +81,7 @@ module.exports = async (suite, desk) => {
     const client = kafka.producer()
     await client.connect()
     await desk.go('connections')
-    await page().locator('table[aria-label="Connections"] tr', { hasText: 'kafka' }).first().waitFor()
+    await page().locator('table[aria-label="Connections"] tr', { hasText: 'Kafka' }).first().waitFor()
     await client.disconnect()
     await desk.go('settings')
     await page().getByLabel('Filter settings').fill('segment-bytes')

@@ -17,8 +17,9 @@ const colour = name => getComputedStyle(document.documentElement).getPropertyVal
 
 // chart has a heading, the lines' names with their newest values, and the lines.
 // lines: [name]; write: how a value is written. It shows the last minutes, or what
-// there is of them, but a minute at least.
-export function chart({ title, lines, write, height = 156, least = 1 }) {
+// there is of them, but a minute at least. With powers the scale is logarithmic, for
+// what is mostly small and now and then a thousand times larger.
+export function chart({ title, lines, write, height = 156, least = 1, powers = false }) {
   const values = lines.map(() => h('b', {}, '–'))
   const legend = h('div', { class: 'legend' }, lines.map((name, i) =>
     h('span', { class: `line line-${i}` }, name, ' ', values[i])))
@@ -36,7 +37,7 @@ export function chart({ title, lines, write, height = 156, least = 1 }) {
 
   const make = () => {
     plot?.destroy()
-    if (area.clientWidth) plot = new uPlot(options({ lines, write, height, least, tell, width: area.clientWidth }), data, area)
+    if (area.clientWidth) plot = new uPlot(options({ lines, write, height, least, powers, tell, width: area.clientWidth }), data, area)
     frame()
   }
   const frame = () => {
@@ -67,6 +68,18 @@ export function chart({ title, lines, write, height = 156, least = 1 }) {
   }
 }
 
+// Counts have no halves.
+const steps = Array.from({ length: 15 }, (_, power) => [1, 2, 5].map(n => n * 10 ** power)).flat()
+
+const decade = (round, value) => 10 ** round(Math.log10(value))
+const logarithmic = { distr: 3, range: (_, min, max) => [decade(Math.floor, min || 0.1), decade(Math.ceil, (max || 1) * 1.01)] }
+
+function decades(_, __, min, max) {
+  const found = []
+  for (let power = Math.round(Math.log10(min)); power <= Math.round(Math.log10(max)); power++) found.push(10 ** power)
+  return found
+}
+
 // lonely finds the values with none before and none after: a line of their own has no
 // length, so they are drawn as points.
 function lonely(u, line) {
@@ -76,21 +89,21 @@ function lonely(u, line) {
   return found
 }
 
-function options({ lines, write, height, least, tell, width }) {
+function options({ lines, write, height, least, powers, tell, width }) {
   const grid = { stroke: colour('--rule'), width: 1 }
   const axis = { stroke: colour('--faint'), font: '11px ' + getComputedStyle(document.body).fontFamily, ticks: { show: false } }
   return {
     width, height, padding: [8, 22, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
-    scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(least, (max ?? 0) * 1.12)] } },
+    scales: { x: { time: true }, y: powers ? logarithmic : { range: (_, __, max) => [0, Math.max(least, (max ?? 0) * 1.12)] } },
     axes: [
-      { ...axis, grid: { show: false }, size: 24, gap: 4, space: 56, incrs: [10, 20, 30, 60, 120, 300], values: (_, ticks, __, ___, step) => ticks.map(t => clock(new Date(t * 1000)).slice(0, step < 60 ? 8 : 5)) },
-      { ...axis, grid, size: 58, gap: 6, space: 34, values: (_, ticks) => ticks.map(write) },
+      { ...axis, grid: { show: false }, size: 26, gap: 7, space: 72, incrs: [10, 20, 30, 60, 120, 300], values: (_, ticks, __, ___, step) => ticks.map(t => clock(new Date(t * 1000)).slice(0, step < 60 ? 8 : 5)) },
+      { ...axis, grid, size: 58, gap: 6, space: 34, values: (_, ticks) => ticks.map(write), splits: powers ? decades : undefined, incrs: steps, filter: (_, splits) => splits },
     ],
     series: [{}, ...lines.map((label, i) => {
       const s = styles[i % styles.length]
-      return { label, stroke: colour(s.colour), width: s.width, dash: s.dash, fill: s.fill && colour(s.fill), points: { size: 4, filter: lonely }, spanGaps: false }
+      return { label, stroke: colour(s.colour), width: s.width, dash: s.dash, fill: s.fill && colour(s.fill), points: { size: 4, fill: colour(s.colour), filter: lonely }, spanGaps: false }
     })],
     hooks: { setCursor: [u => tell(u.cursor.idx)] },
   }

@@ -5,7 +5,7 @@ const whole = new Intl.NumberFormat('en-GB')
 const short = new Intl.NumberFormat('en-GB', { notation: 'compact', maximumFractionDigits: 1 })
 
 export const number = n => whole.format(typeof n === 'string' ? BigInt(n) : Math.round(n ?? 0))
-export const compact = n => Math.abs(Number(n ?? 0)) < 10000 ? number(n) : short.format(Number(n))
+export const compact = n => Math.abs(Number(n ?? 0)) < 100000 ? number(n) : short.format(Number(n))
 
 // count writes "1 record", "2 records".
 export const count = (n, one, many = one + 's') => `${number(n ?? 0)} ${BigInt(n ?? 0) === 1n ? one : many}`
@@ -55,8 +55,11 @@ export const date = stamp => stamp ? time(stamp).slice(0, 19) : '–'
 export function ago(stamp) {
   if (!stamp) return '–'
   const s = Math.round((Date.now() - new Date(stamp)) / 1000)
-  return s < 2 ? 'just now' : `${duration(s)} ago`
+  return s < 2 ? 'just now' : `${coarse(s)} ago`
 }
+
+// coarse is a duration in its largest unit only.
+export const coarse = value => duration(value).split(' ').slice(0, 2).join(' ')
 
 // wire writes what a person typed as a duration (90, 90s, 15m, 1.5h, 4d) for the API.
 export function wire(text) {

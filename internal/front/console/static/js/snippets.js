@@ -45,7 +45,8 @@ producer = Producer({"bootstrap.servers": "${at}"})
 producer.produce("greetings", b"hi")
 producer.flush()
 
-consumer = Consumer({"bootstrap.servers": "${at}", "group.id": "hello", "auto.offset.reset": "earliest"})
+consumer = Consumer({"bootstrap.servers": "${at}", "group.id": "hello",
+                     "auto.offset.reset": "earliest"})
 consumer.subscribe(["greetings"])
 print(consumer.poll(10).value())
 consumer.close()`,
@@ -63,7 +64,8 @@ try (var consumer = new KafkaConsumer<>(reading, new StringDeserializer(), new S
 }`,
   Go: `
 // go get github.com/twmb/franz-go/pkg/kgo
-client, err := kgo.NewClient(kgo.SeedBrokers("${at}"), kgo.ConsumeTopics("greetings"), kgo.ConsumerGroup("hello"))
+client, err := kgo.NewClient(kgo.SeedBrokers("${at}"), kgo.AllowAutoTopicCreation(),
+	kgo.ConsumeTopics("greetings"), kgo.ConsumerGroup("hello"))
 if err != nil {
 	log.Fatal(err)
 }
@@ -89,10 +91,11 @@ await consumer.run({ eachMessage: async ({ message }) => console.log(message.val
 
 const sqs = url => ({
   'AWS CLI': `
-export AWS_ENDPOINT_URL=${url} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any
-url=$(aws sqs create-queue --queue-name mails --query QueueUrl --output text)
-aws sqs send-message --queue-url "$url" --message-body hi
-aws sqs receive-message --queue-url "$url" --wait-time-seconds 10`,
+export AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any
+sqs() { aws --endpoint-url ${url} sqs "$@"; }
+url=$(sqs create-queue --queue-name mails --query QueueUrl --output text)
+sqs send-message --queue-url "$url" --message-body hi
+sqs receive-message --queue-url "$url" --wait-time-seconds 10`,
   Python: `
 # pip install boto3
 import boto3
@@ -134,6 +137,7 @@ curl -H 'Content-Type: text/plain' -d hi '${url}/v1/topics/greetings/records?key
 curl '${url}/v1/topics/greetings/records?from=earliest'
 curl -N -H 'Accept: text/event-stream' '${url}/v1/topics/greetings/records?from=earliest'
 
+curl -H 'Content-Type: application/json' -d '{"queue": "mails"}' ${url}/v1/queues
 curl -H 'Content-Type: text/plain' -d hi ${url}/v1/queues/mails/messages
 curl -H 'Content-Type: application/json' -d '{"maxMessages": 1, "wait": "10s"}' '${url}/v1/queues/mails/messages:receive'`,
   Python: `

@@ -62,7 +62,7 @@ function offsets(g) {
     ['Committed', o => orUnknown(o.committed ?? '0'), 'n'],
     ['End', o => orUnknown(o.end ?? '0'), 'n'],
     ['Lag', o => orUnknown(o.lag ?? '0'), 'n'],
-    ['Member', o => h('span', { class: 'mono cut' }, o.memberId || '–')],
+    ...(all.some(o => o.memberId) ? [['Member', o => h('span', { class: 'mono cut', title: o.memberId }, o.memberId || '–')]] : []),
   ], all, { key: partitionOf, label: 'Offsets' }) : empty('Nothing is committed yet.'))
 }
 
@@ -70,10 +70,9 @@ function members(g) {
   const all = g.members ?? []
   return panel('Members', {}, all.length ? table([
     ['Client', m => m.clientId || '–'],
-    ['Host', m => m.clientHost || '–'],
+    ['Host', m => m.clientHost?.replace(/^\//, '') || '–'],
     ['Member', m => h('span', { class: 'mono cut' }, m.memberId)],
     ['Instance', m => m.instanceId || '–'],
-    ['Partitions', m => number((g.offsets ?? []).filter(o => o.memberId === m.memberId).length), 'n'],
   ], all, { key: m => m.memberId, label: 'Members' }) : empty('No consumer is in this group now.', `naru consume ${g.offsets?.[0]?.topic ?? 'TOPIC'} --group ${g.group} --follow`))
 }
 

@@ -3,7 +3,7 @@ import { h, held, slot } from '../dom.js'
 import * as api from '../api.js'
 import { chart } from '../charts.js'
 import { heading, panel, tiles, facts, copyButton, segments, empty } from '../parts.js'
-import { ago, bytes, compact, count, duration, number, seconds, date } from '../format.js'
+import { ago, bytes, compact, duration, number, seconds, date } from '../format.js'
 import { reachable, protocols } from '../snippets.js'
 
 const samplesMax = 900
@@ -12,7 +12,7 @@ export function overview(page) {
   page.title('Overview')
   const samples = []
   const throughput = chart({ title: 'Records per second', lines: ['in', 'delivered', 'acked'], write: compact, least: 5 })
-  const latency = chart({ title: 'Append latency', lines: ['p99', 'p50'], write: ms => duration(ms / 1000), least: 0.5 })
+  const latency = chart({ title: 'Append latency', lines: ['p99', 'p50'], write: ms => duration(ms / 1000), powers: true })
   const charts = held(h('div', { class: 'pair' }, throughput.element, latency.element))
   let status
   const choice = { protocol: 'Kafka', language: undefined }
@@ -47,7 +47,8 @@ function rates(s, before) {
   const at = new Date(s.time) / 1000
   const span = before ? at - new Date(before.time) / 1000 : 1
   const per = n => Number(n ?? 0) / (span > 0 ? span : 1)
-  const ms = d => d === undefined ? null : seconds(d) * 1000
+  // A logarithm has no zero.
+  const ms = d => d === undefined ? null : Math.max(seconds(d) * 1000, 0.001)
   return {
     time: s.time, at, records: per(s.recordsIn), delivered: per(s.messagesDelivered), acked: per(s.messagesAcked),
     bytesIn: per(s.bytesIn), bytesOut: per(s.bytesOut), requests: per(s.requests), p50: ms(s.appendP50), p99: ms(s.appendP99),
@@ -94,7 +95,7 @@ function server(status) {
     ['Triggers', h('a', { href: '#/triggers' }, number(status.triggers))],
     ['Stored', bytes(status.storedBytes)],
     ['Free on the disk', bytes(status.freeBytes)],
-    ['Brokers', count(status.brokers, 'broker')],
+    status.brokers > 1 && ['Brokers', number(status.brokers)],
     ['Data directory', h('code', {}, status.dataDir ?? '–')],
     ['Cluster', h('code', {}, status.clusterId ?? '–')],
     ['Started', date(status.startedTime)]))

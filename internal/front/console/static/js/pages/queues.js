@@ -3,7 +3,7 @@ import { h } from '../dom.js'
 import * as api from '../api.js'
 import { ask, check, positive, row, text, toast } from '../dialogs.js'
 import { heading, table, search, empty, tag } from '../parts.js'
-import { count, duration, number, seconds, wire } from '../format.js'
+import { coarse, count, number, seconds, wire } from '../format.js'
 import { go, link } from '../router.js'
 
 export function queues(page) {
@@ -36,8 +36,8 @@ function list(shown) {
   ], shown, { key: q => q.queue, label: 'Queues' })
 }
 
-// oldest is the age of what is not done, whole seconds from one on, or nothing.
-export const oldest = s => seconds(s?.oldestAge) ? duration(s.oldestAge) : '–'
+// oldest is the age of what is not done, or a dash.
+export const oldest = s => seconds(s?.oldestAge) ? coarse(s.oldestAge) : '–'
 
 const amount = n => Number(n ?? 0) ? number(n) : h('span', { class: 'faint' }, '0')
 

@@ -6,7 +6,7 @@ import { keyOf, preview, sizeOf, valueOf, whole } from '../payload.js'
 import { bytes, clock, day, number, time } from '../format.js'
 
 const perPage = 50
-const shownMax = 500
+const shownMax = 300
 const partitionsMax = 64
 // Following draws so often at most, however fast records come.
 const drawEveryMs = 200

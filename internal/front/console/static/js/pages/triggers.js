@@ -5,7 +5,10 @@ import { dot, empty, heading, search, table, tag } from '../parts.js'
 import { ago, count, duration, number } from '../format.js'
 import { link } from '../router.js'
 
-const example = "naru trigger create resize --queue images --on first -- ./resize.sh"
+const examples = [
+  'naru trigger create batch --queue mails --on depth=10,wait=30s --webhook http://localhost:9000/batch',
+  'naru trigger create drain --queue mails --on first -- /usr/local/bin/send-mails',
+]
 
 export function triggers(page) {
   page.title('Triggers')
@@ -14,7 +17,7 @@ export function triggers(page) {
     heading('Triggers', { note: count(all.length, 'trigger') }),
     all.length > 0 && h('div', { class: 'toolbar', key: 'toolbar' }, search('Filter triggers', filter, v => { filter = v; draw() })),
     all.length ? list(all.filter(t => t.spec.trigger.includes(filter)))
-      : empty('No triggers yet. A trigger starts a program or calls a URL when a queue’s state says so.', example))
+      : empty('No triggers yet. A trigger starts a program or calls a URL when a queue’s state says so. Programs have to be allowed: naru serve --trigger-programs', ...examples))
   page.poll(2000, async () => {
     all = await api.triggers(page)
     draw()
