@@ -145,6 +145,8 @@ idempotent_other() {
   [[ $status == 4?? ]] || no "status $status: $body"
   call GET "/v1/topics/$name/records"
   same records "$(json '.records|map(.text)|join(" ")')" one
+  call POST "/v1/topics/$name/records" -H 'Idempotency-Key;' -H 'Content-Type: text/plain' --data-binary empty
+  refused 400 invalid_argument Idempotency-Key
   call POST "/v1/topics/$name/records" -H "Idempotency-Key: $(printf 'x%.0s' {1..2000})" -H 'Content-Type: text/plain' --data-binary long
   [[ $status == 4?? ]] || no "a key of 2,000 characters: status $status: $body"
 }
@@ -187,7 +189,7 @@ system() {
   like http "$(json '.endpoints[]|select(.name=="http")|.address')" "${NARU_HTTP#http://}"
   call GET /v1/settings
   good
-  same 'the flag --http' "$(json '.settings[]|select(.name=="http")|.value')" "${NARU_HTTP#http://}"
+  same 'the flag --http' "$(json '.settings[]|select(.name=="http")|.overridden')" true
   call GET /v1/connections
   good
   call GET /v1/activity

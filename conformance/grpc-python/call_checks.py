@@ -66,6 +66,20 @@ def foreign(naru):
     equal(call.result().reply.text, "right")
 
 
+def own_queue(naru):
+    """The queue where the server takes answers is nobody else's."""
+    name = naru.queue()
+    call = naru.calls.Request.future(calls_pb2.RequestRequest(queue=name, message=message("q"), timeout=seconds(20)), timeout=30)
+    [m] = naru.take(name, 1)
+    own = m.reply_to
+    fails(Code.NOT_FOUND, naru.queues.Receive, queues_pb2.ReceiveRequest(queue=own))
+    fails(Code.NOT_FOUND, naru.queues.PurgeQueue, queues_pb2.PurgeQueueRequest(queue=own))
+    fails(Code.NOT_FOUND, naru.queues.DeleteQueue, queues_pb2.DeleteQueueRequest(queue=own))
+    holds(own not in [q.queue for q in naru.queues.ListQueues(queues_pb2.ListQueuesRequest()).queues], f"{own} is listed")
+    reply(naru, m, "arrives")
+    equal(call.result().reply.text, "arrives")
+
+
 def channel(naru):
     """Asynchronous replies: they wait in the channel for a client that was away."""
     work, client = naru.queue(), unique("client")
@@ -234,6 +248,7 @@ def run(suite, naru):
     suite.run("calls: Request and Reply", request, naru)
     suite.run("calls: an answer that comes too late", late, naru)
     suite.run("calls: a foreign correlation id", foreign, naru)
+    suite.run("calls: the server's own reply queue", own_queue, naru)
     suite.run("calls: a reply channel across a restart of its client", channel, naru)
     suite.run("calls: Collect, with one who is late", collect, naru)
     suite.run("calls: Collect, until there are enough", enough, naru)
