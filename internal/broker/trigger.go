@@ -55,6 +55,7 @@ type triggers struct {
 	cfg      TriggersConfig
 	watching map[trigger.ID]*watching // guarded by admin
 	running  int                      // guarded by admin
+	toRead   int                      // messages, in this round; guarded by admin
 
 	mu    sync.Mutex // guards what follows
 	ended []endedTry

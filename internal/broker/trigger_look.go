@@ -10,7 +10,7 @@ import (
 )
 
 // triggerReadMax is how many messages a round reads for a trigger on every.
-const triggerReadMax = 1_000
+const triggerReadMax = 500
 
 // triggerLook is what a round has seen for one trigger.
 type triggerLook struct {
@@ -102,11 +102,12 @@ func (t *triggers) attach(x *trigger.Trigger, w *watching) bool {
 // readEvery reads what came for condition i. Caller holds admin.
 func (t *triggers) readEvery(l *triggerLook, i int, now int64) {
 	var r *trigger.Round
-	room := triggerReadMax
+	room := 0 // for runs
 	t.log.Read(func() {
 		r = l.x.Round(now)
-		room = min(room, r.Room())
+		room = r.Room()
 	})
+	limit := min(triggerReadMax, t.toRead, room) // of this round
 	for p, end := range l.ends {
 		if l.w.q.priorityOf(p) < l.x.Spec.Conditions[i].MinPriority {
 			continue
@@ -115,10 +116,13 @@ func (t *triggers) readEvery(l *triggerLook, i int, now int64) {
 		if from >= end {
 			continue
 		}
-		if room <= 0 {
-			return // when a run ends
+		if limit <= 0 {
+			if room > 0 {
+				l.w.again = now // in the next round
+			}
+			return // else when a run ends
 		}
-		d, err := l.w.q.arrived(p, from, begun, end, room)
+		d, err := l.w.q.arrived(p, from, begun, end, limit)
 		if err != nil {
 			t.b.log.Warn("a trigger cannot read its queue", "trigger", l.x.Spec.Name, "partition", p, "err", err)
 			l.w.again = min(l.w.again, now+triggerRetryAfter.Milliseconds())
@@ -126,7 +130,9 @@ func (t *triggers) readEvery(l *triggerLook, i int, now int64) {
 		}
 		d.condition = i
 		l.reads = append(l.reads, d)
-		if room -= len(d.list); d.next < end {
+		n := len(d.list)
+		t.toRead, room, limit = t.toRead-n, room-n, limit-n
+		if d.next < end && room > 0 {
 			l.w.again = now
 		}
 	}

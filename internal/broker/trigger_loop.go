@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/narumq/naru/internal/trigger"
@@ -11,6 +12,10 @@ const (
 	triggerRoundEvery = 2 * time.Millisecond // at most so often queues are looked at
 	triggerRetryAfter = time.Second          // when the log or a queue could not be read or written
 	triggerWorkMax    = 1_000                // tries at a time, of all triggers
+
+	triggerRoundReadMax   = 10_000   // messages that a round reads, for all triggers on every
+	triggerAppendBytesMax = 32 << 10 // of several units: the smallest segment takes it
+	triggerNotesMax       = 200      // tries noted in one append
 )
 
 // loop serves triggers until ctx ends, and then until the work has ended that it
@@ -48,71 +53,119 @@ func (t *triggers) round(ctx context.Context) (again int64) {
 	t.admin.Lock()
 	defer t.admin.Unlock()
 	now := t.b.nowMS()
-	ended := t.takeEnded()
+	t.toRead = triggerRoundReadMax
 	again = trigger.Never
-	var looks []*triggerLook
+	var units []unit
+	for _, e := range t.takeEnded() {
+		units = append(units, unit{ended: &e})
+	}
 	for _, x := range t.all() {
-		l := t.look(x, now)
-		if w := t.watching[x.ID]; l == nil {
-			again = min(again, w.again)
-		} else {
-			looks = append(looks, l)
+		if l := t.look(x, now); l != nil {
+			units = append(units, unit{look: l})
 		}
 	}
-	if err := t.append(t.decide(looks, ended, now)); err != nil {
-		t.putBack(looks, ended)
-		t.b.log.Warn("triggers put off", "err", err)
-		return now + triggerRetryAfter.Milliseconds()
+	t.decide(units, now)
+	done, failed := t.commit(units)
+	if len(failed) > 0 {
+		t.putBack(failed)
+		again = now + triggerRetryAfter.Milliseconds()
 	}
-	for _, l := range looks {
-		again = min(again, l.w.again)
+	for _, w := range t.watching {
+		again = min(again, w.again)
 	}
-	return min(again, t.start(ctx, ended, now))
+	return min(again, t.start(ctx, done, now))
 }
 
-// decide lets the table decide about what was seen and what ended.
-func (t *triggers) decide(looks []*triggerLook, ended []endedTry, now int64) (cmds []trigger.Command) {
+// unit is what a round decides as a whole: about a try that has ended, or about what
+// was seen for one trigger.
+type unit struct {
+	ended *endedTry
+	look  *triggerLook
+	cmds  []trigger.Command
+}
+
+// decide lets the table decide about each unit.
+func (t *triggers) decide(units []unit, now int64) {
 	t.log.Read(func() {
-		rounds := make(map[trigger.ID]*trigger.Round)
-		of := func(x *trigger.Trigger) *trigger.Round {
-			if rounds[x.ID] == nil {
-				rounds[x.ID] = x.Round(now)
+		for i := range units {
+			u := &units[i]
+			if l := u.look; l != nil {
+				r := l.x.Round(now)
+				l.tell(r)
+				u.cmds = r.Commands()
+			} else if x := t.table.Get(u.ended.id); x != nil {
+				r := x.Round(now)
+				r.Ended(u.ended.number, u.ended.attempt, u.ended.failure)
+				u.cmds = r.Commands()
 			}
-			return rounds[x.ID]
-		}
-		var order []*trigger.Round
-		for _, e := range ended {
-			if x := t.table.Get(e.id); x != nil {
-				if rounds[x.ID] == nil {
-					order = append(order, of(x))
-				}
-				of(x).Ended(e.number, e.attempt, e.failure)
-			}
-		}
-		for _, l := range looks {
-			if rounds[l.x.ID] == nil {
-				order = append(order, of(l.x))
-			}
-			l.tell(of(l.x))
-		}
-		for _, r := range order {
-			cmds = append(cmds, r.Commands()...)
 		}
 	})
-	return cmds
+}
+
+// commit makes the units durable, several in one append, and tells which are.
+func (t *triggers) commit(units []unit) (done, failed []unit) {
+	type outcome struct {
+		from, to int
+		err      error
+	}
+	outcomes := make(chan outcome, len(units))
+	n := 0
+	for from := 0; from < len(units); n++ {
+		var cmds []trigger.Command
+		to, size := from, 0
+		for ; to < len(units) && (to == from || size+sizeOf(units[to].cmds) <= triggerAppendBytesMax); to++ {
+			size += sizeOf(units[to].cmds)
+			cmds = append(cmds, units[to].cmds...)
+		}
+		o := outcome{from: from, to: to}
+		if from = to; len(cmds) == 0 {
+			outcomes <- o
+			continue
+		}
+		t.log.Append(cmds, func(err error) {
+			o.err = err
+			outcomes <- o
+		})
+	}
+	for range n {
+		o := <-outcomes
+		if o.err != nil {
+			t.b.log.Warn("triggers put off", "err", o.err)
+			failed = append(failed, units[o.from:o.to]...)
+			continue
+		}
+		done = append(done, units[o.from:o.to]...)
+	}
+	return done, failed
+}
+
+func sizeOf(cmds []trigger.Command) (n int) {
+	for _, c := range cmds {
+		n += len(c.Key) + len(c.Value) + 10 // of the record's frame
+	}
+	return n
 }
 
 // start starts what may run, after what ended is durable.
-func (t *triggers) start(ctx context.Context, ended []endedTry, now int64) (again int64) {
+func (t *triggers) start(ctx context.Context, done []unit, now int64) (again int64) {
 	again = trigger.Never
-	t.running -= len(ended)
+	ended := 0
+	for _, u := range done {
+		if u.ended != nil {
+			ended++
+		}
+	}
+	t.running -= ended
 	var list []trigger.Work
 	var started []trigger.Command
 	t.log.Change(func() {
-		for _, e := range ended {
-			if x := t.table.Get(e.id); x != nil {
-				x.Stopped(e.number)
-				if x.Unended()+len(ended) >= trigger.RunsWaitingMax { // nothing could fire
+		for _, u := range done {
+			if u.ended == nil {
+				continue
+			}
+			if x := t.table.Get(u.ended.id); x != nil {
+				x.Stopped(u.ended.number)
+				if x.Unended()+ended >= trigger.RunsWaitingMax { // nothing could fire
 					t.dirty(x.ID)
 					again = now
 				}
@@ -130,7 +183,9 @@ func (t *triggers) start(ctx context.Context, ended []endedTry, now int64) (agai
 		return again
 	}
 	t.running += len(list)
-	t.log.Append(started, func(error) {}) // as deliveries, tries are noted and not waited for
+	for part := range slices.Chunk(started, triggerNotesMax) {
+		t.log.Append(part, func(error) {}) // as deliveries, tries are noted and not waited for
+	}
 	for _, w := range list {
 		t.b.work.Go(func() { t.try(ctx, w) })
 	}
@@ -171,13 +226,16 @@ func (t *triggers) takeEnded() []endedTry {
 	return list
 }
 
-// putBack undoes a round that did not become durable.
-func (t *triggers) putBack(looks []*triggerLook, ended []endedTry) {
-	t.mu.Lock()
-	t.ended = append(ended, t.ended...)
-	t.mu.Unlock()
-	for _, l := range looks {
-		l.w.q.restore(l.w.watch, l.seen)
-		l.w.dirty.Store(true)
+// putBack undoes what did not become durable.
+func (t *triggers) putBack(failed []unit) {
+	for _, u := range failed {
+		if l := u.look; l != nil {
+			l.w.q.restore(l.w.watch, l.seen)
+			l.w.dirty.Store(true)
+			continue
+		}
+		t.mu.Lock()
+		t.ended = append(t.ended, *u.ended)
+		t.mu.Unlock()
 	}
 }

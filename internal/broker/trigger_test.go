@@ -71,7 +71,7 @@ func (w *triggerWorld) run() *try {
 	case x := <-w.runs:
 		return x
 	case <-time.After(20 * time.Second):
-		w.t.Fatal("no run was started")
+		w.t.Fatalf("no run was started: %.600s", fmt.Sprintf("%+v", w.b.Triggers()))
 		return nil
 	}
 }
@@ -209,13 +209,14 @@ func TestTriggerMaxWait(t *testing.T) {
 func TestTriggerEvery(t *testing.T) {
 	w := newTriggerWorld(t)
 	q := makeQueue(t, w.b, "q", nil)
-	sendAll(t, q, text("done"), text("there"))
-	ackAll(t, q, mustReceive(t, q, ReceiveRequest{Max: 1}))
+	sendAll(t, q, text("done"), text("there"), text("done too"))
+	list := mustReceive(t, q, ReceiveRequest{Max: 3})
+	ackAll(t, q, []Delivery{list[0], list[2]})
 	w.create("t", trigger.Condition{On: trigger.OnEvery})
 	late := text("late")
 	late.Delay = time.Minute
 	sendAll(t, q, text("a"), late, text("b"))
-	for _, offset := range []int64{1, 2, 4} {
+	for _, offset := range []int64{1, 3, 5} {
 		x := w.run()
 		if int64(x.Run.Offset) != offset || len(x.Run.Message) != 16 {
 			t.Fatalf("offset %d, want %d", x.Run.Offset, offset)
@@ -229,8 +230,8 @@ func TestTriggerEvery(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.add(time.Minute)
-	if x := w.run(); x.Run.Offset != 3 {
-		t.Fatalf("offset %d, want 3", x.Run.Offset)
+	if x := w.run(); x.Run.Offset != 4 {
+		t.Fatalf("offset %d, want 4", x.Run.Offset)
 	} else {
 		x.end <- nil
 	}
@@ -238,6 +239,86 @@ func TestTriggerEvery(t *testing.T) {
 	w.restart()
 	w.begin()
 	w.noRun("all has been fired for")
+}
+
+// TestTriggerHoldsLog trims the log before the trigger has read it.
+func TestTriggerHoldsLog(t *testing.T) {
+	w := newTriggerWorld(t)
+	q := makeQueue(t, w.b, "q", nil)
+	w.create("t", trigger.Condition{On: trigger.OnEvery})
+	w.settled()
+	w.b.triggers.admin.Lock() // the loop sees nothing of it
+	sendAll(t, q, text("a"), text("b"))
+	ackAll(t, q, mustReceive(t, q, ReceiveRequest{Max: 2}))
+	if err := w.b.Retain(w.clock()); err != nil {
+		t.Error(err)
+	}
+	start := q.partitions()[0].LogStart()
+	w.b.triggers.admin.Unlock()
+	if start != 0 {
+		t.Fatalf("the log begins at %d", start)
+	}
+	w.run().end <- nil
+	w.run().end <- nil
+	w.ended("t", 2)
+	if err := w.b.Retain(w.clock()); err != nil {
+		t.Fatal(err)
+	}
+	if start = q.partitions()[0].LogStart(); start != 2 {
+		t.Fatalf("the log begins at %d, want 2", start)
+	}
+}
+
+// TestTriggerDeep counts more messages than the queue keeps in memory.
+func TestTriggerDeep(t *testing.T) {
+	w := newTriggerWorld(t)
+	q := makeQueue(t, w.b, "q", nil)
+	w.create("t", trigger.Condition{On: trigger.OnDepth, Depth: 6_000})
+	for range 5 {
+		sendLane(t, q, 0, 1_000)
+	}
+	sendLane(t, q, 0, 999)
+	w.noRun("there are 5,999")
+	sendLane(t, q, 0, 1)
+	if x := w.run(); x.Run.Depth != 6_000 {
+		t.Fatalf("depth %d", x.Run.Depth)
+	} else {
+		x.end <- nil
+	}
+	w.ended("t", 1)
+}
+
+// TestTriggerWaitingIsBounded stops reading where too many runs wait, and goes on.
+func TestTriggerWaitingIsBounded(t *testing.T) {
+	w := newTriggerWorld(t)
+	q := makeQueue(t, w.b, "q", nil)
+	if _, err := w.b.CreateTrigger(trigger.Spec{
+		Name: "t", Queue: "q", MaxRunning: 1_000, Conditions: []trigger.Condition{{On: trigger.OnEvery}, {On: trigger.OnDepth, Depth: 12_000}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for range 12 {
+		sendLane(t, q, 0, 1_000)
+	}
+	for w.info("t").Fired < trigger.RunsWaitingMax {
+		w.settled()
+	}
+	w.settled()
+	if x := w.info("t"); x.Fired != trigger.RunsWaitingMax || x.Running != 1_000 {
+		t.Fatalf("fired %d, running %d", x.Fired, x.Running)
+	}
+	depth := 0
+	for range 12_001 {
+		x := w.run()
+		x.end <- nil
+		if x.On() == trigger.OnDepth {
+			depth++
+		}
+	}
+	w.ended("t", 12_001)
+	if depth != 1 {
+		t.Fatalf("%d runs by depth", depth)
+	}
 }
 
 // TestTriggerRetries holds the tries, their times, and that each has the run's id.
