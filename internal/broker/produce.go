@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"math"
 
 	"github.com/narumq/naru/internal/fault"
@@ -29,11 +30,16 @@ type Once struct {
 	Digest [sha256.Size]byte // of what the call asks for
 }
 
-// producer is the producer id and the sequence number that stand for it. The ids
-// that NewProducerID gives out are small, so that these are none of them; the
-// digest is in the sequence, so that another request under the key does not fit.
-func (o *Once) producer() (id int64, sequence int32) {
-	sum := sha256.Sum256([]byte(o.Key))
+// producer is the producer id and the sequence number that stand for its batch of
+// that number. The ids that NewProducerID gives out are small, so that these are
+// none of them; the digest is in the sequence, so that another request under the
+// key does not fit.
+func (o *Once) producer(number int) (id int64, sequence int32) {
+	key := []byte(o.Key)
+	if number > 0 {
+		key = fmt.Appendf(key, "\x00%d", number)
+	}
+	sum := sha256.Sum256(key)
 	id = int64(binary.BigEndian.Uint64(sum[:])&math.MaxInt64 | 1<<62)
 	return id, int32(binary.BigEndian.Uint32(o.Digest[:]) & math.MaxInt32)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/narumq/naru/internal/commitlog"
 	"github.com/narumq/naru/internal/queue"
@@ -86,8 +87,27 @@ func (s *sender) add(ctx context.Context, list []outgoing) {
 	}
 }
 
-// addOnce appends records as a batch of their own, unless it was appended before.
+// addOnce appends records as batches of their own, unless they were appended before.
 func (s *sender) addOnce(ctx context.Context, once *Once, list []outgoing) {
+	bytesMax := min(gatherBytesMax, int(s.part.Topic().Settings.MaxMessageBytes))
+	var reused atomic.Bool // then no further batch may be appended
+	for number := 0; len(list) > 0; number++ {
+		n, size := 1, record.HeaderBytes+list[0].batchBytes()
+		for ; n < len(list) && size+list[n].batchBytes() <= bytesMax; n++ {
+			size += list[n].batchBytes()
+		}
+		if reused.Load() {
+			s.fail(gatheredOf(list), ErrOnceReused)
+			return
+		}
+		s.addBatchOnce(ctx, once, number, list[:n], &reused)
+		list = list[n:]
+	}
+}
+
+// addBatchOnce appends the batch of that number. If the key was used for something
+// else, that is known before Append returns.
+func (s *sender) addBatchOnce(ctx context.Context, once *Once, number int, list []outgoing, reused *atomic.Bool) {
 	b := record.NewBuilder(record.None)
 	for i := range list {
 		b.Append(list[i].timestamp, list[i].key, list[i].value, list[i].headers)
@@ -98,11 +118,12 @@ func (s *sender) addOnce(ctx context.Context, once *Once, list []outgoing) {
 		s.fail(done, err)
 		return
 	}
-	id, sequence := once.producer()
+	id, sequence := once.producer(number)
 	record.SetProducer(batch, id, 0, sequence)
 	s.part.Append(ctx, batch, func(a Appended, err error) {
 		if errors.Is(err, commitlog.ErrOutOfOrderSequence) {
 			err = ErrOnceReused
+			reused.Store(true)
 		}
 		s.settle(done, a, err)
 	})
@@ -152,14 +173,62 @@ func (s *sender) flush() {
 			s.appended(list, Appended{}, err)
 			continue
 		}
-		memory := batch[:0] // Append may make another batch of it
-		s.part.Append(context.Background(), batch, func(a Appended, err error) {
-			if err == nil { // the journal has copied it
-				batchMemory.Put(&memory)
-			}
-			s.appended(list, a, err)
-		})
+		s.append(batch, list)
 	}
+}
+
+// append appends a batch. If it is refused for one of its records, the halves are
+// appended: the others must not fail with it. A batch is refused before Append
+// returns, so that the order is kept.
+func (s *sender) append(batch []byte, list []gathered) {
+	memory := batch[:0] // Append may make another batch of it
+	refused := false
+	s.part.Append(context.Background(), batch, func(a Appended, err error) {
+		if len(list) > 1 && (errors.Is(err, record.ErrInvalidTimestamp) || errors.Is(err, record.ErrTooLarge)) {
+			refused = true
+			return
+		}
+		if err == nil { // the journal has copied it
+			batchMemory.Put(&memory)
+		}
+		s.appended(list, a, err)
+	})
+	if !refused {
+		return
+	}
+	half := len(list) / 2
+	first, second, err := split(batch, half, s.part.broker.limits)
+	if err != nil {
+		s.appended(list, Appended{}, err)
+		return
+	}
+	s.mu.Lock()
+	s.appends++ // there are two now
+	s.mu.Unlock()
+	s.append(first, list[:half])
+	s.append(second, list[half:])
+}
+
+// split makes two of a batch, of which the first has n records.
+func split(batch []byte, n int, lim record.Limits) (first, second []byte, err error) {
+	r, err := record.NewReader(batch, lim)
+	if err != nil {
+		return nil, nil, err
+	}
+	b := record.NewBuilder(record.None)
+	for rec, ok := r.Next(); ok; rec, ok = r.Next() {
+		if b.Len() == n && first == nil {
+			if first, err = b.Build(); err != nil {
+				return nil, nil, err
+			}
+		}
+		b.Append(rec.Timestamp, rec.Key, rec.Value, rec.Headers)
+	}
+	if err := r.Err(); err != nil {
+		return nil, nil, err
+	}
+	second, err = b.Build()
+	return first, second, err
 }
 
 // appended answers the calls of a batch. It runs in the committer, in the order
