@@ -50,7 +50,7 @@ func (q *Queue) check() error {
 				return fmt.Errorf("%d/%d is released in state %d", e.source, e.Offset, e.state)
 			}
 		}
-		if timed := e.state == leased || e.state == held; timed != (e.timer >= 0) {
+		if timed := e.state == leased || e.state == held || e.state == ready && q.cfg.ExpireReady && e.ExpiresAt != 0; timed != (e.timer >= 0) {
 			return fmt.Errorf("%d/%d in state %d has timer %d", e.source, e.Offset, e.state, e.timer)
 		} else if timed {
 			timers++

@@ -27,7 +27,7 @@ type entry struct {
 	bare     bool // made from the ledger alone: its Meta is not known yet
 	attempts int32
 	firstAt  int64
-	until    int64  // when held or leased ends; never = noEnd
+	until    int64  // when held, leased or, if it expires, ready ends; never = noEnd
 	timer    int32  // its place in timers; -1: none
 	group    int32  // its group; -1: none
 	queued   bool   // in its group's line
@@ -44,8 +44,9 @@ type window struct {
 	// ready holds what can be delivered, lowest offset first: entries, or groups
 	// whose first record can be. It may hold items that are so no more.
 	ready  offsetHeap
-	readyN int // entries that are ready
-	heldN  int // entries that are held and were not delivered yet
+	readyN int   // entries that are ready
+	bytes  int64 // of those
+	heldN  int   // entries that are held and were not delivered yet
 	parkState
 }
 
@@ -251,6 +252,8 @@ func (q *Queue) leave(i int32) {
 	switch e.state {
 	case ready:
 		w.readyN--
+		w.bytes -= int64(e.Bytes)
+		q.timers.remove(q, i)
 	case held:
 		q.timers.remove(q, i)
 		if e.released {
@@ -308,6 +311,11 @@ func (q *Queue) makeReady(i int32) {
 	e.state = ready
 	w := &q.sources[e.source]
 	w.readyN++
+	w.bytes += int64(e.Bytes)
+	if q.cfg.ExpireReady && e.ExpiresAt != 0 {
+		e.until = e.ExpiresAt
+		q.timers.push(q, i)
+	}
 	if e.group >= 0 {
 		q.lineUp(i)
 		return
@@ -343,7 +351,8 @@ func (q *Queue) Next() (at int64, ok bool) {
 	return at, at != noEnd
 }
 
-// Tick ends the leases that are over, and makes ready what is due.
+// Tick ends the leases that are over, makes ready what is due, and, if configured,
+// gives up what has expired.
 func (q *Queue) Tick(now int64) {
 	for i := range q.sources {
 		if w := &q.sources[i]; w.due <= now && !q.unparkDue(Source(i), now) && q.cfg.Ordered {
@@ -356,11 +365,14 @@ func (q *Queue) Tick(now int64) {
 		if e.until > now {
 			return
 		}
-		if e.bare {
+		switch {
+		case e.bare:
 			q.drop(i) // it has yet to be loaded
-			continue
+		case e.state == ready, q.cfg.ExpireReady && e.ExpiresAt != 0 && e.ExpiresAt <= now:
+			q.bury(i, ReasonExpired)
+		default:
+			q.makeReady(i)
 		}
-		q.makeReady(i)
 	}
 }
 

@@ -17,9 +17,9 @@ import (
 // TestStories plays what is in testdata/stories: a queue beside the smallest shell
 // that can be, line by line. Times are seconds, a tag is source/offset#attempt.
 //
-//	new [ordered] [sources=n] [priority=(..)] [attempts=n] [inflight=n] [window=n] [delayed=n]
+//	new [ordered] [expire] [sources=n] [priority=(..)] [attempts=n] [inflight=n] [window=n] [delayed=n]
 //	configure …                                    the same, while it runs
-//	send [source=n] [n=n] [group=name] [due=s] [expires=s]   adds records to the log
+//	send [source=n] [n=n] [group=name] [due=s] [expires=s] [bytes=n]   adds records to the log
 //	hole [source=n] n=n                            offsets of the log that hold no record
 //	at s                                           the clock says
 //	receive [n=n] [lease=s|none]                   loads what is wanted first
@@ -30,6 +30,7 @@ import (
 //	sync                                           drain and durable, until there is nothing left
 //	park [source=n] [fail]                         delayed records go to the delay log, if too many
 //	purge [source=n] to=n
+//	drop [n=n] [bytes=n]                           loads, and gives up what is at the head
 //	restart [snapshot]                             forgets what is not durable
 //	stats | next | want [source=n] | ledger | snapshot
 func TestStories(t *testing.T) {
@@ -76,6 +77,9 @@ func (s *stage) do(t *testing.T, d *datadriven.TestData) string {
 	case "at":
 		s.now = seconds(t, d.CmdArgs[0].Key)
 		s.q.Tick(s.now)
+		if s.cfg.ExpireReady {
+			s.sayDead()
+		}
 	case "receive":
 		s.receive(d)
 	case "ack", "reject", "extend", "nack", "finish", "return":
@@ -90,6 +94,8 @@ func (s *stage) do(t *testing.T, d *datadriven.TestData) string {
 		}
 	case "park":
 		s.park(d)
+	case "drop":
+		s.drop(d)
 	case "purge":
 		s.purge(d)
 	case "restart":
@@ -144,7 +150,7 @@ func (s *stage) config(d *datadriven.TestData, c Config) Config {
 	c.AttemptsMax = number(d, "attempts", c.AttemptsMax)
 	c.InFlightMax, c.WindowMax = number(d, "inflight", c.InFlightMax), number(d, "window", c.WindowMax)
 	c.DelayedMax = number(d, "delayed", c.DelayedMax)
-	c.Ordered = c.Ordered || d.HasArg("ordered")
+	c.Ordered, c.ExpireReady = c.Ordered || d.HasArg("ordered"), c.ExpireReady || d.HasArg("expire")
 	if arg, ok := d.Arg("priority"); ok {
 		c.Priority = nil
 		for _, v := range arg.Vals {
@@ -168,7 +174,7 @@ func (s *stage) send(d *datadriven.TestData) {
 	var group string
 	d.MaybeScanArgs(s.t, "group", &group)
 	for o := first; o < s.ends[src]; o++ {
-		m := Meta{Offset: o, SentAt: s.now, DueAt: s.duration(d, "due", 0), ExpiresAt: s.duration(d, "expires", 0)}
+		m := Meta{Offset: o, SentAt: s.now, DueAt: s.duration(d, "due", 0), ExpiresAt: s.duration(d, "expires", 0), Bytes: number(d, "bytes", int32(0))}
 		for _, c := range []byte(group) {
 			m.Group = m.Group<<8 | uint64(c)
 		}
@@ -214,12 +220,25 @@ func (s *stage) receive(d *datadriven.TestData) {
 		}
 		s.say("%s%s", tagText(x.Tag), again)
 	}
-	for _, x := range s.q.Dead(nil) {
-		s.say("dead %s: %s", tagText(x.Tag), x.Reason)
-	}
+	s.sayDead()
 	if s.q.Full() {
 		s.say("full")
 	}
+}
+
+func (s *stage) sayDead() {
+	for _, x := range s.q.Dead(nil) {
+		s.say("dead %s: %s", tagText(x.Tag), x.Reason)
+	}
+}
+
+// drop enforces a length.
+func (s *stage) drop(d *datadriven.TestData) {
+	s.load()
+	s.say("%d dropped", s.q.DropHead(number(d, "n", 0), number(d, "bytes", int64(0))))
+	s.sayDead()
+	n, bytes := s.q.Size()
+	s.say("size %d, %d bytes", n, bytes)
 }
 
 func tagText(t Tag) string { return fmt.Sprintf("%d/%d#%d", t.Source, t.Offset, t.Attempt) }

@@ -16,6 +16,7 @@ type Meta struct {
 	DueAt     int64  // not delivered before; 0 = at once
 	ExpiresAt int64  // not delivered from then on; 0 = never
 	Group     uint64 // hash of the group; 0 = none
+	Bytes     int32  // how much it counts; see Size
 }
 
 // Tag names one delivery of a record.
@@ -40,6 +41,7 @@ const (
 	ReasonAttempts Reason = iota + 1 // delivered as often as allowed
 	ReasonExpired                    // its time is over
 	ReasonRejected                   // a consumer refused it for good
+	ReasonLength                     // the queue is longer than it may be
 )
 
 func (r Reason) String() string {
@@ -50,6 +52,8 @@ func (r Reason) String() string {
 		return "expired"
 	case ReasonRejected:
 		return "rejected"
+	case ReasonLength:
+		return "length"
 	}
 	return "unknown"
 }
@@ -71,6 +75,9 @@ type Config struct {
 	InFlightMax int     // leased or settling; default 120,000
 	WindowMax   int     // ready in memory, by source; default 4,096, ordered 20,000
 	DelayedMax  int     // held back in memory, by source; default 50,000
+	// ExpireReady gives up records whose time is over when it is, and not when they
+	// would be delivered next.
+	ExpireReady bool
 }
 
 const (
