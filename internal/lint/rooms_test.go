@@ -62,6 +62,7 @@ var rooms = []room{
 	{dir: "internal/statelog", level: 60, core: true},
 	{dir: "internal/commitlog", level: 50, core: true},
 	{dir: "internal/catalog", level: 50, core: true},
+	{dir: "internal/exchange", level: 50, only: pureMayImport, pure: true, core: true},
 	{dir: "internal/group", level: 50, only: pureMayImport, pure: true, core: true},
 	{dir: "internal/queue", level: 50, only: pureMayImport, pure: true, core: true},
 	{dir: "internal/trigger", level: 50, only: pureMayImport, pure: true, core: true},
