@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"time"
 	"unicode/utf8"
 
@@ -19,8 +20,11 @@ const (
 	headerCorrelation = broker.HeaderCorrelation
 )
 
+// stampMax is 9999-12-31T23:59:59.999Z, the last that a Timestamp can say.
+const stampMax = 253402300799999
+
 func stamp(ms int64) *timestamppb.Timestamp {
-	if ms < 0 {
+	if ms < 0 || ms > stampMax {
 		return nil
 	}
 	return timestamppb.New(time.UnixMilli(ms))
@@ -45,7 +49,10 @@ type extras struct{ contentType, replyTo, correlation string }
 
 // headersIn makes a record's headers of those in the API.
 func headersIn(list []*naruv1.Header, x extras) ([]record.HeaderField, error) {
-	out := make([]record.HeaderField, 0, len(list)+3)
+	var out []record.HeaderField
+	if len(list) > 0 || x != (extras{}) {
+		out = make([]record.HeaderField, 0, len(list)+3)
+	}
 	for _, h := range list {
 		if h.GetName() == "" {
 			return nil, invalid("a header has no name")
@@ -100,7 +107,7 @@ func headersOut(list []record.HeaderField) (out []*naruv1.Header, x extras) {
 		case utf8.Valid(h.Value):
 			one.Value = &naruv1.Header_Text{Text: string(h.Value)}
 		default:
-			one.Value = &naruv1.Header_Bytes{Bytes: h.Value}
+			one.Value = &naruv1.Header_Bytes{Bytes: bytes.Clone(h.Value)}
 		}
 		out = append(out, one)
 	}
@@ -186,6 +193,7 @@ func newMessage(in *naruv1.NewMessage) (out broker.Message, err error) {
 // delayMax bounds delays and expiries.
 const delayMax = 366 * 24 * time.Hour
 
+// showRecord is r in the API. It copies what r shares with the log's memory.
 func showRecord(topic string, partition int32, r *record.Record) *naruv1.Record {
 	out := &naruv1.Record{Topic: topic, Partition: partition, Offset: int64(r.Offset), Timestamp: stamp(r.Timestamp)}
 	var x extras
@@ -196,14 +204,14 @@ func showRecord(topic string, partition int32, r *record.Record) *naruv1.Record 
 	case utf8.Valid(r.Key):
 		out.Key = &naruv1.Record_KeyText{KeyText: string(r.Key)}
 	default:
-		out.Key = &naruv1.Record_KeyBytes{KeyBytes: r.Key}
+		out.Key = &naruv1.Record_KeyBytes{KeyBytes: bytes.Clone(r.Key)}
 	}
 	switch {
 	case r.Value == nil:
 	case utf8.Valid(r.Value):
 		out.Value = &naruv1.Record_Text{Text: string(r.Value)}
 	default:
-		out.Value = &naruv1.Record_Bytes{Bytes: r.Value}
+		out.Value = &naruv1.Record_Bytes{Bytes: bytes.Clone(r.Value)}
 	}
 	return out
 }

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -50,6 +50,7 @@ type route struct {
 	name string
 	vars []protoreflect.FieldDescriptor
 	body bool
+	out  layout
 }
 
 // router finds routes. In a path every second segment after the version is a name:
@@ -84,7 +85,7 @@ func (rt *router) add(d protoreflect.MethodDescriptor, m method) {
 	}
 	for _, r := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
 		verb, path := verbAndPath(r)
-		out := &route{method: m, name: string(d.Name()), body: r.GetBody() != ""}
+		out := &route{method: m, name: string(d.Name()), body: r.GetBody() != "", out: layoutOf(d.Output())}
 		for _, segment := range strings.Split(path, "/") {
 			if name, rest, ok := strings.Cut(strings.TrimPrefix(segment, "{"), "}"); ok && segment[0] == '{' {
 				out.vars = append(out.vars, d.Input().Fields().ByName(protoreflect.Name(name)))
@@ -112,18 +113,23 @@ func verbAndPath(r *annotations.HttpRule) (verb, path string) {
 	panic("api: a rule of another kind")
 }
 
+const segmentsMax = 8
+
 // shape is the path with names replaced by *, and the names.
 func shape(escaped string) (string, []string, error) {
 	var b strings.Builder
 	var names []string
-	segments := strings.Split(escaped[1:], "/")
-	if len(segments) > 8 {
+	b.Grow(len(escaped))
+	last := strings.Count(escaped, "/") - 1
+	if last >= segmentsMax {
 		return "", nil, errNoPath
 	}
-	for i, segment := range segments {
+	i := -1
+	for segment := range strings.SplitSeq(escaped[1:], "/") {
+		i++
 		b.WriteByte('/')
 		verb := ""
-		if i == len(segments)-1 {
+		if i == last {
 			if at := strings.LastIndexByte(segment, ':'); at >= 0 {
 				segment, verb = segment[:at], segment[at:]
 			}
@@ -203,17 +209,33 @@ func (rt *router) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	b, err := asJSON.Marshal(out)
+	return to.answer(w, out)
+}
+
+// buffers hold bodies while a request is decoded or an answer written.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func putBuffer(b *bytes.Buffer) {
+	if b.Cap() <= smallBytesMax {
+		b.Reset()
+		buffers.Put(b)
+	}
+}
+
+func (to *route) answer(w http.ResponseWriter, out proto.Message) error {
+	b := buffers.Get().(*bytes.Buffer)
+	defer putBuffer(b)
+	text, err := to.out.marshal(b.AvailableBuffer(), out)
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Write(append(b, '\n'))
+	b.Write(append(text, '\n'))
+	w.Header()["Content-Type"] = isJSON
+	w.Write(b.Bytes())
 	return nil
 }
 
-// asJSON writes zeros too, so that a reader need not know what is left out.
-var asJSON = protojson.MarshalOptions{EmitDefaultValues: true}
+var isJSON = []string{jsonType}
 
 const (
 	jsonType      = "application/json"
@@ -257,7 +279,9 @@ func wantsEvents(accept string) bool {
 
 // read decodes what the request says beside its path.
 func (to *route) read(w http.ResponseWriter, r *http.Request, in proto.Message) error {
-	body, err := readBody(w, r)
+	buffer := buffers.Get().(*bytes.Buffer)
+	defer putBuffer(buffer)
+	body, err := readBody(w, r, buffer)
 	if err != nil {
 		return err
 	}
@@ -274,7 +298,7 @@ func (to *route) read(w http.ResponseWriter, r *http.Request, in proto.Message) 
 	raw := err == nil && (strings.HasPrefix(t, "text/") || t == "application/octet-stream")
 	switch {
 	case raw && takesRaw(in):
-		return setRaw(in, body, r)
+		return setRaw(in, bytes.Clone(body), r) // it is kept
 	case len(body) == 0:
 		return nil
 	case err == nil && (t == jsonType || t == versionedType):
@@ -290,18 +314,18 @@ func decodeJSON(body []byte, in proto.Message) error {
 	return nil
 }
 
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// readBody reads the body into b, which keeps it.
+func readBody(w http.ResponseWriter, r *http.Request, b *bytes.Buffer) ([]byte, error) {
 	if r.ContentLength == 0 || r.Body == nil {
 		return nil, nil
 	}
 	if r.ContentLength > requestBytesMax {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d are allowed", errTooLarge, r.ContentLength, requestBytesMax)
 	}
-	var b bytes.Buffer
 	if r.ContentLength > 0 {
 		b.Grow(int(min(r.ContentLength, smallBytesMax)) + bytes.MinRead)
 	}
-	if _, err := io.Copy(&b, http.MaxBytesReader(w, r.Body, requestBytesMax)); err != nil {
+	if _, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, requestBytesMax)); err != nil {
 		if _, ok := err.(*http.MaxBytesError); ok {
 			return nil, fmt.Errorf("%w: at most %d bytes are allowed", errTooLarge, requestBytesMax)
 		}
