@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/record"
 	"github.com/narumq/naru/internal/trigger"
 )
 
@@ -456,4 +458,60 @@ func TestTriggerRefusals(t *testing.T) {
 	if err := w.b.DeleteTrigger("t"); !errors.Is(err, ErrUnknownTrigger) {
 		t.Fatal(err)
 	}
+}
+
+// fill lets the disk be full.
+func (w *triggerWorld) fill(p *Partition) {
+	w.t.Helper()
+	w.fs.SetCapacity(1)
+	for {
+		b := record.NewBuilder(record.None)
+		b.Append(w.clock().UnixMilli(), nil, nil, nil)
+		batch, err := b.Build()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if _, err := w.append(p, batch); err != nil {
+			return
+		}
+	}
+}
+
+func (w *triggerWorld) endedTries() int {
+	w.b.triggers.mu.Lock()
+	defer w.b.triggers.mu.Unlock()
+	return len(w.b.triggers.ended)
+}
+
+// TestTriggerFullDisk fires, and ends, when there is room again, and once.
+func TestTriggerFullDisk(t *testing.T) {
+	w := newTriggerWorld(t)
+	q, other := makeQueue(t, w.b, "q", nil), w.topic("other", nil)
+	w.create("t", trigger.Condition{On: trigger.OnDepth, Depth: 2})
+	w.settled()
+	w.b.triggers.admin.Lock()
+	sendAll(t, q, text("a"), text("b"))
+	w.fill(other)
+	w.b.triggers.admin.Unlock()
+	w.noRun("the disk is full")
+	if x := w.info("t"); x.Fired != 0 || !x.Armed[0] {
+		t.Fatalf("%+v", x)
+	}
+	w.fs.SetCapacity(0)
+	w.settled()
+	x := w.run()
+	w.fill(other)
+	w.b.triggers.admin.Lock()
+	x.end <- nil
+	for w.endedTries() == 0 { // the try has told
+		runtime.Gosched()
+	}
+	w.b.triggers.admin.Unlock()
+	w.noRun("it has ended")
+	if x := w.info("t"); x.Succeeded != 0 || x.Running != 1 {
+		t.Fatalf("%+v", x)
+	}
+	w.fs.SetCapacity(0)
+	w.ended("t", 1)
+	w.noRun("it has ended")
 }
