@@ -594,6 +594,7 @@ func TestCollect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.watch()
 	defer r.close()
 	type outcome struct {
 		got *naruv1.CollectResponse
@@ -605,7 +606,7 @@ func TestCollect(t *testing.T) {
 		ended <- outcome{got, err}
 	}()
 	<-r.waiter.C()
-	list, err := s1(w.s.read(r, 1))
+	list, err := s1(w.s.read(context.Background(), r, 1, readBytesMax))
 	if err != nil {
 		t.Fatal(err)
 	}

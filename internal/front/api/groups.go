@@ -58,6 +58,9 @@ func (s *Server) ResetOffsets(_ context.Context, in *naruv1.ResetOffsetsRequest)
 	if in.GetTo() == "" {
 		return nil, invalid("to is missing")
 	}
+	if n := len(in.GetPartitions()); n > partitionsAsked {
+		return nil, invalid("%d partitions, at most %d are allowed", n, partitionsAsked)
+	}
 	wanted := slices.Clone(in.GetPartitions())
 	if len(wanted) == 0 {
 		for i := range t.Partitions {

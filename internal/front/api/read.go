@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
@@ -15,6 +17,7 @@ import (
 
 	naruv1 "github.com/narumq/naru/api/naru/v1"
 	"github.com/narumq/naru/internal/broker"
+	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/commitlog"
 	"github.com/narumq/naru/internal/record"
 )
@@ -23,19 +26,24 @@ const (
 	readWaitMax    = time.Minute
 	readRecords    = 100 // of a Read that does not say
 	readBytesMax   = 4 << 20
+	readLookMax    = 64 << 20 // what is looked at in one go, if the filter takes little
 	readStepBytes  = 512 << 10
+	recordCost     = 64 // of a record besides its bytes
 	streamRecords  = 500
+	streamBytesMax = 512 << 10 // of one answer: a stream that is not read holds it
 	heartbeatEvery = 15 * time.Second
+	cursorBytesMax = 32 * partitionsAsked
 )
 
 // reader reads a topic from a position on.
 type reader struct {
-	topic  string
+	topic  *catalog.Topic
+	all    bool // partitions that the topic gets are read too
 	parts  []*broker.Partition
 	next   []record.Offset // by parts
 	filter broker.Filter
-	waiter *broker.Waiter
-	turn   int // the partition to begin with
+	waiter *broker.Waiter // nil: nobody waits
+	turn   int            // the partition to begin with
 }
 
 // openReader returns a reader, which the caller closes.
@@ -44,11 +52,14 @@ func (s *Server) openReader(topic string, partitions []int32, from, cursor, filt
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{topic: topic}
+	if len(partitions) > partitionsAsked {
+		return nil, invalid("%d partitions, at most %d are allowed", len(partitions), partitionsAsked)
+	}
+	r := &reader{topic: t, all: len(partitions) == 0}
 	if r.filter, err = broker.ParseFilter(filter); err != nil {
 		return nil, err
 	}
-	if len(partitions) == 0 {
+	if r.all {
 		for i := range t.Partitions {
 			partitions = append(partitions, int32(i))
 		}
@@ -60,7 +71,7 @@ func (s *Server) openReader(topic string, partitions []int32, from, cursor, filt
 	}
 	now := time.Now()
 	for _, i := range slices.Compact(partitions) {
-		p, err := s.broker.Partition(topic, i)
+		p, err := s.broker.PartitionByID(t.ID, i)
 		if err != nil {
 			return nil, err
 		}
@@ -72,17 +83,46 @@ func (s *Server) openReader(topic string, partitions []int32, from, cursor, filt
 		}
 		r.parts, r.next = append(r.parts, p), append(r.next, next)
 	}
+	return r, nil
+}
+
+// watch lets the reader's waiter know of what comes.
+func (r *reader) watch() {
 	r.waiter = broker.NewWaiter()
 	for i, p := range r.parts {
 		p.Watch(r.waiter, i)
 	}
-	return r, nil
 }
 
 func (r *reader) close() {
+	if r.waiter == nil {
+		return
+	}
 	for i, p := range r.parts {
 		p.Unwatch(r.waiter, i)
 	}
+}
+
+// look fails if the topic was deleted, and takes up partitions that it got.
+func (s *Server) look(r *reader) error {
+	t, err := s.broker.TopicByID(r.topic.ID)
+	if err != nil {
+		return fmt.Errorf("%w: %s", catalog.ErrUnknownTopic, r.topic.Name)
+	}
+	if !r.all {
+		return nil
+	}
+	for i := len(r.parts); i < len(t.Partitions); i++ {
+		p, err := s.broker.PartitionByID(t.ID, int32(i))
+		if err != nil {
+			return nil // it comes, or the topic goes
+		}
+		if r.waiter != nil {
+			p.Watch(r.waiter, i)
+		}
+		r.parts, r.next = append(r.parts, p), append(r.next, p.LogStart())
+	}
+	return nil
 }
 
 // positionOf is where `from` is in a partition.
@@ -117,8 +157,11 @@ func positionOf(p *broker.Partition, from string, now time.Time) (record.Offset,
 // parseCursor reads PARTITION:OFFSET,….
 func parseCursor(text string) (map[int32]record.Offset, error) {
 	out := make(map[int32]record.Offset)
-	if text == "" {
+	switch {
+	case text == "":
 		return out, nil
+	case len(text) > cursorBytesMax:
+		return nil, invalid("cursor of %d bytes, at most %d are allowed", len(text), cursorBytesMax)
 	}
 	for part := range strings.SplitSeq(text, ",") {
 		p, o, ok := strings.Cut(part, ":")
@@ -153,16 +196,18 @@ func (r *reader) atEnd() bool {
 	return true
 }
 
-// read returns up to n records, from each partition in order.
-func (s *Server) read(r *reader, n int) (out []*naruv1.Record, err error) {
-	size := 0
+// read returns up to n records, from each partition in order. It may return none
+// though there are some: those that were looked at did not pass the filter.
+func (s *Server) read(ctx context.Context, r *reader, n, bytesMax int) (out []*naruv1.Record, err error) {
+	if err := s.look(r); err != nil {
+		return nil, err
+	}
+	want := reading{n: n, bytes: bytesMax, look: readLookMax}
 	for range r.parts {
 		i := r.turn % len(r.parts)
-		for len(out) < n && size < readBytesMax {
+		for !want.done(len(out)) && ctx.Err() == nil {
 			had := r.next[i]
-			got, err := s.readPartition(r, i, n-len(out), &size)
-			out = append(out, got...)
-			if err != nil {
+			if out, err = s.readPartition(r, i, out, &want); err != nil {
 				return out, err
 			}
 			if r.next[i] == had {
@@ -170,23 +215,28 @@ func (s *Server) read(r *reader, n int) (out []*naruv1.Record, err error) {
 			}
 		}
 		r.turn++
-		if len(out) >= n || size >= readBytesMax {
+		if want.done(len(out)) {
 			break
 		}
 	}
 	return out, nil
 }
 
+// reading is how much may be read still.
+type reading struct{ n, bytes, look int }
+
+func (w *reading) done(records int) bool { return records >= w.n || w.bytes <= 0 || w.look <= 0 }
+
 // readPartition reads once, and moves the position on.
-func (s *Server) readPartition(r *reader, i, n int, size *int) (out []*naruv1.Record, err error) {
+func (s *Server) readPartition(r *reader, i int, out []*naruv1.Record, want *reading) ([]*naruv1.Record, error) {
 	p := r.parts[i]
 	r.next[i] = max(r.next[i], p.LogStart())
 	slice, err := p.Read(r.next[i], readStepBytes, true)
 	switch {
 	case errors.Is(err, commitlog.ErrOffsetOutOfRange) && r.next[i] < p.LogStart():
-		return nil, nil // retention was faster; the next turn begins behind it
+		return out, nil // retention was faster; the next turn begins behind it
 	case err != nil:
-		return nil, err
+		return out, err
 	}
 	defer slice.Release()
 	for _, b := range slice.Payloads {
@@ -198,13 +248,15 @@ func (s *Server) readPartition(r *reader, i, n int, size *int) (out []*naruv1.Re
 			if rec.Offset < r.next[i] {
 				continue
 			}
-			if len(out) == n || *size >= readBytesMax {
+			if len(out) == want.n || want.bytes <= 0 {
 				return out, nil
 			}
 			r.next[i] = rec.Offset + 1
+			cost := costOf(&rec)
+			want.look -= cost
 			if r.filter.Match(&rec) {
-				out = append(out, showRecord(r.topic, p.Index(), &rec))
-				*size += len(rec.Key) + len(rec.Value)
+				out = append(out, showRecord(r.topic.Name, p.Index(), &rec))
+				want.bytes -= cost
 			}
 		}
 		if err := list.Err(); err != nil {
@@ -213,6 +265,31 @@ func (s *Server) readPartition(r *reader, i, n int, size *int) (out []*naruv1.Re
 	}
 	r.next[i] = max(r.next[i], slice.Next)
 	return out, nil
+}
+
+// costOf is about what a record takes in memory.
+func costOf(r *record.Record) int {
+	n := recordCost + len(r.Key) + len(r.Value)
+	for i := range r.Headers {
+		n += recordCost + len(r.Headers[i].Key) + len(r.Headers[i].Value)
+	}
+	return n
+}
+
+// atOnce is for what need not be waited for.
+var atOnce = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// news receives when there is something to read. What was read last may have been
+// records that do not pass the filter.
+func (r *reader) news() <-chan struct{} {
+	if !r.atEnd() {
+		return atOnce
+	}
+	return r.waiter.C()
 }
 
 // Read implements naruv1connect.TopicServiceHandler.
@@ -230,22 +307,24 @@ func (s *Server) Read(ctx context.Context, in *naruv1.ReadRequest) (*naruv1.Read
 		return nil, err
 	}
 	defer r.close()
+	if in.GetCursor() != "" { // else each of many Reads would begin with the same partition
+		r.turn = rand.IntN(len(r.parts))
+	}
+	if wait > 0 {
+		r.watch()
+	}
 	end := time.NewTimer(wait)
 	defer end.Stop()
 	for {
-		list, err := s.read(r, n)
+		list, err := s.read(ctx, r, n, readBytesMax)
 		if err != nil {
 			return nil, err
 		}
 		if len(list) > 0 || wait == 0 {
 			return &naruv1.ReadResponse{Records: list, Cursor: r.cursor(), End: r.atEnd()}, nil
 		}
-		if !r.atEnd() {
-			continue // what was read did not pass the filter
-		}
 		select {
-		case <-r.waiter.C():
-			r.waiter.Dirty(nil)
+		case <-r.news():
 		case <-end.C:
 			wait = 0
 		case <-ctx.Done():
@@ -271,18 +350,23 @@ func (s *Server) Subscribe(ctx context.Context, in *naruv1.SubscribeRequest, str
 
 // subscribe gives records to send as they come; none is a sign of life.
 func (s *Server) subscribe(ctx context.Context, in *naruv1.SubscribeRequest, send func([]*naruv1.Record, string) error) error {
-	r, err := s.openReader(in.GetTopic(), in.GetPartitions(), cmp.Or(in.GetFrom(), "latest"), in.GetCursor(), in.GetFilter())
+	from := cmp.Or(in.GetFrom(), "latest")
+	if in.GetCursor() != "" {
+		from = "earliest" // of partitions that the topic got since
+	}
+	r, err := s.openReader(in.GetTopic(), in.GetPartitions(), from, in.GetCursor(), in.GetFilter())
 	if err != nil {
 		return err
 	}
 	defer r.close()
+	r.watch()
 	if err := send(nil, r.cursor()); err != nil { // it is subscribed from here
 		return err
 	}
 	alive := time.NewTicker(heartbeatEvery)
 	defer alive.Stop()
 	for {
-		list, err := s.read(r, streamRecords)
+		list, err := s.read(ctx, r, streamRecords, streamBytesMax)
 		if len(list) > 0 {
 			if err := send(list, r.cursor()); err != nil {
 				return err
@@ -291,15 +375,8 @@ func (s *Server) subscribe(ctx context.Context, in *naruv1.SubscribeRequest, sen
 		if err != nil {
 			return err
 		}
-		if len(list) > 0 || !r.atEnd() {
-			if ctx.Err() != nil {
-				return s.ended(ctx)
-			}
-			continue
-		}
 		select {
-		case <-r.waiter.C():
-			r.waiter.Dirty(nil)
+		case <-r.news():
 		case <-alive.C:
 			if err := send(nil, r.cursor()); err != nil {
 				return err
@@ -357,13 +434,9 @@ func eventCursors(list []*naruv1.Record, last string) []string {
 	if err != nil {
 		return make([]string, len(list))
 	}
+	parts := slices.Sorted(maps.Keys(at))
 	out := make([]string, len(list))
 	for i := len(list) - 1; i >= 0; i-- {
-		var parts []int32
-		for p := range at {
-			parts = append(parts, p)
-		}
-		slices.Sort(parts)
 		var b strings.Builder
 		for j, p := range parts {
 			if j > 0 {
