@@ -33,6 +33,27 @@ type Spec struct {
 	Arguments Arguments
 }
 
+// Define makes a Spec of what users write: the type's name, and arguments of which some
+// mean something.
+func Define(name, kind string, durable, autoDelete, internal bool, args Arguments) (Spec, error) {
+	s := Spec{Name: name, Durable: durable, AutoDelete: autoDelete, Internal: internal, Arguments: args.sorted()}
+	var known bool
+	if s.Kind, known = ParseKind(kind); !known {
+		return Spec{}, fmt.Errorf("%w: unknown exchange type '%.40s'", ErrInvalid, kind)
+	}
+	switch a := args.Get(ArgumentAlternate); a.Kind() {
+	case Absent:
+	case TextKind:
+		s.Alternate = a.Text()
+	default:
+		return Spec{}, fmt.Errorf("%w: argument %s of '%s' is %s, expected a name", ErrInvalid, ArgumentAlternate, name, a)
+	}
+	if s.Kind == Delayed {
+		s.Wraps, _ = ParseKind(args.Get(ArgumentWraps).Text())
+	}
+	return s, s.validate()
+}
+
 var predeclared = []Spec{
 	{Name: Default, Kind: Direct, Durable: true},
 	{Name: "amq.direct", Kind: Direct, Durable: true},

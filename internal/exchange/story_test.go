@@ -83,12 +83,22 @@ func options(words []string) (flags map[string]string, values Arguments) {
 
 func (s *story) declare(words []string) string {
 	flags, args := options(words[2:])
-	spec := Spec{Name: name(words[0]), Alternate: flags["alternate"], Arguments: args}
-	spec.Kind, _ = ParseKind(words[1])
-	spec.Wraps, _ = ParseKind(flags["wraps"])
-	_, spec.Durable = flags["durable"]
-	_, spec.AutoDelete = flags["auto-delete"]
-	_, spec.Internal = flags["internal"]
+	_, durable := flags["durable"]
+	_, autoDelete := flags["auto-delete"]
+	_, internal := flags["internal"]
+	if v, ok := flags["alternate"]; ok {
+		args = append(args, Argument{ArgumentAlternate, value(v)})
+	}
+	if v, ok := flags["wraps"]; ok {
+		args = append(args, Argument{ArgumentWraps, value(v)})
+	}
+	if name(words[0]) == Default {
+		return s.carryOut(s.table.Declare(Spec{Kind: Direct}))
+	}
+	spec, err := Define(words[0], words[1], durable, autoDelete, internal, args)
+	if err != nil {
+		return err.Error()
+	}
 	return s.carryOut(s.table.Declare(spec))
 }
 

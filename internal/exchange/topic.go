@@ -127,11 +127,10 @@ func (t *topicMatcher) matchKey(r *Routing, key string) {
 		var word string
 		word, key, more = cutWord(key)
 		w.before, w.after = w.after, w.before[:0]
-		for _, n := range w.before {
-			r.step(n, word)
-		}
-		for _, n := range w.hashes { // those that this word adds begin at the next
-			r.step(n, word)
+		for _, nodes := range [2][]*topicNode{w.before, w.hashes} { // hash nodes that this word adds begin at the next
+			for _, n := range nodes {
+				r.step(n, word)
+			}
 		}
 	}
 	for _, n := range w.after {
