@@ -94,6 +94,7 @@ type Broker struct {
 	producerIDs producerIDs
 	queues      *queues
 	triggers    *triggers
+	routing     *routing
 	turn        atomic.Uint32 // of Produce, for records without a key
 
 	lock    io.Closer       // nil: the caller's
@@ -146,7 +147,10 @@ func (b *Broker) open() error {
 	if err := b.openQueues(); err != nil {
 		return err
 	}
-	return b.openTriggers()
+	if err := b.openTriggers(); err != nil {
+		return err
+	}
+	return b.openRouting()
 }
 
 // openDir makes the data directory, and its lock is the first thing in it.
@@ -263,6 +267,9 @@ func (b *Broker) abandon() {
 	if b.triggers != nil {
 		b.triggers.log.Close()
 	}
+	if b.routing != nil {
+		b.routing.log.Close()
+	}
 	if b.groupsLog != nil {
 		b.groupsLog.Close()
 	}
@@ -289,6 +296,7 @@ func (b *Broker) Close() (err error) {
 		b.work.Wait()
 		b.queues.close()
 		b.triggers.log.Close()
+		b.routing.log.Close()
 		b.groupsLog.Close()
 		b.producers.close()
 		err = b.journal.Close()

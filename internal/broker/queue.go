@@ -101,6 +101,7 @@ func (q *Queue) config() queue.Config {
 	meta := q.meta.Load()
 	s := &meta.Settings
 	cfg := queue.Config{Sources: len(q.parts), Ordered: s.Ordered, AttemptsMax: s.AttemptsMax}
+	cfg.ExpireReady = buries(s)
 	if s.Lanes > 1 {
 		for i := range q.parts {
 			cfg.Priority = append(cfg.Priority, int32(i))
@@ -168,6 +169,11 @@ func (q *Queue) Meta() *catalog.Queue { return q.meta.Load() }
 func (q *Queue) poke() {
 	q.mu.Lock()
 	var done calls
+	if q.eager() && q.closed == nil {
+		q.tend()
+		q.arm()
+		q.write()
+	}
 	if len(q.receives) > 0 {
 		q.serve(&done)
 	}

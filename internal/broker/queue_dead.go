@@ -27,6 +27,10 @@ func (q *Queue) buryDead() (n int) {
 	q.dead = q.core.Dead(q.dead[:0])
 	for i := range q.dead {
 		d := q.dead[i]
+		if q.routesDead(d.Reason) {
+			q.routeDead(d)
+			continue
+		}
 		target, err := q.deadLetterQueue(d.Reason)
 		if target == nil && err == nil {
 			q.take(d.Tag.Source, d.Tag.Offset)
@@ -50,6 +54,26 @@ func (q *Queue) buryDead() (n int) {
 		go target.forward(&letter, 0, func(sent Sent) { go q.buried(d.Tag, sent.Err) })
 	}
 	return len(q.dead)
+}
+
+// routesDead tells whether dead letters of this kind go to an exchange.
+func (q *Queue) routesDead(why queue.Reason) bool {
+	set := &q.Meta().Settings
+	return set.DeadLetterRoute != nil && (why != queue.ReasonExpired || set.DeadLetterExpired)
+}
+
+// routeDead publishes a dead letter. Caller holds mu.
+func (q *Queue) routeDead(d queue.DeadLetter) {
+	rec, err := q.payload(d.Tag.Source, d.Tag.Offset)
+	switch {
+	case errors.Is(err, commitlog.ErrOffsetOutOfRange):
+		q.core.Finish([]queue.Tag{d.Tag}) // retention took it
+	case err != nil:
+		q.putOff(d.Tag, err)
+	default:
+		// Elsewhere: the other queue may be this one, and may have to wait for room.
+		go q.publishDead(rec, deathReasons[d.Reason], int32(d.Tag.Source), func(err error) { go q.buried(d.Tag, err) })
+	}
 }
 
 // putOff keeps a dead letter that cannot be moved, and tries again later. Caller

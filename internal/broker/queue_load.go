@@ -121,6 +121,7 @@ func (q *Queue) metaOf(rec *record.Record) queue.Meta {
 			m.ExpiresAt = end
 		}
 	}
+	m.Bytes = int32(len(rec.Key) + len(rec.Value))
 	if meta.Settings.Ordered {
 		m.Group = groupHash(rec.Key)
 	}

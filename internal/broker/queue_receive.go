@@ -112,10 +112,10 @@ func (q *Queue) serve(done *calls) {
 	q.write()
 }
 
-// arm sets the timer for what becomes due, if somebody waits. Caller holds mu.
+// arm sets the timer for what becomes due, if somebody waits or the queue is eager. Caller holds mu.
 func (q *Queue) arm() {
 	at, ok := q.core.Next()
-	if !ok || len(q.receives) == 0 || q.timerAt != 0 && q.timerAt <= at {
+	if !ok || len(q.receives) == 0 && !q.eager() || q.timerAt != 0 && q.timerAt <= at {
 		return
 	}
 	q.timerAt = at

@@ -134,6 +134,9 @@ func (q *Queue) outgoing(c *sending, i int, m *Message, now int64, once *Once) (
 	if set.Ordered && m.Key == nil {
 		return o, nil, ErrNoGroup
 	}
+	if q.full() {
+		return o, nil, q.refuseFull(m)
+	}
 	o = outgoing{gathered{call: c, index: i, timestamp: now}, m.Key, m.Value, nil}
 	delay := m.Delay
 	if delay < 0 {

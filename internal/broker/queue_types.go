@@ -23,6 +23,9 @@ const (
 	HeaderDeadAt         = "naru.dead.at"     // milliseconds since 1970
 	HeaderReplyTo        = "naru.reply-to"    // the queue that an answer goes to
 	HeaderCorrelation    = "naru.correlation" // what the answer to it has, too
+	HeaderExchange       = "naru.exchange"    // that it was published to
+	HeaderRoutingKey     = "naru.routing-key" // with which it was
+	HeaderDeaths         = "naru.deaths"      // its history as a dead letter: exchange.Deaths as JSON
 	queueHeaderPrefix    = "naru."
 	deadHeaderPrefix     = "naru.dead."
 	attemptRememberedFor = 5 * time.Minute

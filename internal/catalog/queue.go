@@ -55,6 +55,31 @@ type QueueSettings struct {
 	// PerGroupThroughput is remembered for clients that ask; there is no limit.
 	PerGroupThroughput bool   `json:"per_group_throughput,omitempty"`
 	Filter             string `json:"filter,omitempty"` // of a view
+
+	// LengthMax and BytesMax bound what is ready; 0 = no bound. Past it Overflow says
+	// what happens.
+	LengthMax int64    `json:"length_max,omitempty"`
+	BytesMax  int64    `json:"bytes_max,omitempty"`
+	Overflow  Overflow `json:"overflow,omitempty"`
+	// DeadLetterRoute is where dead letters are published to, in place of DeadLetter.
+	DeadLetterRoute *DeadLetterRoute `json:"dead_letter_route,omitempty"`
+}
+
+// Overflow is what happens to a queue that is too long.
+type Overflow string
+
+// Overflows. On disk: never rename.
+const (
+	OverflowDropHead         Overflow = "" // what would be delivered next is a dead letter
+	OverflowReject           Overflow = "reject"
+	OverflowRejectDeadLetter Overflow = "reject-dead-letter" // what is refused is a dead letter
+)
+
+// DeadLetterRoute is an exchange for dead letters.
+type DeadLetterRoute struct {
+	Namespace string  `json:"namespace"`
+	Exchange  string  `json:"exchange"`
+	Key       *string `json:"key,omitempty"` // nil: those that the message had
 }
 
 // Defaults and limits of queue settings.
@@ -98,6 +123,12 @@ func (s *QueueSettings) check() error {
 		return bad("messages of at most %d bytes, 1 to %d are allowed", s.MessageBytesMax, 1<<20)
 	case s.AttemptsMax < 0:
 		return bad("%d attempts", s.AttemptsMax)
+	case s.LengthMax < 0 || s.BytesMax < 0:
+		return bad("negative length")
+	case !slices.Contains([]Overflow{OverflowDropHead, OverflowReject, OverflowRejectDeadLetter}, s.Overflow):
+		return bad("overflow %q", s.Overflow)
+	case s.DeadLetterRoute != nil && s.DeadLetter != "":
+		return bad("dead letters go to a queue or to an exchange")
 	case s.Ordered && s.Lanes > 1:
 		return bad("an ordered queue has one lane")
 	case !slices.Contains([]DedupScope{DedupNone, DedupQueue, DedupGroup}, s.Dedup):

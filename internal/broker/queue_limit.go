@@ -1,0 +1,151 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/exchange"
+	"github.com/narumq/naru/internal/fault"
+	"github.com/narumq/naru/internal/queue"
+	"github.com/narumq/naru/internal/record"
+)
+
+// ErrQueueFull: the queue is as long as it may be.
+var ErrQueueFull = fault.New(fault.ResourceExhausted, "the queue is full")
+
+// buries tells whether what expires becomes a dead letter.
+func buries(s *catalog.QueueSettings) bool {
+	return s.DeadLetterExpired && (s.DeadLetter != "" || s.DeadLetterRoute != nil)
+}
+
+// eager tells whether the queue is looked after though nobody waits for a message:
+// what is too much, and what expires, becomes a dead letter when it does.
+func (q *Queue) eager() bool {
+	s := &q.Meta().Settings
+	return s.LengthMax > 0 || s.BytesMax > 0 || buries(s)
+}
+
+// tend gives up what is too much or has expired. Caller holds mu.
+func (q *Queue) tend() {
+	s, now := &q.Meta().Settings, q.b.nowMS()
+	for {
+		if err := q.load(now); err != nil {
+			q.b.log.Warn("queue cannot be read", "queue", q.Meta().Name, "err", err)
+			return
+		}
+		if s.Overflow == catalog.OverflowDropHead {
+			n, bytes := q.excess(s)
+			if n > 0 || bytes > 0 {
+				q.t.log.Read(func() { q.core.DropHead(n, bytes) })
+			}
+		}
+		if q.buryDead() == 0 {
+			return
+		}
+	}
+}
+
+// excess is how many messages and bytes are ready beyond what may be.
+func (q *Queue) excess(s *catalog.QueueSettings) (n int, bytes int64) {
+	loaded, size := q.core.Size()
+	if s.LengthMax > 0 {
+		n = int(max(0, int64(loaded)+q.loadable()-s.LengthMax))
+	}
+	if s.BytesMax > 0 {
+		bytes = max(0, size-s.BytesMax)
+	}
+	return n, bytes
+}
+
+// full tells whether the queue takes no more.
+func (q *Queue) full() bool {
+	s := &q.Meta().Settings
+	if s.Overflow == catalog.OverflowDropHead || s.LengthMax == 0 && s.BytesMax == 0 {
+		return false
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	loaded, size := q.core.Size()
+	return s.LengthMax > 0 && int64(loaded)+q.loadable() >= s.LengthMax || s.BytesMax > 0 && size >= s.BytesMax
+}
+
+// refuseFull refuses a message, and makes it a dead letter if it shall be one.
+func (q *Queue) refuseFull(m *Message) error {
+	if s := &q.Meta().Settings; s.Overflow == catalog.OverflowRejectDeadLetter && s.DeadLetterRoute != nil {
+		rec := record.Record{Key: m.Key, Value: m.Value, Headers: m.Headers, Timestamp: q.b.nowMS()}
+		q.publishDead(rec, exchange.MaxLength, m.Lane, func(err error) {
+			if err != nil {
+				q.b.log.Warn("dead letter lost", "queue", q.Meta().Name, "err", err)
+			}
+		})
+	}
+	return fmt.Errorf("%w: %s", ErrQueueFull, q.Meta().Name)
+}
+
+var deathReasons = map[queue.Reason]exchange.Reason{
+	queue.ReasonAttempts: exchange.DeliveryLimit, queue.ReasonExpired: exchange.Expired,
+	queue.ReasonRejected: exchange.Rejected, queue.ReasonLength: exchange.MaxLength,
+}
+
+// DeathsOf reads a record's history as a dead letter; none if it has none.
+func DeathsOf(headers []record.HeaderField) (d exchange.Deaths) {
+	if b, ok := headerValue(headers, HeaderDeaths); ok && json.Unmarshal(b, &d) != nil {
+		return exchange.Deaths{}
+	}
+	return d
+}
+
+// userName is what the queue's users call it.
+func (q *Queue) userName() string {
+	meta := q.Meta()
+	if name, ok := meta.Labels[LabelName]; ok {
+		return name
+	}
+	return meta.Name
+}
+
+// publishDead publishes a dead letter to where the queue's dead letters go. done is
+// called once. It goes to no queue where it has been, and in a circle since.
+func (q *Queue) publishDead(rec record.Record, why exchange.Reason, lane int32, done func(error)) {
+	to := q.Meta().Settings.DeadLetterRoute
+	from, _ := headerValue(rec.Headers, HeaderExchange)
+	key, _ := headerValue(rec.Headers, HeaderRoutingKey)
+	deaths := DeathsOf(rec.Headers).Record(exchange.Death{
+		Queue: q.userName(), Reason: why, Exchange: string(from), RoutingKeys: []string{string(key)}, TimeMillis: q.b.nowMS(),
+	})
+	history, err := json.Marshal(deaths)
+	if err != nil {
+		done(err)
+		return
+	}
+	next := string(key)
+	if to.Key != nil {
+		next = *to.Key
+	}
+	headers := make([]record.HeaderField, 0, len(rec.Headers)+3)
+	for _, h := range rec.Headers {
+		switch h.Key {
+		case HeaderDue, HeaderExpires, HeaderDeaths, HeaderExchange, HeaderRoutingKey:
+		default:
+			headers = append(headers, h)
+		}
+	}
+	headers = append(headers, record.HeaderField{Key: HeaderDeaths, Value: history},
+		record.HeaderField{Key: HeaderExchange, Value: []byte(to.Exchange)}, record.HeaderField{Key: HeaderRoutingKey, Value: []byte(next)})
+	m := &exchange.Message{Key: next, FromBroker: true, Header: func(name string) (exchange.Value, bool) {
+		v, ok := headerValue(headers, name)
+		return exchange.TextValue(string(v)), ok
+	}}
+	msg := Message{Key: rec.Key, Value: rec.Value, Headers: headers, Lane: lane, Delay: -1}
+	ctx, cancel := context.WithTimeout(context.Background(), forwardTimeout)
+	q.b.publish(ctx, to.Namespace, to.Exchange, m, msg, deaths.Cycle, func(p Published) {
+		cancel()
+		if errors.Is(p.Err, exchange.ErrNotFound) || errors.Is(p.Err, ErrUnknownNamespace) {
+			p.Err = nil // as where nothing is bound: it is dropped
+		}
+		done(p.Err)
+	})
+}

@@ -1,0 +1,379 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/exchange"
+	"github.com/narumq/naru/internal/fault"
+	"github.com/narumq/naru/internal/statelog"
+)
+
+const routingTopic = "__naru_routing"
+
+// DefaultNamespace is there always.
+const DefaultNamespace = "/"
+
+const namespacesMax = 1_000
+
+// Errors of routing that callers tell apart.
+var (
+	ErrUnknownNamespace = fault.New(fault.NotFound, "unknown namespace")
+	ErrNamespaceLimit   = fault.New(fault.ResourceExhausted, "too many namespaces")
+)
+
+// routing is the exchanges of all namespaces. Mutations are planned, made durable,
+// and applied, one at a time.
+//
+// Locks: admin, then mu. mu guards the tables; a Route holds it for reading.
+type routing struct {
+	b   *Broker
+	log *statelog.Log
+
+	admin sync.Mutex // held from planning a mutation to its end
+	mu    sync.RWMutex
+	table routingTables
+}
+
+func (b *Broker) openRouting() (err error) {
+	r := &routing{b: b, table: newRoutingTables()}
+	if r.log, err = b.openState(routingTopic, &routingMachine{r}); err != nil {
+		return err
+	}
+	b.routing = r
+	return nil
+}
+
+// Namespaces returns their names, sorted.
+func (b *Broker) Namespaces() []string {
+	r := b.routing
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var names []string
+	for name := range r.table {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// HasNamespace tells whether there is one of that name.
+func (b *Broker) HasNamespace(name string) bool {
+	r := b.routing
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.table[name] != nil
+}
+
+// CreateNamespace makes a namespace if it does not exist.
+func (b *Broker) CreateNamespace(name string) error {
+	r := b.routing
+	r.admin.Lock()
+	defer r.admin.Unlock()
+	switch {
+	case b.HasNamespace(name):
+		return nil
+	case name == "" || len(name) > exchange.NameBytesMax:
+		return fmt.Errorf("%w: namespace of %d bytes, 1 to %d are allowed", exchange.ErrInvalid, len(name), exchange.NameBytesMax)
+	case len(b.Namespaces()) >= namespacesMax:
+		return ErrNamespaceLimit
+	}
+	return r.store([]statelog.Command{{Key: namespaceKey(name), Value: []byte{}}})
+}
+
+// DeleteNamespace deletes a namespace with its queues and exchanges. The default one
+// stays.
+func (b *Broker) DeleteNamespace(name string) error {
+	if name == DefaultNamespace {
+		return fmt.Errorf("%w: the namespace %s stays", exchange.ErrInvalid, name)
+	}
+	if !b.HasNamespace(name) {
+		return fmt.Errorf("%w: %s", ErrUnknownNamespace, name)
+	}
+	for _, q := range b.NamespaceQueues(name) {
+		if err := b.DeleteNamespaceQueue(name, q.Name); err != nil && !errors.Is(err, catalog.ErrUnknownQueue) {
+			return err
+		}
+	}
+	r := b.routing
+	r.admin.Lock()
+	defer r.admin.Unlock()
+	return r.store([]statelog.Command{{Key: namespaceKey(name)}})
+}
+
+// store makes commands durable, which applies them. Caller holds admin.
+func (r *routing) store(cmds []statelog.Command) error {
+	if len(cmds) == 0 {
+		return nil
+	}
+	done := make(chan error, 1)
+	r.log.Append(cmds, func(err error) { done <- err })
+	return <-done
+}
+
+// change plans a mutation of a namespace and carries it out.
+func (r *routing) change(ns string, plan func(*exchange.Table) ([]exchange.Change, error)) error {
+	r.admin.Lock()
+	defer r.admin.Unlock()
+	r.mu.RLock()
+	t := r.table[ns]
+	r.mu.RUnlock()
+	if t == nil {
+		return fmt.Errorf("%w: %s", ErrUnknownNamespace, ns)
+	}
+	changes, err := plan(t)
+	if err != nil {
+		return err
+	}
+	var durable []statelog.Command
+	for _, c := range changes {
+		if c.Durable {
+			durable = append(durable, statelog.Command{Key: routingKey(ns, c.Command.Key), Value: c.Command.Value})
+		}
+	}
+	if err := r.store(durable); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range changes {
+		if !c.Durable {
+			if err := t.Apply(c.Command); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// read looks at a namespace's table.
+func (r *routing) read(ns string, f func(*exchange.Table)) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if t := r.table[ns]; t != nil {
+		f(t)
+	}
+}
+
+// Exchanges returns the exchanges of a namespace, by name.
+func (b *Broker) Exchanges(ns string) (list []exchange.Spec) {
+	b.routing.read(ns, func(t *exchange.Table) { list = t.Exchanges() })
+	return list
+}
+
+// Exchange returns an exchange.
+func (b *Broker) Exchange(ns, name string) (spec exchange.Spec, ok bool) {
+	b.routing.read(ns, func(t *exchange.Table) { spec, ok = t.Get(name) })
+	return spec, ok
+}
+
+// Bindings returns the bindings of a namespace but those of the default exchange.
+func (b *Broker) Bindings(ns string) (list []exchange.Binding) {
+	b.routing.read(ns, func(t *exchange.Table) { list = t.Bindings() })
+	return list
+}
+
+// DeclareExchange makes an exchange; see exchange.Table.Declare. It returns when that
+// is durable.
+func (b *Broker) DeclareExchange(ns string, spec exchange.Spec) error {
+	return b.routing.change(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.Declare(spec) })
+}
+
+// DeleteExchange deletes an exchange and its bindings; see exchange.Table.Delete.
+func (b *Broker) DeleteExchange(ns, name string, ifUnused bool) error {
+	return b.routing.change(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.Delete(name, ifUnused) })
+}
+
+// Bind binds a queue or an exchange to an exchange; see exchange.Table.Bind. The
+// binding of a queue is durable if the queue's label LabelTransient is not set.
+func (b *Broker) Bind(ns string, x exchange.Binding) error {
+	durable := true
+	if x.DestinationKind == exchange.ToQueue {
+		q, err := b.NamespaceQueue(ns, x.Destination)
+		if err != nil {
+			return err
+		}
+		durable = q.Meta().Labels[LabelTransient] == ""
+	}
+	return b.routing.change(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.Bind(x, durable) })
+}
+
+// Unbind ends a binding; see exchange.Table.Unbind.
+func (b *Broker) Unbind(ns string, x exchange.Binding) error {
+	return b.routing.change(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.Unbind(x) })
+}
+
+// Published is what became of a message.
+type Published struct {
+	Queues int // it was routed to so many
+	Err    error
+}
+
+// routings are used again.
+var routings = sync.Pool{New: func() any { return new(exchange.Routing) }}
+
+// Publish routes a message and sends it to each queue. done is called once, when it
+// is durable in all of them, or refused by one. A message that is routed nowhere is
+// done with. Errors: exchange.ErrNotFound, exchange.ErrInternalExchange, those of
+// Queue.Send.
+func (b *Broker) Publish(ctx context.Context, ns, name string, m *exchange.Message, msg Message, done func(Published)) {
+	b.publish(ctx, ns, name, m, msg, nil, done)
+}
+
+// publish is Publish but to the queues that skip, if there is one, tells.
+func (b *Broker) publish(ctx context.Context, ns, name string, m *exchange.Message, msg Message, skip func(queue string) bool, done func(Published)) {
+	r := routings.Get().(*exchange.Routing)
+	defer routings.Put(r)
+	err := fmt.Errorf("%w: %s", ErrUnknownNamespace, ns)
+	b.routing.read(ns, func(t *exchange.Table) { err = t.Route(r, name, m) })
+	if err != nil {
+		done(Published{Err: err})
+		return
+	}
+	if skip != nil {
+		r.Queues, r.Later = slices.DeleteFunc(r.Queues, skip), slices.DeleteFunc(r.Later, skip)
+	}
+	var to [8]*Queue
+	queues := b.queuesOf(to[:0], ns, r.Queues)
+	now := len(queues)
+	queues = b.queuesOf(queues, ns, r.Later)
+	if len(queues) == 0 {
+		done(Published{})
+		return
+	}
+	p := &publishing{queues: len(queues), done: done}
+	p.left.Store(int32(len(queues)))
+	for i, q := range queues {
+		out := msg
+		if i >= now {
+			out.Delay = milliseconds(r.DelayMillis)
+		}
+		if lanes := q.Meta().Settings.Lanes; out.Lane >= lanes {
+			out.Lane = lanes - 1
+		}
+		q.Send(ctx, []Message{out}, p.sent)
+	}
+}
+
+// queuesOf appends the queues that exist.
+func (b *Broker) queuesOf(list []*Queue, ns string, names []string) []*Queue {
+	for _, name := range names {
+		if q, err := b.NamespaceQueue(ns, name); err == nil {
+			list = append(list, q)
+		}
+	}
+	return list
+}
+
+// publishing is one call of Publish.
+type publishing struct {
+	queues int
+	left   atomic.Int32
+	err    atomic.Pointer[error]
+	done   func(Published)
+}
+
+func (p *publishing) sent(list []Sent) {
+	if err := list[0].Err; err != nil {
+		p.err.CompareAndSwap(nil, &err)
+	}
+	if p.left.Add(-1) > 0 {
+		return
+	}
+	out := Published{Queues: p.queues}
+	if err := p.err.Load(); err != nil {
+		out.Err = *err
+	}
+	p.done(out)
+}
+
+// NamedQueue is a queue of a namespace under the name that its user gave it.
+type NamedQueue struct {
+	Name  string
+	Queue *Queue
+}
+
+// Labels of queues of namespaces. On disk: never rename.
+const (
+	// LabelName has the user's name, where the queue's is another.
+	LabelName      = "routing.name"
+	LabelNamespace = "routing.namespace" // but for the default one
+	// LabelTransient is set on queues that do not outlive the process.
+	LabelTransient = "routing.transient"
+)
+
+// NamespaceQueue returns a queue, or catalog.ErrUnknownQueue.
+func (b *Broker) NamespaceQueue(ns, name string) (*Queue, error) { return b.Queue(queueName(ns, name)) }
+
+// NamespaceQueues returns the queues of a namespace, by the names of the broker.
+func (b *Broker) NamespaceQueues(ns string) (list []NamedQueue) {
+	for _, meta := range b.Queues() {
+		if of := meta.Labels[LabelNamespace]; of == ns || of == "" && ns == DefaultNamespace {
+			q, err := b.Queue(meta.Name)
+			if err != nil {
+				continue // deleted meanwhile
+			}
+			name := meta.Name
+			if own, ok := meta.Labels[LabelName]; ok {
+				name = own
+			}
+			list = append(list, NamedQueue{name, q})
+		}
+	}
+	return list
+}
+
+// CreateNamespaceQueue is CreateQueue by the user's name.
+func (b *Broker) CreateNamespaceQueue(ns, name string, spec catalog.QueueSpec) (*Queue, error) {
+	if !b.HasNamespace(ns) {
+		return nil, fmt.Errorf("%w: %s", ErrUnknownNamespace, ns)
+	}
+	if name == "" || len(name) > exchange.NameBytesMax {
+		return nil, fmt.Errorf("%w: name of %d bytes, 1 to %d are allowed", catalog.ErrInvalidQueue, len(name), exchange.NameBytesMax)
+	}
+	spec.Name = queueName(ns, name)
+	spec.Labels = mapsClone(spec.Labels)
+	if spec.Name != name {
+		spec.Labels[LabelName] = name
+	}
+	if ns != DefaultNamespace {
+		spec.Labels[LabelNamespace] = ns
+	}
+	_, err := b.CreateQueue(spec)
+	if err != nil && !errors.Is(err, catalog.ErrQueueExists) {
+		return nil, err
+	}
+	q, again := b.Queue(spec.Name)
+	return q, errors.Join(err, again)
+}
+
+func mapsClone(m map[string]string) map[string]string {
+	out := make(map[string]string, len(m)+2)
+	for k, v := range m {
+		out[k] = v
+	}
+	return out
+}
+
+// DeleteNamespaceQueue deletes a queue and its bindings.
+func (b *Broker) DeleteNamespaceQueue(ns, name string) error {
+	if err := b.DeleteQueue(queueName(ns, name)); err != nil {
+		return err
+	}
+	return b.routing.change(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.RemoveQueue(name), nil })
+}
+
+// queueName is the broker's name of a queue that its user calls name: that itself
+// where a topic may have it, in the default namespace, else one made of it.
+func queueName(ns, name string) string {
+	if ns == DefaultNamespace && catalog.CheckTopicName(name) == nil && !strings.HasPrefix(name, madeNamePrefix) {
+		return name
+	}
+	return madeName(ns, name)
+}
