@@ -67,6 +67,7 @@ func (r row) group() report.Group {
 		{ID: r.id + ".p99", Text: latency + ", p99", Unit: "ms", Digits: 2},
 		{ID: r.id + ".cpu", Text: "server CPU", Unit: unit, Digits: 1},
 		{ID: r.id + ".client", Text: "client CPU", Unit: unit, Digits: 1},
+		{ID: r.id + ".peak", Text: "server memory, peak", Unit: "MiB"},
 	}}
 }
 

@@ -44,6 +44,9 @@ func (s *session) run(ctx context.Context, r *report.Run) error {
 	if err := s.begin(ctx, dir); err != nil {
 		r.Failed["start"] = err.Error()
 	} else {
+		if err := s.warmUp(ctx); err != nil {
+			r.Failed["warm-up"] = err.Error()
+		}
 		for _, row := range s.rows {
 			if s.spec.Name == sideConnect && !row.grpc {
 				continue // that is net/http again
@@ -83,6 +86,22 @@ func (s *session) begin(ctx context.Context, dir string) (err error) {
 	_, err = s.server.AwaitReady(ctx, func() error { return s.admin.ready(ctx) })
 	return err
 }
+
+// warmUp is not measured: in a process that has just begun, the first segment is laid
+// out meanwhile.
+func (s *session) warmUp(ctx context.Context) error {
+	if s.real() {
+		if err := s.admin.createTopic(ctx, "warm-up"); err != nil {
+			return err
+		}
+	}
+	_, err := closedLoop(ctx, warmWorkers, 2*s.warm, func(ctx context.Context) (bool, error) {
+		return true, s.admin.produce(ctx, "warm-up", text(0))
+	})
+	return err
+}
+
+const warmWorkers = 16
 
 // row prepares, warms up, measures, and checks.
 func (s *session) row(ctx context.Context, r row) (err error) {
@@ -148,6 +167,9 @@ func (s *session) measure(ctx context.Context, r row, f func(context.Context) (b
 		return err
 	}
 	runtime.GC()
+	if err := s.server.ResetPeak(); err != nil {
+		return err
+	}
 	profiled := make(chan error, 1)
 	if s.home.Profiled {
 		path := filepath.Join(s.out, "api-"+r.id+".pprof")
@@ -175,6 +197,7 @@ func (s *session) measure(ctx context.Context, r row, f func(context.Context) (b
 	s.values[r.id+".p99"] = milliseconds(stats.Percentile(d.each, 0.99))
 	s.values[r.id+".cpu"] = float64(after.CPU-before.CPU) / perCall
 	s.values[r.id+".client"] = float64(own) / perCall
+	s.values[r.id+".peak"] = float64(after.PeakBytes) / (1 << 20)
 	return nil
 }
 
