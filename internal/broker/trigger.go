@@ -142,6 +142,9 @@ func (t *triggers) define(spec *trigger.Spec) error {
 		id, created = x.ID, x.CreatedAt
 		t.forget(id)
 	}
+	if x != nil && x.Same(spec) {
+		return nil // what became of its queue shows when one looks
+	}
 	if q, err := t.b.Queue(spec.Queue); err == nil { // else it is to be made yet
 		if x == nil || x.QueueID != q.id || !x.Spec.SameConditions(spec) {
 			return t.bind(id, q, created, spec)

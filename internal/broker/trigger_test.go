@@ -415,7 +415,8 @@ func TestTriggerCrashBeforeArmed(t *testing.T) {
 
 func TestTriggerQueueMadeAnew(t *testing.T) {
 	w := &triggerWorld{queueWorld: newQueueWorld(t)}
-	w.begin(trigger.Spec{Name: "c", Queue: "q", Conditions: []trigger.Condition{{On: trigger.OnEvery}, {On: trigger.OnFirst}}})
+	configured := trigger.Spec{Name: "c", Queue: "q", Conditions: []trigger.Condition{{On: trigger.OnEvery}, {On: trigger.OnFirst}}}
+	w.begin(configured)
 	for range 2 {
 		sendAll(t, makeQueue(t, w.b, "q", nil), text("a"))
 		w.run().end <- nil
@@ -425,6 +426,12 @@ func TestTriggerQueueMadeAnew(t *testing.T) {
 		}
 	}
 	w.ended("c", 4)
+	end := w.partition(triggersTopic).HighWatermark()
+	w.restart()
+	w.begin(configured)
+	if now := w.partition(triggersTopic).HighWatermark(); now != end {
+		t.Fatalf("what did not change was written again: %d commands", now-end)
+	}
 	if err := w.b.DeleteTrigger("c"); !errors.Is(err, ErrConfigured) {
 		t.Fatal(err)
 	}

@@ -47,6 +47,10 @@ func (q *Queue) watchReady(w *readyWatch) {
 
 const noCount = 1<<63 - 1
 
+// triggerPauseMS is how long a look waits at least for what becomes ready by itself:
+// what is due may have no room in memory yet. Milliseconds.
+const triggerPauseMS = 10
+
 func (q *Queue) unwatchReady(w *readyWatch) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -121,7 +125,7 @@ func (q *Queue) look(w *readyWatch, list []lookFor) (out look, err error) {
 	}
 	out.next = trigger.Never
 	if at, ok := q.core.Next(); ok {
-		out.next = at
+		out.next = max(at, now+triggerPauseMS)
 	}
 	q.write()
 	return out, nil

@@ -231,6 +231,12 @@ func decodeSpec(b []byte) (s Spec, err error) {
 	return s.withDefaults(), nil
 }
 
+// Same tells whether the trigger has this definition.
+func (x *Trigger) Same(s *Spec) bool {
+	b, err := s.encode()
+	return err == nil && bytes.Equal(b, x.raw)
+}
+
 // SameConditions tells whether what s has fired for holds for other too.
 func (s *Spec) SameConditions(other *Spec) bool {
 	a, errA := json.Marshal(s.Conditions)
