@@ -144,7 +144,7 @@ func prepare(ctx context.Context, c *command) (specs []peer.Spec, err error) {
 	return specs, nil
 }
 
-// compare runs the sides in turns.
+// compare runs the rounds.
 func compare(ctx context.Context, c *command) (*report.Results, error) {
 	specs, err := prepare(ctx, c)
 	if err != nil {
@@ -160,14 +160,10 @@ func compare(ctx context.Context, c *command) (*report.Results, error) {
 		fmt.Sprintf("client: net/http with a connection for each worker, and grpc-go with one for all; values of %d bytes; %v a row after %v to warm up", textBytes, c.patience, c.warm),
 		"**every record and every acknowledgement is on disk before Naru answers**; do-nothing keeps nothing, and answers the same bytes always")
 	for round := range c.rounds {
-		for _, spec := range specs {
-			s := &session{command: *c, spec: spec, values: map[string]float64{}}
-			r := report.Run{Side: spec.Name, Round: round, Values: s.values, Failed: map[string]string{}}
-			err := s.run(ctx, &r)
-			results.Runs = append(results.Runs, r)
-			if err != nil {
-				return nil, err
-			}
+		runs, err := c.round(ctx, round, specs)
+		results.Runs = append(results.Runs, runs...)
+		if err != nil {
+			return nil, err
 		}
 	}
 	return results, nil

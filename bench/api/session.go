@@ -15,7 +15,7 @@ import (
 	"github.com/narumq/naru/bench/internal/stats"
 )
 
-// session is one round of one side, in a process of its own.
+// session is one round of one side.
 type session struct {
 	command
 	spec   peer.Spec
@@ -23,6 +23,7 @@ type session struct {
 	server *peer.Process
 	admin  admin
 	values map[string]float64
+	failed map[string]string // row to why
 }
 
 func (s *session) say(format string, args ...any) {
@@ -32,45 +33,11 @@ func (s *session) say(format string, args ...any) {
 // real tells whether what is sent is kept.
 func (s *session) real() bool { return s.spec.Name == report.Naru }
 
-func (s *session) run(ctx context.Context, r *report.Run) error {
+func (s *session) begin(ctx context.Context) (err error) {
 	dir, err := os.MkdirTemp(s.out, "api-"+s.spec.Name+"-")
 	if err != nil {
 		return err
 	}
-	before, err := peer.ReadMachine()
-	if err != nil {
-		return err
-	}
-	if err := s.begin(ctx, dir); err != nil {
-		r.Failed["start"] = err.Error()
-	} else {
-		if err := s.warmUp(ctx); err != nil {
-			r.Failed["warm-up"] = err.Error()
-		}
-		for _, row := range s.rows {
-			if s.spec.Name == sideConnect && !row.grpc {
-				continue // that is net/http again
-			}
-			if err := s.row(ctx, row); err != nil {
-				r.Failed[row.title] = err.Error()
-			}
-			s.say("%s: %.0f per second", row.title, s.values[row.id+".rate"])
-		}
-	}
-	if s.server != nil {
-		err = errors.Join(s.admin.close(), s.server.Stop())
-	}
-	if len(r.Failed) > 0 {
-		s.say("failed; see %s", dir)
-	} else {
-		err = errors.Join(err, os.RemoveAll(dir))
-	}
-	after, readErr := peer.ReadMachine()
-	s.values["others.cpu"] = after.OthersSince(before)
-	return errors.Join(err, readErr, ctx.Err())
-}
-
-func (s *session) begin(ctx context.Context, dir string) (err error) {
 	if s.home, err = peer.NewHome(dir, s.profile && s.real()); err != nil {
 		return err
 	}
@@ -83,8 +50,25 @@ func (s *session) begin(ctx context.Context, dir string) (err error) {
 	if s.server, err = s.spec.Start(s.home); err != nil {
 		return err
 	}
-	_, err = s.server.AwaitReady(ctx, func() error { return s.admin.ready(ctx) })
-	return err
+	if _, err = s.server.AwaitReady(ctx, func() error { return s.admin.ready(ctx) }); err != nil {
+		return err
+	}
+	return s.warmUp(ctx)
+}
+
+// end stops the server, and keeps its directory if anything failed.
+func (s *session) end() (err error) {
+	if s.admin.overGRPC != nil {
+		err = s.admin.close()
+	}
+	if s.server != nil {
+		err = errors.Join(err, s.server.Stop())
+	}
+	if len(s.failed) > 0 {
+		s.say("failed; see %s", s.home.Dir)
+		return err
+	}
+	return errors.Join(err, os.RemoveAll(s.home.Dir))
 }
 
 // warmUp is not measured: in a process that has just begun, the first segment is laid
@@ -102,6 +86,9 @@ func (s *session) warmUp(ctx context.Context) error {
 }
 
 const warmWorkers = 16
+
+// does tells whether the side has such a row.
+func (s *session) does(r row) bool { return s.spec.Name != sideConnect || r.grpc } // else it would be net/http again
 
 // row prepares, warms up, measures, and checks.
 func (s *session) row(ctx context.Context, r row) (err error) {
