@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,7 +17,11 @@ import (
 	"github.com/narumq/naru/internal/queue"
 )
 
-const consumeBatch = 100 // deliveries of one response
+const (
+	consumeBatch    = 100 // deliveries of one response
+	consumeBytesMax = 1 << 20
+	reasonBytesMax  = 120 // RFC 6455 section 5.5.1
+)
 
 // Consume implements naruv1connect.QueueServiceHandler.
 func (s *Server) Consume(ctx context.Context, stream *connect.BidiStream[naruv1.ConsumeRequest, naruv1.ConsumeResponse]) error {
@@ -37,13 +42,15 @@ type consumer struct {
 	room    chan struct{} // holds one when there may be room in hand
 }
 
-// consume serves a stream, whoever carries it. in ends with io.EOF.
+// consume serves a stream, whoever carries it. in ends with io.EOF; it may be called
+// once more after consume has returned, out is not.
 func (s *Server) consume(ctx context.Context, name string, in func() (*naruv1.ConsumeRequest, error), out func(*naruv1.ConsumeResponse) error) error {
-	first, err := in()
-	if errors.Is(err, io.EOF) {
-		return nil
-	} else if err != nil {
-		return err
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	steps := stepsOf(ctx, in)
+	first, err := s.nextStep(ctx, steps)
+	if err != nil {
+		return unlessEOF(err)
 	}
 	c := &consumer{s: s, out: out, hand: make(map[string]queue.Tag), room: make(chan struct{}, 1)}
 	if name == "" {
@@ -58,42 +65,71 @@ func (s *Server) consume(ctx context.Context, name string, in func() (*naruv1.Co
 	if c.lease, err = span("lease", first.GetLease(), c.q.Meta().Settings.Lease, leaseMax); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer c.giveBack()
 	delivering := make(chan struct{})
 	go func() {
 		defer close(delivering)
+		defer func() {
+			if p := recover(); p != nil {
+				cancel(s.recovered("Consume", p))
+			}
+		}()
 		cancel(c.deliver(ctx))
 	}()
 	defer func() {
 		cancel(nil)
 		<-delivering
+		c.giveBack()
 	}()
-	steps := make(chan error, 1)
+	for step := first; err == nil; {
+		if err = c.step(step); err == nil {
+			step, err = s.nextStep(ctx, steps)
+		}
+	}
+	return unlessEOF(err)
+}
+
+// received is what the consumer said, or how it ended.
+type received struct {
+	step *naruv1.ConsumeRequest
+	err  error
+}
+
+// stepsOf reads on its own: nothing but the end of the request ends a read.
+func stepsOf(ctx context.Context, in func() (*naruv1.ConsumeRequest, error)) <-chan received {
+	out := make(chan received)
 	go func() {
-		for step := first; ; {
-			err := c.step(step)
-			if err == nil {
-				step, err = in()
+		for {
+			step, err := in()
+			select {
+			case out <- received{step, err}:
+			case <-ctx.Done():
+				return
 			}
 			if err != nil {
-				steps <- err
 				return
 			}
 		}
 	}()
+	return out
+}
+
+func (s *Server) nextStep(ctx context.Context, steps <-chan received) (*naruv1.ConsumeRequest, error) {
 	select {
-	case err := <-steps:
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		return err
+	case got := <-steps:
+		return got.step, got.err
 	case <-ctx.Done():
 		if s.ctx.Err() != nil {
-			return errStopping
+			return nil, errStopping
 		}
-		return context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
+}
+
+func unlessEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
 // deliver sends what the queue has, as far as there is credit.
@@ -220,7 +256,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, name str
 		return nil // it has answered
 	}
 	defer conn.CloseNow()
-	conn.SetReadLimit(1 << 20)
+	conn.SetReadLimit(consumeBytesMax)
 	ctx := r.Context()
 	err = s.consume(ctx, name, func() (*naruv1.ConsumeRequest, error) {
 		_, b, err := conn.Read(ctx)
@@ -246,7 +282,14 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, name str
 	if codeOf(err) == connect.CodeInvalidArgument {
 		status = websocket.StatusPolicyViolation
 	}
-	text := err.Error()
-	conn.Close(status, text[:min(len(text), 120)])
+	conn.Close(status, cutText(err.Error(), reasonBytesMax))
 	return nil
+}
+
+// cutText is the beginning of a text, up to n bytes.
+func cutText(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return strings.ToValidUTF8(text[:n], "")
 }

@@ -22,7 +22,7 @@
 //
 // # Limits
 //
-// A request has at most requestBytesMax. Of requests that are larger than
-// smallBytesMax, largeRequestsMax are in memory at once. Streams and long polls hold
-// no body.
+// A request has at most requestBytesMax, and bodyTimeout to come. Of requests that are
+// larger than smallBytesMax, largeRequestsMax are in memory at once. Streams and long
+// polls hold no body. When the server stops, clients that do not read have stopTimeout.
 package api

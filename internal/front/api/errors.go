@@ -24,6 +24,7 @@ var (
 	errOrigin    = fault.New(fault.PermissionDenied, "the API does not answer pages of other origins")
 	errInvalid   = fault.New(fault.InvalidArgument, "invalid request")
 	errTooLarge  = fault.New(fault.ResourceExhausted, "the request is too large")
+	errSlow      = fault.New(fault.DeadlineExceeded, "the request did not come in time")
 	errMediaType = fault.New(fault.InvalidArgument, "unsupported media type")
 	errAccept    = fault.New(fault.InvalidArgument, "no such version or media type")
 	errNoPath    = fault.New(fault.NotFound, "no such path")
@@ -57,7 +58,7 @@ var finer = []struct {
 	status int
 }{
 	{errTooLarge, http.StatusRequestEntityTooLarge}, {record.ErrTooLarge, http.StatusRequestEntityTooLarge},
-	{broker.ErrMessageTooLarge, http.StatusRequestEntityTooLarge},
+	{errSlow, http.StatusRequestTimeout}, {broker.ErrMessageTooLarge, http.StatusRequestEntityTooLarge},
 	{errMediaType, http.StatusUnsupportedMediaType}, {errAccept, http.StatusNotAcceptable}, {errMethod, http.StatusMethodNotAllowed},
 }
 

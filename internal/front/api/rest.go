@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -328,6 +329,9 @@ func readBody(w http.ResponseWriter, r *http.Request, b *bytes.Buffer) ([]byte, 
 	if _, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, requestBytesMax)); err != nil {
 		if _, ok := err.(*http.MaxBytesError); ok {
 			return nil, fmt.Errorf("%w: at most %d bytes are allowed", errTooLarge, requestBytesMax)
+		}
+		if errors.Is(err, errSlow) {
+			return nil, err
 		}
 		return nil, invalid("read the body: %v", err)
 	}

@@ -54,6 +54,7 @@ type Server struct {
 	ctx    context.Context // ends with Stop
 	cancel context.CancelFunc
 	calls  sync.WaitGroup
+	slow   time.Duration // bodyTimeout
 	mu     sync.RWMutex // held while a call begins; guards stopped
 	done   bool
 }
@@ -64,10 +65,16 @@ func NewServer(cfg Config) *Server {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{broker: cfg.Broker, cfg: cfg, log: cfg.Log, mux: http.NewServeMux(), large: make(chan struct{}, largeRequestsMax)}
+	s.slow = bodyTimeout
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.replies.init(s)
 	options := []connect.HandlerOption{
-		connect.WithReadMaxBytes(requestBytesMax),
+		connect.WithConditionalHandlerOptions(func(spec connect.Spec) []connect.HandlerOption {
+			if longBodies[spec.Procedure] {
+				return []connect.HandlerOption{connect.WithReadMaxBytes(consumeBytesMax)}
+			}
+			return []connect.HandlerOption{connect.WithReadMaxBytes(requestBytesMax)}
+		}),
 		connect.WithInterceptors(translate{s}),
 		connect.WithRecover(func(_ context.Context, spec connect.Spec, _ http.Header, p any) error {
 			return s.recovered(spec.Procedure, p)
@@ -122,7 +129,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.calls.Done()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer context.AfterFunc(s.ctx, cancel)()
+	c := &call{s: s, ctx: ctx, control: http.NewResponseController(w)}
+	defer c.end()
+	defer context.AfterFunc(s.ctx, func() {
+		cancel()
+		c.hurry()
+	})()
 	if keys, ok := r.Header["Idempotency-Key"]; ok {
 		if len(keys) > 1 || keys[0] == "" {
 			s.refuse(w, invalid("Idempotency-Key is empty or there twice"))
@@ -131,14 +143,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ctx = context.WithValue(ctx, idempotencyKey{}, keys[0])
 	}
 	r = r.WithContext(ctx)
-	if r.ContentLength > smallBytesMax {
-		select {
-		case s.large <- struct{}{}:
-			defer func() { <-s.large }()
-		case <-ctx.Done():
-			s.refuse(w, ctx.Err())
-			return
-		}
+	if !longBodies[r.URL.Path] {
+		r.Body = c.body(r)
 	}
 	if strings.HasPrefix(r.URL.Path, restPath) { // the mux would tidy the path, and redirect
 		s.rest.ServeHTTP(w, r)

@@ -1,0 +1,122 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"connectrpc.com/connect"
+	"github.com/coder/websocket"
+
+	naruv1 "github.com/narumq/naru/api/naru/v1"
+	"github.com/narumq/naru/api/naru/v1/naruv1connect"
+)
+
+// Nothing is sent to a stream whose handler has returned: net/http panics.
+func TestConsumeSendsNothingAfterItsEnd(t *testing.T) {
+	w := newWorld(t)
+	w.must("POST", "/v1/queues", `{"queue":"q"}`)
+	w.sendTexts("q", 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	got := make(chan string, 1)
+	ended, over := make(chan struct{}), make(chan struct{})
+	n := 0
+	in := func() (*naruv1.ConsumeRequest, error) {
+		n++
+		switch n {
+		case 1:
+			return &naruv1.ConsumeRequest{Credit: 1}, nil
+		case 2:
+			d := <-got
+			cancel()
+			<-ended
+			return &naruv1.ConsumeRequest{Ack: []string{d}}, nil
+		}
+		close(over)
+		return nil, io.EOF
+	}
+	err := w.s.consume(ctx, "q", in, func(m *naruv1.ConsumeResponse) error {
+		select {
+		case <-ended:
+			t.Errorf("sent after the end: %v", m)
+		default:
+			got <- m.Messages[0].Delivery
+		}
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	close(ended)
+	cancel()
+	back, err := w.s.Receive(context.Background(), &naruv1.ReceiveRequest{Queue: "q"})
+	if err != nil || len(back.Messages) != 1 || back.Messages[0].Attempts != 2 {
+		t.Errorf("what was in hand: %v, %v", back, err)
+	}
+}
+
+// Stop does not wait for streams whose client says nothing, or reads nothing.
+func TestStopEndsSilentStreams(t *testing.T) {
+	w := newWorld(t)
+	w.must("POST", "/v1/queues", `{"queue":"q","settings":{"messageBytesMax":1000000}}`)
+	w.must("POST", "/v1/topics", `{"topic":"t"}`)
+	large := `"` + strings.Repeat("x", 900_000) + `"`
+	for range 8 { // more than a client's window
+		w.must("POST", "/v1/queues/q/messages", `{"messages":[{"text":`+large+`}]}`)
+		w.must("POST", "/v1/topics/t/records", `{"records":[{"text":`+large+`}]}`)
+	}
+	ctx, end := context.WithTimeout(context.Background(), 20*time.Second)
+	defer end()
+	queues := naruv1connect.NewQueueServiceClient(w.client, w.web.URL, connect.WithGRPC())
+	silent, err := queues.Consume(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := silent.Send(nil); err != nil {
+		t.Fatal(err)
+	}
+	full, err := queues.Consume(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := full.Send(&naruv1.ConsumeRequest{Queue: "q", Credit: 100}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := full.Receive(); err != nil {
+		t.Fatal(err)
+	}
+	sub, err := naruv1connect.NewTopicServiceClient(w.client, w.web.URL, connect.WithGRPC()).Subscribe(ctx, &naruv1.SubscribeRequest{Topic: "t", From: "earliest"})
+	if err != nil || !sub.Receive() || !sub.Receive() {
+		t.Fatal(err, sub.Err())
+	}
+	stopping, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := w.s.Stop(stopping); err != nil {
+		t.Error(err)
+	}
+}
+
+// The reason of a WebSocket's end is UTF-8, cut where it may be.
+func TestConsumeByWebSocketSaysWhy(t *testing.T) {
+	w := newWorld(t)
+	w.must("POST", "/v1/queues", `{"queue":"q"}`)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	conn, _, err := websocket.Dial(ctx, strings.Replace(w.web.URL, "http", "ws", 1)+"/v1/queues/q/messages:consume", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	if err := conn.Write(ctx, websocket.MessageText, []byte(`{"`+strings.Repeat("호", 100)+`":1}`)); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = conn.Read(ctx)
+	var end websocket.CloseError
+	if !errors.As(err, &end) || end.Code != websocket.StatusPolicyViolation || end.Reason == "" || !utf8.ValidString(end.Reason) {
+		t.Errorf("%v", err)
+	}
+}
