@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -31,8 +32,6 @@ func (m *model) clone() *model {
 	return c
 }
 
-func (m *model) offsets() []record.Offset { return slices.Sorted(maps.Keys(m.records)) }
-
 func (m *model) load(x Meta, now int64) {
 	m.records[x.Offset] = &modelRecord{Meta: x, state: held, until: x.DueAt}
 	m.tick(now)
@@ -46,27 +45,27 @@ func (m *model) tick(now int64) {
 	}
 }
 
-func (m *model) inFlight() (n int) {
+// full tells whether no more may be in flight.
+func (m *model) full() bool {
+	n := 0
 	for _, r := range m.records {
 		if r.state == leased || r.state == settling || r.state == held && r.attempts > 0 {
 			n++
 		}
 	}
-	return n
+	return n >= m.cfg.InFlightMax
 }
 
 // next returns the record that is to be delivered next, within group if that is
 // not 0.
 func (m *model) next(group uint64) *modelRecord {
 	blocked := make(map[uint64]bool)
-	if m.cfg.Ordered {
-		for _, r := range m.records {
-			if g := r.Group; g != 0 && g != group && (r.state == leased || r.state == settling) {
-				blocked[g] = true
-			}
+	for _, r := range m.records {
+		if g := r.Group; m.cfg.Ordered && g != 0 && g != group && (r.state == leased || r.state == settling) {
+			blocked[g] = true
 		}
 	}
-	for _, o := range m.offsets() {
+	for _, o := range slices.Sorted(maps.Keys(m.records)) {
 		r := m.records[o]
 		if r.state == ready && !blocked[r.Group] && (group == 0 || r.Group == group) {
 			return r
@@ -80,26 +79,20 @@ func (m *model) next(group uint64) *modelRecord {
 
 func (m *model) receive(now int64, n int, lease int64) (out []Tag, dead []Tag) {
 	var group uint64 // that goes on
-	for len(out) < n && m.inFlight() < m.cfg.InFlightMax {
-		r := m.next(group)
-		if r == nil && group != 0 {
-			group = 0
-			continue
-		} else if r == nil {
+	for len(out) < n && !m.full() {
+		r := cmp.Or(m.next(group), m.next(0)) // the group that was begun, then any
+		if r == nil {
 			break
 		}
 		if r.ExpiresAt != 0 && r.ExpiresAt <= now || m.cfg.AttemptsMax > 0 && r.attempts >= m.cfg.AttemptsMax {
-			r.state, group = settling, 0
-			dead = append(dead, Tag{0, r.Offset, r.attempts})
+			r.state, group, dead = settling, 0, append(dead, Tag{0, r.Offset, r.attempts})
 			continue
 		}
 		r.attempts++
-		r.state, r.until, r.session = leased, now+lease, lease < 0
-		if r.session {
+		if r.state, r.until, r.session = leased, now+lease, lease < 0; r.session {
 			r.until = noEnd
 		}
-		out = append(out, Tag{0, r.Offset, r.attempts})
-		if m.cfg.Ordered {
+		if out = append(out, Tag{0, r.Offset, r.attempts}); m.cfg.Ordered {
 			group = r.Group
 		}
 	}
@@ -109,12 +102,10 @@ func (m *model) receive(now int64, n int, lease int64) (out []Tag, dead []Tag) {
 // holds tells whether the tag's delivery is in force.
 func (m *model) holds(t Tag, now int64, late bool) error {
 	r := m.records[t.Offset]
-	switch {
-	case r == nil:
+	if r == nil {
 		return ErrUnknownRecord
-	case r.attempts == 0 || r.attempts != t.Attempt:
-		return ErrNotLeased
-	case r.state == settling, r.state == leased && r.until > now, late:
+	}
+	if r.attempts > 0 && r.attempts == t.Attempt && (r.state == settling || r.state == leased && r.until > now || late) {
 		return nil
 	}
 	return ErrNotLeased
@@ -122,17 +113,15 @@ func (m *model) holds(t Tag, now int64, late bool) error {
 
 // restart is what remains after a crash.
 func (m *model) restart(now int64) {
-	for o, r := range m.records {
-		switch {
-		case r.state == settling && r.attempts == 0, r.session:
+	for _, r := range m.records {
+		if r.state == settling && r.attempts == 0 || r.session {
 			r.state, r.until = ready, 0
-		case r.state == settling:
+		} else if r.state == settling {
 			r.state = leased
-		case r.state == ready:
+		} else if r.state == ready {
 			r.until = 0
 		}
 		r.session = false
-		_ = o
 	}
 	m.tick(now)
 }
