@@ -27,7 +27,7 @@ type settings struct {
 }
 
 var (
-	full  = settings{time.Second, 4 * time.Second, 150_000}
+	full  = settings{time.Second, 4 * time.Second, 100_000}
 	quick = settings{500 * time.Millisecond, 2 * time.Second, 60_000}
 )
 

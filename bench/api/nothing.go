@@ -69,16 +69,20 @@ func serveNothing(name, httpAddr, grpcAddr string) error {
 	}
 	failed := make(chan error, 2)
 	go func() { failed <- http.Serve(plain, newFixedJSON()) }()
+	serve := serveGRPC
 	if name == sideConnect {
-		go func() { failed <- serveConnect(ln) }()
-		return <-failed
+		serve = serveConnect
 	}
+	go func() { failed <- serve(ln) }()
+	return <-failed
+}
+
+func serveGRPC(ln net.Listener) error {
 	server := grpc.NewServer()
 	for _, d := range services {
 		server.RegisterService(&d, nil)
 	}
-	go func() { failed <- server.Serve(ln) }()
-	return <-failed
+	return server.Serve(ln)
 }
 
 var services = []grpc.ServiceDesc{
