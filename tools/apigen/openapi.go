@@ -184,7 +184,7 @@ func (d *document) operation(m protoreflect.MethodDescriptor, r *annotations.Htt
 		}
 	}
 	produces := strings.HasSuffix(path, "/records") || strings.HasSuffix(path, "/messages")
-	if verb == "post" && produces {
+	if verb == "post" && (produces || strings.HasSuffix(path, "/replies")) {
 		parameters = append(parameters, obj("name", "Idempotency-Key", "in", "header",
 			"description", "A repeated request with the same key sends nothing, and has the answer of the first.",
 			"schema", obj("type", "string", "minLength", 1, "maxLength", 255)))

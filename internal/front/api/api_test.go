@@ -247,6 +247,16 @@ func TestIdempotencyKey(t *testing.T) {
 	if got := w.must("GET", "/v1/topics/t", ""); got["records"] != "4" {
 		t.Errorf("%v", got)
 	}
+	reply := `{"replyTo":"q","correlationId":"c","message":{"text":"an answer"}}`
+	first := w.must("POST", "/v1/replies", reply, "Idempotency-Key", "k1")
+	if again := w.must("POST", "/v1/replies", reply, "Idempotency-Key", "k1"); again["id"] != first["id"] {
+		t.Errorf("%v, then %v", first, again)
+	}
+	for _, path := range []string{"/v1/queues/q:request", "/v1/topics/t:collect"} {
+		if code, got, _ := w.call("POST", path, `{"timeout":"0.01s"}`, "Idempotency-Key", "k"); code != 400 || !strings.Contains(fmt.Sprint(got["message"]), "Idempotency-Key") {
+			t.Errorf("%s: %d %v", path, code, got)
+		}
+	}
 }
 
 func TestRefusals(t *testing.T) {

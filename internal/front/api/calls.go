@@ -136,8 +136,19 @@ func (s *Server) OpenReplyChannel(_ context.Context, in *naruv1.OpenReplyChannel
 	return &naruv1.OpenReplyChannelResponse{Queue: name}, nil
 }
 
+// noKey refuses a key where a repeated call could not have the answers of the first.
+func noKey(ctx context.Context) error {
+	if key, _ := ctx.Value(idempotencyKey{}).(string); key != "" {
+		return invalid("Idempotency-Key is for calls that only send: Produce, Send and Reply")
+	}
+	return nil
+}
+
 // Request implements naruv1connect.CallServiceHandler.
 func (s *Server) Request(ctx context.Context, in *naruv1.RequestRequest) (*naruv1.RequestResponse, error) {
+	if err := noKey(ctx); err != nil {
+		return nil, err
+	}
 	timeout, err := span("timeout", in.GetTimeout(), requestTimeout, waitMax)
 	if err != nil {
 		return nil, err
@@ -191,6 +202,9 @@ func (s *Server) cut(ctx context.Context) error {
 
 // Collect implements naruv1connect.CallServiceHandler.
 func (s *Server) Collect(ctx context.Context, in *naruv1.CollectRequest) (*naruv1.CollectResponse, error) {
+	if err := noKey(ctx); err != nil {
+		return nil, err
+	}
 	timeout, err := span("timeout", in.GetTimeout(), collectTimeout, waitMax)
 	if err != nil {
 		return nil, err
@@ -258,8 +272,12 @@ func (s *Server) Reply(ctx context.Context, in *naruv1.ReplyRequest) (*naruv1.Re
 		return nil, err
 	}
 	m.Headers = append(m.Headers, record.HeaderField{Key: headerCorrelation, Value: []byte(in.GetCorrelationId())})
+	once, err := onceOf(ctx, in)
+	if err != nil {
+		return nil, err
+	}
 	done := make(chan []broker.Sent, 1)
-	q.Send(ctx, []broker.Message{m}, func(sent []broker.Sent) { done <- sent })
+	q.SendOnce(ctx, once, []broker.Message{m}, func(sent []broker.Sent) { done <- sent })
 	sent := <-done
 	if sent[0].Err != nil {
 		return nil, sent[0].Err

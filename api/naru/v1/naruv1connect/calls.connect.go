@@ -58,7 +58,8 @@ type CallServiceClient interface {
 	// Publishes to a topic and collects answers until the deadline, or until there are
 	// enough. Later ones are counted and dropped.
 	Collect(context.Context, *v1.CollectRequest) (*v1.CollectResponse, error)
-	// Answers a request: give what it had in reply_to and correlation_id.
+	// Answers a request: give what it had in reply_to and correlation_id. With the header
+	// Idempotency-Key a repeated answer is sent once.
 	Reply(context.Context, *v1.ReplyRequest) (*v1.ReplyResponse, error)
 	// Tells how many answers came, and how many came too late.
 	GetReplyStats(context.Context, *v1.GetReplyStatsRequest) (*v1.ReplyStats, error)
@@ -174,7 +175,8 @@ type CallServiceHandler interface {
 	// Publishes to a topic and collects answers until the deadline, or until there are
 	// enough. Later ones are counted and dropped.
 	Collect(context.Context, *v1.CollectRequest) (*v1.CollectResponse, error)
-	// Answers a request: give what it had in reply_to and correlation_id.
+	// Answers a request: give what it had in reply_to and correlation_id. With the header
+	// Idempotency-Key a repeated answer is sent once.
 	Reply(context.Context, *v1.ReplyRequest) (*v1.ReplyResponse, error)
 	// Tells how many answers came, and how many came too late.
 	GetReplyStats(context.Context, *v1.GetReplyStatsRequest) (*v1.ReplyStats, error)
