@@ -99,7 +99,7 @@ func (t *Table) newMatcher(x *exchange) matcher {
 	case Topic:
 		return &topicMatcher{nodes: &t.nodes}
 	case Headers:
-		return &headersMatcher{}
+		return newHeadersMatcher()
 	}
 	return fanoutMatcher{&x.from}
 }

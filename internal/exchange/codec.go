@@ -140,7 +140,9 @@ func (r *reader) arguments() Arguments {
 	for range n {
 		a := Argument{Name: r.text(), Value: Value{kind: ValueKind(r.byte(valueKinds - 1))}}
 		switch a.Value.kind {
-		case BoolKind, IntKind, FloatKind:
+		case BoolKind:
+			a.Value.num = uint64(r.byte(1))
+		case IntKind, FloatKind:
 			a.Value.num = r.uint()
 		case TextKind, OpaqueKind:
 			a.Value.text = r.text()

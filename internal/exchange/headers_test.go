@@ -72,6 +72,12 @@ func TestHeadersModel(t *testing.T) {
 				t.Fatalf("headers %v of bindings %v\ngo to %q\nwant  %q", headers, bound, got, want)
 			}
 		}
+		for q := range bound {
+			must(t, table, func() ([]Change, error) { return table.RemoveQueue(q), nil })
+		}
+		if h := table.exchanges["amq.headers"].matcher.(*headersMatcher); len(h.always.list)+len(h.names)+len(h.byName) > 0 {
+			t.Fatalf("something is left without bindings: %+v", h)
+		}
 	}
 }
 

@@ -123,7 +123,7 @@ func (t *topicMatcher) matchKey(r *Routing, key string) {
 	w.after, w.hashes = w.after[:0], w.hashes[:0]
 	w.seen.clear()
 	r.enter(&t.root)
-	for more := key != ""; more; {
+	for more := key != ""; more && r.spend(0); {
 		var word string
 		word, key, more = cutWord(key)
 		w.before, w.after = w.after, w.before[:0]

@@ -68,7 +68,9 @@ func must(t testing.TB, table *Table, plan func() ([]Change, error)) []Change {
 }
 
 func (x *trie) bind(t testing.TB, pattern, queue string) {
-	must(t, x.t, func() ([]Change, error) { return x.t.Bind(Binding{Source: trieName, Destination: queue, Key: pattern}, true) })
+	must(t, x.t, func() ([]Change, error) {
+		return x.t.Bind(Binding{Source: trieName, Destination: queue, Key: pattern}, true)
+	})
 }
 
 func (x *trie) unbind(t testing.TB, pattern, queue string) {
