@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,7 +61,7 @@ func (s system) Connections() *naruv1.ListConnectionsResponse {
 	if s.kafka != nil {
 		for _, c := range s.kafka.Conns(connectionsShown) {
 			out.Connections = append(out.Connections, &naruv1.Connection{
-				Protocol: kafkaProtocol, RemoteAddress: c.Peer.String(), Client: c.Client, Since: timestamppb.New(c.Since), Requests: c.Requests,
+				Protocol: kafkaProtocol, RemoteAddress: c.Peer.String(), Client: strings.ToValidUTF8(c.Client, "\ufffd"), Since: timestamppb.New(c.Since), Requests: c.Requests,
 			})
 		}
 	}

@@ -50,6 +50,15 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serve(t, b, func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// serve is an API of a broker that is ended as end does.
+func serve(t *testing.T, b *broker.Broker, end func()) *world {
 	w := &world{t: t, s: NewServer(Config{Broker: b, System: fakeSystem{}})}
 	w.web = httptest.NewUnstartedServer(w.s)
 	w.web.Config.Protocols = new(http.Protocols)
@@ -65,9 +74,7 @@ func newWorld(t *testing.T) *world {
 		}
 		w.client.CloseIdleConnections()
 		w.web.Close()
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
+		end()
 	})
 	return w
 }

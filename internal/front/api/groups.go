@@ -19,7 +19,7 @@ func (s *Server) ListGroups(context.Context, *naruv1.ListGroupsRequest) (*naruv1
 	out := &naruv1.ListGroupsResponse{}
 	for _, g := range s.broker.ListGroups(nil, nil) {
 		out.Groups = append(out.Groups, &naruv1.Group{
-			Group: validText(g.Group), State: g.State.String(), Protocol: g.ProtocolType, MemberCount: int32(g.Members), Lag: lag[g.Group],
+			Group: validText(g.Group), State: g.State.String(), Protocol: validText(g.ProtocolType), MemberCount: int32(g.Members), Lag: lag[g.Group],
 		})
 	}
 	return out, nil
@@ -31,7 +31,7 @@ func (s *Server) GetGroup(_ context.Context, in *naruv1.GetGroupRequest) (*naruv
 	if d.Err != nil {
 		return nil, d.Err
 	}
-	out := &naruv1.Group{Group: d.Group, State: d.State.String(), Protocol: d.Protocol, MemberCount: int32(len(d.Members))}
+	out := &naruv1.Group{Group: d.Group, State: d.State.String(), Protocol: validText(d.Protocol), MemberCount: int32(len(d.Members))}
 	for _, m := range d.Members {
 		out.Members = append(out.Members, &naruv1.GroupMember{
 			MemberId: validText(m.ID), ClientId: validText(m.ClientID), ClientHost: validText(m.ClientHost), InstanceId: validText(m.InstanceID),

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	naruv1 "github.com/narumq/naru/api/naru/v1"
 	"github.com/narumq/naru/internal/broker"
+	"github.com/narumq/naru/internal/fault"
 	"github.com/narumq/naru/internal/queue"
 	"github.com/narumq/naru/internal/record"
 )
@@ -129,10 +131,18 @@ func (s *Server) settle(in settling, f func(*broker.Queue, []queue.Tag, func([]e
 		return nil, invalid("%d deliveries, want 1 to %d", len(names), itemsMax)
 	}
 	errs := settleAll(q, names, func(tags []queue.Tag, done func([]error)) { f(q, tags, done) })
-	if alone && errs[0] != nil {
+	if errs[0] != nil && (alone || allUndone(errs)) {
 		return nil, errs[0]
 	}
 	return &naruv1.SettleResponse{Results: showSettled(names, errs)}, nil
+}
+
+// allUndone tells that nothing was done for a reason that is not the caller's: the
+// call may be made again.
+func allUndone(errs []error) bool {
+	return !slices.ContainsFunc(errs, func(err error) bool {
+		return err == nil || fault.CodeOf(err) != fault.Unavailable && fault.CodeOf(err) != fault.ResourceExhausted
+	})
 }
 
 // settleAll does f with those deliveries that are well formed, and returns the outcome

@@ -40,7 +40,7 @@ func (s *Server) showQueue(q *broker.Queue) *naruv1.Queue {
 	meta, st := q.Meta(), q.Stats()
 	set := &meta.Settings
 	return &naruv1.Queue{
-		Queue: meta.Name, Topic: meta.Topic, Owned: meta.Owned, Tags: meta.Tags, CreatedTime: stamp(meta.CreatedAt),
+		Queue: meta.Name, Topic: meta.Topic, Owned: meta.Owned, Tags: validTags(meta.Tags), CreatedTime: stamp(meta.CreatedAt),
 		DeadLetterSources: s.broker.DeadLetterSources(meta.Name),
 		Settings: &naruv1.QueueSettings{
 			Ordered: set.Ordered, Lanes: set.Lanes, Lease: durationpb.New(set.Lease), Delay: durationpb.New(set.Delay), Wait: durationpb.New(set.Wait),
@@ -54,8 +54,37 @@ func (s *Server) showQueue(q *broker.Queue) *naruv1.Queue {
 	}
 }
 
+const (
+	tagsMax     = 50
+	tagBytesMax = 512 // of name and value
+)
+
+// validTags is tags as UTF-8 can say them.
+func validTags(tags map[string]string) map[string]string {
+	out := make(map[string]string, len(tags))
+	for name, value := range tags {
+		out[validText(name)] = validText(value)
+	}
+	return out
+}
+
+func checkTags(tags map[string]string) error {
+	if len(tags) > tagsMax {
+		return invalid("%d tags, at most %d are allowed", len(tags), tagsMax)
+	}
+	for name, value := range tags {
+		if n := len(name) + len(value); n > tagBytesMax {
+			return invalid("tag %.100q has %d bytes, at most %d are allowed", name, n, tagBytesMax)
+		}
+	}
+	return nil
+}
+
 // CreateQueue implements naruv1connect.QueueServiceHandler.
 func (s *Server) CreateQueue(_ context.Context, in *naruv1.CreateQueueRequest) (*naruv1.Queue, error) {
+	if err := checkTags(in.GetTags()); err != nil {
+		return nil, err
+	}
 	spec := catalog.QueueSpec{Name: in.GetQueue(), Topic: in.GetTopic(), Settings: catalog.DefaultQueueSettings(), Tags: in.GetTags()}
 	if err := s.changeSettings(&spec.Settings, in.GetSettings()); err != nil {
 		return nil, err

@@ -55,7 +55,7 @@ type Server struct {
 	cancel context.CancelFunc
 	calls  sync.WaitGroup
 	slow   time.Duration // bodyTimeout
-	mu     sync.RWMutex // held while a call begins; guards stopped
+	mu     sync.RWMutex  // held while a call begins; guards stopped
 	done   bool
 }
 
