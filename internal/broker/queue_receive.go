@@ -34,8 +34,12 @@ func (r *receive) finish(_ *calls, list []Delivery, err error) {
 // asked, and then returns none. Messages that were leased to a caller whose ctx
 // ended are given back.
 //
-// Errors: ErrInFlightLimit, ErrQueueDeleted, ErrQueueClosed, those of the log.
+// Errors: ErrInFlightLimit, ErrQueueDeleted, ErrQueueClosed, those of the log, and of
+// ctx.
 func (q *Queue) Receive(ctx context.Context, req ReceiveRequest) ([]Delivery, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	r := &receive{req: req, outcome: make(chan received, 1)}
 	wait := req.Wait
 	if wait < 0 {
@@ -47,7 +51,7 @@ func (q *Queue) Receive(ctx context.Context, req ReceiveRequest) ([]Delivery, er
 		return nil, q.closed
 	}
 	list, err := q.receiveNow(&r.req)
-	if len(list) > 0 || err != nil || wait == 0 || ctx.Err() != nil {
+	if len(list) > 0 || err != nil || wait == 0 {
 		q.write()
 		q.mu.Unlock()
 		return list, err
@@ -59,30 +63,30 @@ func (q *Queue) Receive(ctx context.Context, req ReceiveRequest) ([]Delivery, er
 
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
+	var out received
 	select {
-	case out := <-r.outcome:
-		return out.list, out.err
+	case out = <-r.outcome:
 	case <-timer.C:
+		out = q.stopWaiting(r)
 	case <-ctx.Done():
+		out = q.stopWaiting(r)
 	}
-	return q.stopWaiting(ctx, r)
+	if err := ctx.Err(); err != nil && len(out.list) > 0 {
+		q.GiveBack(out.list)
+		return nil, err
+	}
+	return out.list, out.err
 }
 
 // stopWaiting takes r away, unless it was answered meanwhile.
-func (q *Queue) stopWaiting(ctx context.Context, r *receive) ([]Delivery, error) {
+func (q *Queue) stopWaiting(r *receive) received {
 	q.mu.Lock()
-	if !r.finished {
-		q.receives = slices.DeleteFunc(q.receives, func(x *receive) bool { return x == r })
-		q.mu.Unlock()
-		return nil, nil
+	defer q.mu.Unlock()
+	if r.finished {
+		return <-r.outcome
 	}
-	q.mu.Unlock()
-	out := <-r.outcome
-	if ctx.Err() != nil && len(out.list) > 0 {
-		q.GiveBack(out.list)
-		return nil, ctx.Err()
-	}
-	return out.list, out.err
+	q.receives = slices.DeleteFunc(q.receives, func(x *receive) bool { return x == r })
+	return received{}
 }
 
 // GiveBack releases deliveries that never reached anybody.
@@ -182,7 +186,7 @@ func (q *Queue) lease(req *ReceiveRequest, now, leaseMS int64) (list []Delivery,
 			failed = err
 		}
 		for _, d := range list[had:] {
-			size += len(d.Record.Value)
+			size += recordSize(&d.Record)
 		}
 		if dead := q.buryDead(); len(q.got) == n || dead == 0 && len(q.got) > 0 {
 			continue
@@ -296,20 +300,39 @@ func (q *Queue) repeat(id string, now, leaseMS int64) ([]Delivery, bool) {
 	return list, true
 }
 
+// recordSize is the bytes of what a client gets.
+func recordSize(r *record.Record) int {
+	n := len(r.Key) + len(r.Value)
+	for i := range r.Headers {
+		n += len(r.Headers[i].Key) + len(r.Headers[i].Value)
+	}
+	return n
+}
+
+// peekLookMax bounds how much of the log a Peek looks at: there may be much between
+// messages that are not done.
+const peekLookMax = 64 << 20
+
 // Peek returns messages from the head of each partition on that are not done,
-// up to limit in all, without leasing them.
-func (q *Queue) Peek(limit int) (list []Delivery, err error) {
+// up to limit in all and no more once they have bytesMax, without leasing them.
+func (q *Queue) Peek(limit, bytesMax int) (list []Delivery, err error) {
+	look := peekLookMax
 	for i, p := range q.partitions() {
 		s := queue.Source(i)
 		var from record.Offset
 		q.t.log.Read(func() { from = q.ledger.Floor(s) })
-		for from = max(from, p.LogStart()); from < p.HighWatermark() && len(list) < limit; {
+		for from = max(from, p.LogStart()); from < p.HighWatermark() && len(list) < limit && bytesMax > 0 && look > 0; {
 			slice, err := p.Read(from, loadReadBytes, true)
+			if errors.Is(err, commitlog.ErrOffsetOutOfRange) && from < p.LogStart() {
+				from = p.LogStart() // what is done is deleted all the time
+				continue
+			}
 			if err != nil {
 				return list, err
 			}
+			look -= slice.Bytes
 			for _, b := range slice.Payloads {
-				if list, err = q.peekBatch(list, s, b, from, limit); err != nil {
+				if list, err = q.peekBatch(list, s, b, from, limit, &bytesMax); err != nil {
 					slice.Release()
 					return list, err
 				}
@@ -321,12 +344,12 @@ func (q *Queue) Peek(limit int) (list []Delivery, err error) {
 	return list, nil
 }
 
-func (q *Queue) peekBatch(list []Delivery, s queue.Source, b []byte, from record.Offset, limit int) ([]Delivery, error) {
+func (q *Queue) peekBatch(list []Delivery, s queue.Source, b []byte, from record.Offset, limit int, bytesMax *int) ([]Delivery, error) {
 	r, err := record.NewReader(b, q.b.limits)
 	if err != nil {
 		return list, err
 	}
-	for rec, ok := r.Next(); ok && len(list) < limit; rec, ok = r.Next() {
+	for rec, ok := r.Next(); ok && len(list) < limit && *bytesMax > 0; rec, ok = r.Next() {
 		var done bool
 		var touch queue.Touch
 		q.t.log.Read(func() { done, touch = q.ledger.Done(s, rec.Offset), q.ledger.Touched(s, rec.Offset) })
@@ -335,6 +358,7 @@ func (q *Queue) peekBatch(list []Delivery, s queue.Source, b []byte, from record
 		}
 		d := q.delivery(queue.Tag{Source: s, Offset: rec.Offset, Attempt: touch.Attempts}, touch.FirstAt, cloneRecord(rec))
 		list = append(list, d)
+		*bytesMax -= recordSize(&rec)
 	}
 	return list, r.Err()
 }

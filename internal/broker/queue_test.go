@@ -262,7 +262,7 @@ func TestDelayPurgePeek(t *testing.T) {
 		t.Fatalf("%+v", st)
 	}
 	wantValues(t, mustReceive(t, q, ReceiveRequest{Max: 10}), "now")
-	peeked, err := q.Peek(10)
+	peeked, err := q.Peek(10, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ type Sent struct {
 // ReceiveRequest asks for deliveries.
 type ReceiveRequest struct {
 	Max      int           // at most so many; at least 1
-	BytesMax int           // of values, but for the first; 0 = no limit
+	BytesMax int           // of what is delivered, but for the last; 0 = no limit
 	Lease    time.Duration // 0 = the queue's; below 0: until released
 	Wait     time.Duration // for the first; below 0: the queue's
 	// AttemptID makes an ordered queue repeat, within five minutes, what it

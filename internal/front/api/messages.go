@@ -100,7 +100,7 @@ func (s *Server) Peek(_ context.Context, in *naruv1.PeekRequest) (*naruv1.PeekRe
 	if n < 1 || n > itemsMax {
 		return nil, invalid("max messages is %d, want 0 to %d", n, itemsMax)
 	}
-	list, err := q.Peek(n)
+	list, err := q.Peek(n, receiveBytesMax)
 	if err != nil {
 		return nil, err
 	}
