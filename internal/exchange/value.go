@@ -22,8 +22,9 @@ const (
 	// OpaqueKind is what has parts: the caller's own encoding, which must be the same for
 	// equal values.
 	OpaqueKind ValueKind = 6
-	valueKinds           = 7
 )
+
+const valueKinds = 7
 
 // Value is an argument's or a header's. Two are equal by ==: the number 1 is not the
 // string "1", nor the float 1.0.

@@ -85,6 +85,7 @@ func TestClientTopology(t *testing.T) {
 		ch.ExchangeDelete("e", true, false),
 		ch.Qos(500, 0, true),
 		ch.Tx(), ch.TxCommit(), ch.TxRollback(),
+		//lint:ignore SA1019 other clients still send it
 		ch.Recover(true),
 		ch.Confirm(false),
 		conn.UpdateSecret("s", "r"),

@@ -36,9 +36,6 @@ func (id MethodID) AnsweredBy(answer MethodID) bool {
 
 func (id MethodID) unknown() string { return fmt.Sprintf("%d.%d", id.Class(), id.Method()) }
 
-// methodIDBytes is the length of the two ids at the start of a method frame's payload.
-const methodIDBytes = 4
-
 // SplitMethod divides a method frame's payload into id and arguments, for those who decode a hot method into a struct
 // that they keep. It does not say whether there is a method of that id.
 func SplitMethod(payload []byte) (id MethodID, arguments []byte, err error) {
