@@ -125,17 +125,8 @@ func (r *Reader) shortstr() string {
 
 func (r *Reader) longstr() string { return r.string(r.size()) }
 
-// size reads the length of a long string or a table. One that is too large for an int cannot be true: it becomes -1.
-func (r *Reader) size() int {
-	n := int64(r.long())
-	if n > int64(len(r.b)) {
-		r.failLong(n)
-		return -1
-	}
-	return int(n)
-}
-
-func (r *Reader) failLong(n int64) { r.fail("length %d, %d bytes left", n, len(r.b)-r.pos) }
+// size reads the length of a long string or a table. Where an int has 32 bits a huge one is negative, which take refuses.
+func (r *Reader) size() int { return int(r.long()) }
 
 func (r *Reader) table() Table {
 	text := r.string(r.size())

@@ -143,6 +143,9 @@ func TestTableEdits(t *testing.T) {
 	if !(Table{}).Empty() || a.Empty() || a.Len() != 3 || NewArray(Int64(1)).Len() != 1 {
 		t.Error("lengths")
 	}
+	if got := a.Map(); !reflect.DeepEqual(got, map[string]any{"x": int64(1), "y": true}) {
+		t.Errorf("got %v", got)
+	}
 	for range a.All() {
 		break // a walk may end early
 	}
@@ -250,10 +253,12 @@ func sameMap(a, b map[string]any) bool {
 // TestLongLogs: nobody can fill our logs with a table.
 func TestLongLogs(t *testing.T) {
 	long := String(strings.Repeat("x", 10*stringBytesMax))
-	values := slices.Repeat([]Value{long}, 20)
-	a := NewArray(values...)
-	table := NewTable(Field{"a", a.Value()}, Field{"b", a.Value()})
-	for _, s := range []string{long.String(), a.String(), table.String(), NewArray(slices.Repeat([]Value{table.Value()}, 9)...).String()} {
+	many := NewArray(slices.Repeat([]Value{Int64(1)}, 2000)...)
+	table := NewTable(slices.Repeat([]Field{{"a", Int64(1)}}, 2000)...)
+	for _, s := range []string{
+		long.String(), NewArray(slices.Repeat([]Value{long}, 20)...).String(), many.String(), table.String(),
+		NewTable(Field{"a", many.Value()}, Field{"b", table.Value()}).String(),
+	} {
 		if len(s) > 3*stringBytesMax {
 			t.Errorf("%d bytes", len(s))
 		}
