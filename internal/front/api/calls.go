@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
+	"google.golang.org/protobuf/proto"
 
 	naruv1 "github.com/narumq/naru/api/naru/v1"
 	"github.com/narumq/naru/internal/broker"
@@ -94,7 +96,7 @@ func (r *replies) read(q *broker.Queue) {
 }
 
 func (r *replies) readSome(q *broker.Queue) error {
-	list, err := q.Receive(r.s.ctx, broker.ReceiveRequest{Max: replyBatch, Lease: replyLease, Wait: waitMax})
+	list, err := q.Receive(r.s.ctx, broker.ReceiveRequest{Max: replyBatch, BytesMax: receiveBytesMax, Lease: replyLease, Wait: waitMax})
 	if err != nil || len(list) == 0 {
 		return err
 	}
@@ -171,14 +173,17 @@ func (s *Server) Request(ctx context.Context, in *naruv1.RequestRequest) (*naruv
 	defer s.replies.forget(id)
 	ctx, cancel := context.WithTimeoutCause(ctx, cmp.Or(timeout, requestTimeout), errTimeout)
 	defer cancel()
-	m.Headers = append(m.Headers, callHeaders(id)...)
+	m.Headers = withHeaders(m.Headers, callHeaders(id)...)
 	if m.Expiry == 0 {
 		m.Expiry = cmp.Or(timeout, requestTimeout) // nobody waits for it any longer
 	}
 	done := make(chan []broker.Sent, 1)
 	q.Send(ctx, []broker.Message{m}, func(sent []broker.Sent) { done <- sent })
-	if sent := <-done; sent[0].Err != nil {
+	switch sent := <-done; {
+	case sent[0].Err != nil:
 		return nil, sent[0].Err
+	case sent[0].Duplicate:
+		return nil, errAsked
 	}
 	select {
 	case answer := <-answers:
@@ -190,6 +195,15 @@ func (s *Server) Request(ctx context.Context, in *naruv1.RequestRequest) (*naruv
 
 func callHeaders(id string) []record.HeaderField {
 	return []record.HeaderField{{Key: headerReplyTo, Value: []byte(callsQueue)}, {Key: headerCorrelation, Value: []byte(id)}}
+}
+
+// withHeaders adds headers in place of those that have their names: whoever takes the
+// first of a name has to find the same as who takes the last.
+func withHeaders(list []record.HeaderField, more ...record.HeaderField) []record.HeaderField {
+	list = slices.DeleteFunc(list, func(h record.HeaderField) bool {
+		return slices.ContainsFunc(more, func(m record.HeaderField) bool { return m.Key == h.Key })
+	})
+	return append(list, more...)
 }
 
 // cut says why a call has no answer.
@@ -225,7 +239,7 @@ func (s *Server) Collect(ctx context.Context, in *naruv1.CollectRequest) (*naruv
 		return nil, err
 	}
 	defer s.replies.forget(id)
-	rec.Headers = append(rec.Headers, callHeaders(id)...)
+	rec.Headers = withHeaders(rec.Headers, callHeaders(id)...)
 	end := time.NewTimer(cmp.Or(timeout, collectTimeout))
 	defer end.Stop()
 	sent, err := s.produce(ctx, in.GetTopic(), nil, []broker.NewRecord{rec})
@@ -236,10 +250,11 @@ func (s *Server) Collect(ctx context.Context, in *naruv1.CollectRequest) (*naruv
 		return nil, sent[0].Err
 	}
 	out := &naruv1.CollectResponse{}
-	for len(out.Replies) < want {
+	for size := 0; len(out.Replies) < want && size < receiveBytesMax; {
 		select {
 		case answer := <-answers:
 			out.Replies = append(out.Replies, answer)
+			size += proto.Size(answer)
 		case <-end.C:
 			return out, nil
 		case <-ctx.Done():
@@ -271,7 +286,7 @@ func (s *Server) Reply(ctx context.Context, in *naruv1.ReplyRequest) (*naruv1.Re
 	if err != nil {
 		return nil, err
 	}
-	m.Headers = append(m.Headers, record.HeaderField{Key: headerCorrelation, Value: []byte(in.GetCorrelationId())})
+	m.Headers = withHeaders(m.Headers, record.HeaderField{Key: headerCorrelation, Value: []byte(in.GetCorrelationId())})
 	once, err := onceOf(ctx, in)
 	if err != nil {
 		return nil, err

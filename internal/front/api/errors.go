@@ -24,6 +24,7 @@ var (
 	errOrigin    = fault.New(fault.PermissionDenied, "the API does not answer pages of other origins")
 	errInvalid   = fault.New(fault.InvalidArgument, "invalid request")
 	errTooLarge  = fault.New(fault.ResourceExhausted, "the request is too large")
+	errAsked     = fault.New(fault.AlreadyExists, "the queue has this message already, as a duplicate nobody answers it")
 	errSlow      = fault.New(fault.DeadlineExceeded, "the request did not come in time")
 	errMediaType = fault.New(fault.InvalidArgument, "unsupported media type")
 	errAccept    = fault.New(fault.InvalidArgument, "no such version or media type")

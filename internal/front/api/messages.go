@@ -20,8 +20,8 @@ import (
 
 const (
 	leaseMax         = 12 * time.Hour
-	receiveBytesMax  = 8 << 20
-	peekMessages     = 10 // of a Peek that does not say
+	receiveBytesMax  = 2 << 20 // and what is left of the last message; see readBytesMax
+	peekMessages     = 10      // of a Peek that does not say
 	consumeCreditMax = 10_000
 )
 

@@ -24,8 +24,8 @@ import (
 
 const (
 	readWaitMax    = time.Minute
-	readRecords    = 100 // of a Read that does not say
-	readBytesMax   = 4 << 20
+	readRecords    = 100      // of a Read that does not say
+	readBytesMax   = 3 << 20  // of one answer: clients of gRPC take 4 MiB if they are not told otherwise
 	readLookMax    = 64 << 20 // what is looked at in one go, if the filter takes little
 	readStepBytes  = 512 << 10
 	recordCost     = 64 // of a record besides its bytes
@@ -248,16 +248,19 @@ func (s *Server) readPartition(r *reader, i int, out []*naruv1.Record, want *rea
 			if rec.Offset < r.next[i] {
 				continue
 			}
-			if len(out) == want.n || want.bytes <= 0 {
-				return out, nil
-			}
-			r.next[i] = rec.Offset + 1
 			cost := costOf(&rec)
-			want.look -= cost
 			if r.filter.Match(&rec) {
+				if len(out) > 0 && cost > want.bytes {
+					want.bytes = 0
+				}
+				if want.done(len(out)) {
+					return out, nil
+				}
 				out = append(out, showRecord(r.topic.Name, p.Index(), &rec))
 				want.bytes -= cost
 			}
+			r.next[i] = rec.Offset + 1
+			want.look -= cost
 		}
 		if err := list.Err(); err != nil {
 			return out, err
