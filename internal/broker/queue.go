@@ -383,7 +383,12 @@ func (q *Queue) change(done func([]error), n int, f func(now int64) []error) {
 }
 
 // Purge makes everything that is in the queue now done.
-func (q *Queue) Purge() error {
+func (q *Queue) Purge() error { return q.purge(false) }
+
+// PurgeReady is Purge but for what is in flight.
+func (q *Queue) PurgeReady() error { return q.purge(true) }
+
+func (q *Queue) purge(idle bool) error {
 	q.mu.Lock()
 	if q.closed != nil {
 		defer q.mu.Unlock()
@@ -392,7 +397,9 @@ func (q *Queue) Purge() error {
 	ends := make([]record.Offset, len(q.parts))
 	for i, p := range q.parts {
 		ends[i] = p.HighWatermark()
-		q.own = append(q.own, queue.FinishBelow(queue.Source(i), ends[i]))
+		if cmd := q.core.FinishBelow(queue.Source(i), ends[i], idle); cmd != nil {
+			q.own = append(q.own, cmd)
+		}
 	}
 	outcome := make(chan error, 1)
 	q.after = append(q.after, func(err error) { outcome <- err })

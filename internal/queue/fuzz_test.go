@@ -17,7 +17,7 @@ func FuzzCommand(f *testing.F) {
 	w.uint(2)
 	w.spans([]span{{3, 5}, {9, 10}})
 	seeds := [][]byte{
-		w, FinishBelow(0, 7), StartAt(2, 4), SetNote("a", []byte("b")), SetNote("a", nil),
+		w, New(Config{}, NewLedger()).FinishBelow(0, 7, false), StartAt(2, 4), SetNote("a", []byte("b")), SetNote("a", nil),
 		Remember(0, []SentID{{Hash: [16]byte{1}, Offset: 4, At: 5}, {Hash: [16]byte{2}, Offset: 6, At: 7}}),
 		parkCommand(0, Run{First: 3, Blocks: 2}, []span{{3, 5}, {9, 10}}), unparkCommand(0, Run{First: 3}), {}, {1}, {2, 0xff, 0xff},
 	}

@@ -90,13 +90,6 @@ func (l *Ledger) Note(key string) ([]byte, bool) {
 // Notes returns the keys of all notes, sorted.
 func (l *Ledger) Notes() []string { return slices.Sorted(maps.Keys(l.notes)) }
 
-// FinishBelow is the command that makes everything below `to` done.
-func FinishBelow(s Source, to record.Offset) []byte {
-	w := newCommand(cmdFinish, s)
-	w.spans([]span{{0, to}})
-	return w
-}
-
 // StartAt is the first command of a queue that begins in the middle of its source.
 func StartAt(s Source, from record.Offset) []byte {
 	w := newCommand(cmdFloor, s)

@@ -399,12 +399,39 @@ func (q *Queue) SentAt(s Source, o record.Offset) (int64, bool) {
 	return q.entries[i].SentAt, true
 }
 
+// FinishBelow is the command that ends the records of s below an offset; with idle
+// only those that nobody holds. Nil if there are none.
+func (q *Queue) FinishBelow(s Source, to record.Offset, idle bool) []byte {
+	var held []record.Offset
+	if idle {
+		for o, i := range q.sources[s].byOffset {
+			if st := q.entries[i].state; o < to && (st == leased || st == settling) {
+				held = append(held, o)
+			}
+		}
+		slices.Sort(held)
+	}
+	spans, from := []span{}, record.Offset(0)
+	for _, o := range append(held, to) {
+		if from < o {
+			spans = append(spans, span{from, o})
+		}
+		from = o + 1
+	}
+	if len(spans) == 0 {
+		return nil
+	}
+	w := newCommand(cmdFinish, s)
+	w.spans(spans)
+	return w
+}
+
 // Purged forgets the records of s below `to`, which are done by a command that the
 // caller made durable.
 func (q *Queue) Purged(s Source, to record.Offset) {
 	w := &q.sources[s]
 	for o, i := range w.byOffset {
-		if o < to && q.entries[i].state != settling {
+		if o < to && q.entries[i].state != settling && q.ledger.Done(s, o) {
 			q.drop(i)
 		}
 	}

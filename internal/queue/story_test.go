@@ -29,7 +29,7 @@ import (
 //	durable [fail]                                 the oldest on their way are durable, or never will be
 //	sync                                           drain and durable, until there is nothing left
 //	park [source=n] [fail]                         delayed records go to the delay log, if too many
-//	purge [source=n] to=n
+//	purge [source=n] to=n [idle]
 //	drop [n=n] [bytes=n]                           loads, and gives up what is at the head
 //	restart [snapshot]                             forgets what is not durable
 //	stats | next | want [source=n] | ledger | snapshot
@@ -342,7 +342,9 @@ func (s *stage) park(d *datadriven.TestData) {
 
 func (s *stage) purge(d *datadriven.TestData) {
 	src, to := Source(number(d, "source", 0)), number(d, "to", record.Offset(0))
-	s.apply(FinishBelow(src, to))
+	if cmd := s.q.FinishBelow(src, to, d.HasArg("idle")); cmd != nil {
+		s.apply(cmd)
+	}
 	s.q.Purged(src, to)
 }
 
