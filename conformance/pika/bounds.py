@@ -1,0 +1,223 @@
+"""Time to live, bounded lengths and priorities."""
+
+from pika.exceptions import NackError
+
+from harness import bodies, check, consume, counts, equal, get, holds, publish, quiet, refused, settled, until
+
+
+@check("time to live: of the queue")
+def queue_ttl(t):
+    ch = t.channel()
+    q = t.queue(ch, {"x-message-ttl": 400})
+    publish(ch, q, b"1", b"2")
+    settled(ch, q, 2)
+    settled(ch, q, 0, 3)
+    equal(bodies(ch, q, 0), [])
+
+
+@check("time to live: of each message")
+def message_ttl(t):
+    ch = t.channel()
+    q = t.queue(ch)
+    publish(ch, q, b"short", expiration="200")
+    publish(ch, q, b"stays")
+    publish(ch, q, b"long", expiration="60000")
+    ch.connection.sleep(0.5)
+    equal(bodies(ch, q, 2), [b"stays", b"long"])
+
+
+@check("time to live: the shorter of the two")
+def shorter(t):
+    ch = t.channel()
+    q = t.queue(ch, {"x-message-ttl": 300})
+    publish(ch, q, b"1", expiration="60000")
+    settled(ch, q, 1)
+    settled(ch, q, 0, 3)
+    r = t.queue(ch, {"x-message-ttl": 60000})
+    publish(ch, r, b"1", expiration="300")
+    settled(ch, r, 1)
+    settled(ch, r, 0, 3)
+
+
+@check("time to live: 0 is delivered at once or not at all")
+def zero(t):
+    ch = t.channel()
+    q = t.queue(ch, {"x-message-ttl": 0})
+    publish(ch, q, b"nobody waits")
+    ch.connection.sleep(0.2)
+    equal(bodies(ch, q, 0), [])
+    got = consume(ch, q, auto_ack=True)
+    publish(ch, q, b"somebody waits")
+    until(ch, lambda: got, "the delivery")
+    r = t.queue(ch)
+    publish(ch, r, b"x", expiration="0")
+    ch.connection.sleep(0.2)
+    equal(bodies(ch, r, 0), [])
+
+
+@check("time to live: does not run for what a consumer holds")
+def held(t):
+    ch = t.channel()
+    q = t.queue(ch, {"x-message-ttl": 500})
+    publish(ch, q, b"1")
+    tag = get(ch, q, auto_ack=False)[0].delivery_tag
+    ch.connection.sleep(0.8)
+    ch.basic_ack(tag)
+    publish(ch, q, b"2")
+    tag = get(ch, q, auto_ack=False)[0].delivery_tag
+    ch.connection.sleep(0.8)
+    ch.basic_nack(tag, requeue=True)
+    ch.connection.sleep(0.2)
+    equal(bodies(ch, q, 0), [])
+
+
+@check("time to live: expiration that is no number")
+def bad_expiration(t):
+    c = t.connection()
+    for value in ("soon", "-1", "1.5", ""):
+        ch = c.channel()
+        q = t.queue(ch)
+        publish(ch, q, b"x", expiration=value)
+        refused(406, f"^PRECONDITION_FAILED - invalid expiration '{value}'", ch.queue_declare, q, passive=True)
+
+
+@check("bounds: max-length drops the oldest")
+def drop_head(t):
+    ch = t.channel()
+    q = t.queue(ch, {"x-max-length": 3})
+    publish(ch, q, *[str(i).encode() for i in range(10)])
+    settled(ch, q, 3)
+    equal(bodies(ch, q, 3), [b"7", b"8", b"9"])
+
+
+@check("bounds: max-length counts what is ready")
+def ready(t):
+    ch = t.channel()
+    q = t.queue(ch, {"x-max-length": 2})
+    publish(ch, q, b"1", b"2")
+    tag = get(ch, q, auto_ack=False)[0].delivery_tag
+    publish(ch, q, b"3")
+    settled(ch, q, 2)
+    ch.basic_nack(tag, requeue=True)
+    settled(ch, q, 2)
+    equal(bodies(ch, q, 2), [b"2", b"3"])
+
+
+@check("bounds: max-length-bytes")
+def length_bytes(t):
+    ch = t.channel()
+    q = t.queue(ch, {"x-max-length-bytes": 1000})
+    publish(ch, q, *[bytes([65 + i]) * 300 for i in range(6)])
+    settled(ch, q, 3)
+    equal([b[:1] for b in bodies(ch, q, 3)], [b"D", b"E", b"F"])
+    publish(ch, q, b"x" * 2000)
+    ch.connection.sleep(0.2)
+    equal(bodies(ch, q, 0), [])
+
+
+@check("bounds: max-length 0 keeps nothing")
+def none(t):
+    ch = t.channel()
+    q = t.queue(ch, {"x-max-length": 0})
+    publish(ch, q, b"1", b"2")
+    ch.connection.sleep(0.2)
+    equal(bodies(ch, q, 0), [])
+
+
+@check("bounds: reject-publish by bytes")
+def reject_bytes(t):
+    ch = t.channel(confirm=True)
+    q = t.queue(ch, {"x-max-length-bytes": 500, "x-overflow": "reject-publish"})
+    publish(ch, q, b"x" * 400)
+    try:
+        publish(ch, q, b"y" * 400)
+    except NackError:
+        pass
+    else:
+        raise AssertionError("confirmed")
+    publish(ch, q, b"z" * 50)
+    equal([b[:1] for b in bodies(ch, q, 2)], [b"x", b"z"])
+
+
+@check("bounds: reject-publish drops silently without confirms")
+def silent(t):
+    ch = t.channel()
+    q = t.queue(ch, {"x-max-length": 1, "x-overflow": "reject-publish"})
+    publish(ch, q, b"1", b"2")
+    ch.connection.sleep(0.2)
+    equal(bodies(ch, q, 1), [b"1"])
+
+
+@check("priorities: higher first, in order within one")
+def priorities(t):
+    ch = t.channel()
+    q = t.queue(ch, {"x-max-priority": 5})
+    for i, p in enumerate((1, 5, 3, None, 0, 3, 5)):
+        publish(ch, q, f"{p}.{i}".encode(), priority=p)
+    settled(ch, q, 7)
+    equal(bodies(ch, q, 7), [b"5.1", b"5.6", b"3.2", b"3.5", b"1.0", b"None.3", b"0.4"])
+
+
+@check("priorities: above the maximum counts as the maximum, and comes back as sent")
+def above(t):
+    ch = t.channel()
+    q = t.queue(ch, {"x-max-priority": 3})
+    for p in (2, 9, 3, 200):
+        publish(ch, q, str(p).encode(), priority=p)
+    settled(ch, q, 4)
+    got = [get(ch, q) for _ in range(4)]
+    equal([(b, p.priority) for _, p, b in got], [(b"9", 9), (b"3", 3), (b"200", 200), (b"2", 2)])
+
+
+@check("priorities: requeued goes first within its own")
+def requeued(t):
+    ch = t.channel()
+    q = t.queue(ch, {"x-max-priority": 2})
+    publish(ch, q, b"low 1", b"low 2", priority=0)
+    settled(ch, q, 2)
+    tag = get(ch, q, auto_ack=False)[0].delivery_tag
+    publish(ch, q, b"high", priority=2)
+    ch.basic_nack(tag, requeue=True)
+    settled(ch, q, 3)
+    equal(bodies(ch, q, 3), [b"high", b"low 1", b"low 2"])
+
+
+@check("priorities: none without x-max-priority")
+def no_priorities(t):
+    ch = t.channel()
+    q = t.queue(ch)
+    publish(ch, q, b"0", priority=0)
+    publish(ch, q, b"9", priority=9)
+    equal(bodies(ch, q, 2), [b"0", b"9"])
+
+
+@check("priorities: consumers, purge and counts see all of them")
+def together(t):
+    ch = t.channel()
+    q = t.queue(ch, {"x-max-priority": 9})
+    for p in range(10):
+        publish(ch, q, b"x", priority=p)
+    settled(ch, q, 10)
+    equal(ch.queue_purge(q).method.message_count, 10)
+    got = consume(ch, q, auto_ack=True)
+    for p in range(10):
+        publish(ch, q, b"x", priority=p)
+    until(ch, lambda: len(got) == 10, "ten")
+    quiet(ch, got)
+    equal(counts(ch, q)[0], 0)
+
+
+@check("priorities: expired and dropped across levels")
+def across(t):
+    ch = t.channel()
+    q = t.queue(ch, {"x-max-priority": 2, "x-max-length": 2})
+    for p in (2, 1, 0):
+        publish(ch, q, str(p).encode(), priority=p)
+    settled(ch, q, 2)
+    equal(len(bodies(ch, q, 2)), 2)
+    r = t.queue(ch, {"x-max-priority": 2})
+    publish(ch, r, b"short", priority=0, expiration="200")
+    publish(ch, r, b"stays", priority=2)
+    ch.connection.sleep(0.6)
+    holds(get(ch, r)[2] == b"stays", "order")
+    equal(bodies(ch, r, 0), [])
