@@ -22,6 +22,8 @@ const (
 	httpHeaderBytesMax   = 16 << 10
 	httpHeaderTimeout    = 5 * time.Second
 	httpIdleTimeout      = 2 * time.Minute
+	httpPingAfter        = 30 * time.Second // of silence, with HTTP/2
+	httpPingTimeout      = 15 * time.Second // then the client has vanished, and its leases end
 	httpConnectionsMax   = 1000
 	metricsAtOnceMax     = 4
 	metricsScrapeTimeout = 20 * time.Second
@@ -41,6 +43,7 @@ func (s *Server) serveHTTP(ln net.Listener) *httpEndpoint {
 		MaxHeaderBytes:    httpHeaderBytesMax,
 		ConnState:         s.httpConns.state,
 		Protocols:         new(http.Protocols),
+		HTTP2:             &http.HTTP2Config{SendPingTimeout: httpPingAfter, PingTimeout: httpPingTimeout},
 	}}
 	e.server.Protocols.SetHTTP1(true)
 	e.server.Protocols.SetUnencryptedHTTP2(true) // gRPC, without TLS
@@ -101,5 +104,5 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 		a.ServeHTTP(w, r)
 		return
 	}
-	http.Error(w, "not ready", http.StatusServiceUnavailable)
+	api.NotReady(w)
 }

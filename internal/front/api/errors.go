@@ -19,6 +19,7 @@ import (
 
 var (
 	errStopping  = fault.New(fault.Unavailable, "the server is stopping")
+	errStarting  = fault.New(fault.Unavailable, "the server is starting")
 	errNotLocal  = fault.New(fault.PermissionDenied, "the API answers only clients on the same machine, as there is no authentication yet (--api-remote)")
 	errHost      = fault.New(fault.PermissionDenied, "the API wants the server named by its address or as localhost")
 	errOrigin    = fault.New(fault.PermissionDenied, "the API does not answer pages of other origins")
@@ -80,7 +81,7 @@ func itemError(err error) *naruv1.Error {
 }
 
 // refuse writes an error as the Connect protocol does for unary calls.
-func (s *Server) refuse(w http.ResponseWriter, err error) {
+func refuse(w http.ResponseWriter, err error) {
 	code, status := codeOf(err), 0
 	for _, f := range finer {
 		if errors.Is(err, f.err) {
@@ -108,6 +109,9 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 		Details []any  `json:"details"`
 	}{code.String(), message, []any{}})
 }
+
+// NotReady answers in place of a Server that there is not yet.
+func NotReady(w http.ResponseWriter) { refuse(w, errStarting) }
 
 func (s *Server) recovered(what string, p any) error {
 	s.log.Error("api: panic", "call", what, "panic", p, "stack", string(debug.Stack()))

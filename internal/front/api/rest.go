@@ -154,14 +154,14 @@ func shape(escaped string) (string, []string, error) {
 func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		if p := recover(); p != nil && p != http.ErrAbortHandler {
-			rt.s.refuse(w, rt.s.recovered(r.URL.Path, p))
+			refuse(w, rt.s.recovered(r.URL.Path, p))
 		} else if p != nil {
 			panic(p)
 		}
 	}()
 	if err := rt.serve(w, r); err != nil {
 		err = translate{rt.s}.err(r.Method+" "+r.URL.Path, err)
-		rt.s.refuse(w, err)
+		refuse(w, err)
 	}
 }
 

@@ -119,11 +119,11 @@ var services = []string{
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := s.mayCall(r); err != nil {
-		s.refuse(w, err)
+		refuse(w, err)
 		return
 	}
 	if !s.begin() {
-		s.refuse(w, errStopping)
+		refuse(w, errStopping)
 		return
 	}
 	defer s.calls.Done()
@@ -137,7 +137,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	})()
 	if keys, ok := r.Header["Idempotency-Key"]; ok {
 		if len(keys) > 1 || keys[0] == "" {
-			s.refuse(w, invalid("Idempotency-Key is empty or there twice"))
+			refuse(w, invalid("Idempotency-Key is empty or there twice"))
 			return
 		}
 		ctx = context.WithValue(ctx, idempotencyKey{}, keys[0])
