@@ -66,7 +66,7 @@ var cases = []struct {
 		"cmd/naru/a.go": "package main\nimport " + own("internal/util"),
 	}, []string{"must not import internal/util: it is not in the room table"}},
 	{"front end imports another", checkImports, tree{
-		"internal/front/kafka/a.go": "package kafka\nimport " + own("internal/front/amqp"),
+		"internal/front/kafka/a.go": "package kafka\nimport " + own("internal/front/stomp"),
 	}, []string{"front ends know nothing of each other"}},
 	{"front end past the broker, and with another's codec", checkImports, tree{
 		"internal/front/kafka/a.go": "package kafka\nimport (\n" + own("internal/journal") + "\n" + own("internal/wire/amqp") + ")",

@@ -48,6 +48,10 @@ var rooms = []room{
 	{dir: "internal/front/sqs", level: 80, only: []string{
 		"internal/front/aws", "internal/broker", "internal/queue", "internal/catalog", "internal/commitlog", "internal/record", "internal/fault",
 	}},
+	{dir: "internal/front/amqp", level: 80, only: []string{
+		"internal/broker", "internal/exchange", "internal/queue", "internal/catalog", "internal/commitlog", "internal/record",
+		"internal/fault", "internal/wire/amqp091",
+	}},
 	{dir: "internal/front/api", level: 80, only: []string{
 		"api/...", "internal/broker", "internal/group", "internal/queue", "internal/trigger", "internal/catalog", "internal/commitlog",
 		"internal/record", "internal/fault",
