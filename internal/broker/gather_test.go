@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -147,5 +148,51 @@ func TestOnceRefusedIsForgotten(t *testing.T) {
 	good := NewRecord{Partition: -1, Timestamp: -1, Value: []byte("a")}
 	if sent := produce(t, w.b, "t", &Once{Key: "k", Digest: sha256.Sum256([]byte("two"))}, good); sent[0].Err != nil {
 		t.Fatalf("%+v", sent)
+	}
+}
+
+// What a sender writes into the queue's own headers does not stand before what the
+// queue notes there.
+func TestDedupIDIsTheSendersOnly(t *testing.T) {
+	w := newQueueWorld(t)
+	makeQueue(t, w.b, "q", func(s *catalog.QueueSettings) { s.Dedup = "queue" })
+	m := Message{Value: []byte("a"), DedupID: "mine", Delay: -1, Headers: []record.HeaderField{{Key: HeaderDedup, Value: []byte("other")}, {Key: "h"}}}
+	q := w.queue("q")
+	sendAll(t, q, m)
+	list := mustReceive(t, q, ReceiveRequest{Max: 1})
+	if n := len(list[0].Record.Headers); n != 2 {
+		t.Errorf("%d headers: %v", n, list[0].Record.Headers)
+	}
+	ids, err := q.readSentIDs(q.partitions()[0], 0) // as after a crash
+	if err != nil || len(ids) != 1 || ids[0].Hash != q.dedupHash(nil, "mine") {
+		t.Errorf("%+v, %v", ids, err)
+	}
+}
+
+// A request with a key whose messages have ids: both make it once.
+func TestOnceWithDedupIDs(t *testing.T) {
+	w := newQueueWorld(t)
+	makeQueue(t, w.b, "q", func(s *catalog.QueueSettings) { s.Dedup = "queue" })
+	once := &Once{Key: "k", Digest: sha256.Sum256([]byte("one"))}
+	msgs := []Message{{Value: []byte("a"), DedupID: "1", Delay: -1}, {Value: []byte("b"), DedupID: "2", Delay: -1}}
+	send := func() []Sent {
+		done := make(chan []Sent, 1)
+		w.queue("q").SendOnce(context.Background(), once, msgs, func(s []Sent) { done <- s })
+		return <-done
+	}
+	first := send()
+	for _, after := range []time.Duration{0, time.Minute, time.Hour} {
+		w.add(after)
+		for range 2 {
+			for i, s := range send() {
+				if s.Err != nil || !s.Duplicate || s.ID != first[i].ID {
+					t.Errorf("after %v: %+v, first %+v", after, s, first[i])
+				}
+			}
+			w.restart()
+		}
+	}
+	if list := mustReceive(t, w.queue("q"), ReceiveRequest{Max: 10}); len(list) != 2 {
+		t.Errorf("%d messages", len(list))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -170,9 +171,14 @@ func (q *Queue) outgoing(c *sending, i int, m *Message, now int64, once *Once) (
 	} else if m.DedupID != "" {
 		extra = append(extra, record.HeaderField{Key: HeaderDedup, Value: []byte(m.DedupID)})
 	}
-	o.headers = m.Headers
-	if len(extra) > 0 {
-		o.headers = append(append(make([]record.HeaderField, 0, len(m.Headers)+len(extra)), m.Headers...), extra...)
+	if o.headers = m.Headers; len(extra) > 0 {
+		o.headers = make([]record.HeaderField, 0, len(m.Headers)+len(extra))
+		for _, h := range m.Headers { // the sender cannot say what the queue notes
+			if !slices.ContainsFunc(extra, func(x record.HeaderField) bool { return x.Key == h.Key }) {
+				o.headers = append(o.headers, h)
+			}
+		}
+		o.headers = append(o.headers, extra...)
 	}
 	return o, s, nil
 }
