@@ -22,6 +22,7 @@ const (
 	httpHeaderBytesMax   = 16 << 10
 	httpHeaderTimeout    = 5 * time.Second
 	httpIdleTimeout      = 2 * time.Minute
+	httpStreamsMax       = 1000             // of a connection, with HTTP/2: each call that waits is one
 	httpPingAfter        = 30 * time.Second // of silence, with HTTP/2
 	httpPingTimeout      = 15 * time.Second // then the client has vanished, and its leases end
 	httpConnectionsMax   = 1000
@@ -43,7 +44,7 @@ func (s *Server) serveHTTP(ln net.Listener) *httpEndpoint {
 		MaxHeaderBytes:    httpHeaderBytesMax,
 		ConnState:         s.httpConns.state,
 		Protocols:         new(http.Protocols),
-		HTTP2:             &http.HTTP2Config{SendPingTimeout: httpPingAfter, PingTimeout: httpPingTimeout},
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: httpStreamsMax, SendPingTimeout: httpPingAfter, PingTimeout: httpPingTimeout},
 	}}
 	e.server.Protocols.SetHTTP1(true)
 	e.server.Protocols.SetUnencryptedHTTP2(true) // gRPC, without TLS

@@ -61,3 +61,43 @@ func TestAPIBeforeItIsReady(t *testing.T) {
 		}
 	}
 }
+
+// Calls that wait on one connection leave room for others.
+func TestManyCallsOnOneConnection(t *testing.T) {
+	s := start(t, testConfig(t), Options{})
+	h2 := new(http.Protocols)
+	h2.SetUnencryptedHTTP2(true)
+	client := &http.Client{Transport: &http.Transport{Protocols: h2, HTTP2: &http.HTTP2Config{StrictMaxConcurrentRequests: true}}}
+	defer client.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	post := func(path, body string) *http.Response {
+		t.Helper()
+		r, err := http.NewRequestWithContext(ctx, "POST", s.addr("http")+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		resp, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp
+	}
+	post("/v1/topics", `{"topic":"t"}`).Body.Close()
+	for range 400 {
+		r, err := http.NewRequestWithContext(ctx, "GET", s.addr("http")+"/v1/topics/t/records", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Accept", "text/event-stream")
+		resp, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+	}
+	if resp := post("/v1/topics/t/records", `{"records":[{"text":"v"}]}`); resp.StatusCode != http.StatusOK {
+		t.Error(resp.Status)
+	}
+}
