@@ -227,6 +227,7 @@ func TestReadRefusesTooMuch(t *testing.T) {
 	w.must("POST", "/v1/topics", `{"topic":"t"}`)
 	for name, in := range map[string]*naruv1.ReadRequest{
 		"partitions": {Topic: "t", Partitions: make([]int32, partitionsAsked+1)},
+		"filter":     {Topic: "t", Filter: strings.Repeat("a=,", filterTermsMax) + "a="},
 		"cursor":     {Topic: "t", Cursor: strings.Repeat("0:0,", 1_000_000) + "0:0"},
 	} {
 		if _, err := w.s.Read(context.Background(), in); codeOf(err) != connect.CodeInvalidArgument {
