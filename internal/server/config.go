@@ -24,6 +24,7 @@ type Config struct {
 	KafkaAdvertised string // host:port that clients are told to come back to; "" is the address itself
 	AWSAddr         string // host:port for AWS clients, or Off
 	AWSKeys         string // file of access keys; "": any credentials will do
+	AMQPAddr        string // host:port for AMQP 0-9-1 clients, or Off
 	HTTPAddr        string // API, console, metrics and health, or Off
 	APIRemote       bool   // answer the API on HTTPAddr to other machines too
 	Pprof           bool   // serve /debug/pprof on HTTPAddr
@@ -60,6 +61,7 @@ func DefaultConfig() Config {
 		DataDir:           "naru-data",
 		KafkaAddr:         "127.0.0.1:9092",
 		AWSAddr:           "127.0.0.1:4566",
+		AMQPAddr:          Off,
 		HTTPAddr:          "127.0.0.1:8080",
 		Sync:              journal.SyncPolicy{Mode: journal.SyncAlways},
 		SegmentBytes:      journal.SegmentBytesDefault,
@@ -99,6 +101,7 @@ func (c *Config) Settings() []Setting {
 		advertised("kafka-advertised", "address that Kafka clients are told to connect to (default: the endpoint's own)", &c.KafkaAdvertised),
 		address("aws", "address of the endpoint for AWS clients (SQS), or off", &c.AWSAddr),
 		text("aws-keys", "FILE", "file of access keys, one `ID SECRET` a line (default: any credentials, on loopback only)", &c.AWSKeys),
+		address("amqp", "address of the endpoint for AMQP 0-9-1 (RabbitMQ) clients, usually 127.0.0.1:5672; not complete yet, and off", &c.AMQPAddr),
 		address("http", "address of the API (HTTP and gRPC), the console, /metrics, /healthz and /readyz, or off", &c.HTTPAddr),
 		boolean("api-remote", "answer the API to other machines too: it has no authentication yet", &c.APIRemote),
 		boolean("pprof", "serve /debug/pprof on the HTTP endpoint", &c.Pprof),

@@ -56,6 +56,7 @@ const (
 	kafkaProtocol = "kafka"
 	awsProtocol   = "aws"
 	httpProtocol  = "http"
+	amqpProtocol  = "amqp"
 )
 
 // secondsBuckets span from a write to a cached page to a disk in trouble.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/narumq/naru/internal/broker"
 	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/front/amqp"
 	"github.com/narumq/naru/internal/front/api"
 	"github.com/narumq/naru/internal/front/kafka"
 	"github.com/narumq/naru/internal/vfs"
@@ -41,6 +42,8 @@ type Server struct {
 	kafkaAddr net.Addr // nil: off
 	http      *httpEndpoint
 	aws       *awsEndpoint
+	amqp      *amqp.Server
+	amqpAddr  net.Addr                   // nil: off
 	api       atomic.Pointer[api.Server] // nil until the broker is open
 	version   string
 	activity  *activity
@@ -55,7 +58,7 @@ type Server struct {
 
 // Endpoint is an address that the server answers at.
 type Endpoint struct {
-	Name string // kafka, aws, http
+	Name string // kafka, aws, amqp, http
 	Addr string // as a client would write it
 }
 
@@ -71,7 +74,7 @@ func Start(cfg Config, opt Options) (*Server, error) {
 	if opt.FS == nil {
 		opt.FS = vfs.OS()
 	}
-	s := &Server{cfg: cfg, log: opt.Log, started: time.Now(), metrics: newMetrics(opt.Version), failed: make(chan error, 3), version: opt.Version}
+	s := &Server{cfg: cfg, log: opt.Log, started: time.Now(), metrics: newMetrics(opt.Version), failed: make(chan error, 4), version: opt.Version}
 	s.httpConns.protocol, s.awsConns.protocol = httpProtocol, awsProtocol
 	s.notReady("starting")
 	s.warn()
@@ -122,6 +125,17 @@ func (s *Server) start(opt Options) (err error) {
 			}
 		}()
 	}
+	amqpListener, err := listen("amqp", s.cfg.AMQPAddr)
+	if err != nil {
+		return err
+	}
+	if amqpListener != nil {
+		defer func() {
+			if err != nil {
+				amqpListener.Close()
+			}
+		}()
+	}
 	httpListener, err := listen("http", s.cfg.HTTPAddr)
 	if err != nil {
 		return err
@@ -140,6 +154,11 @@ func (s *Server) start(opt Options) (err error) {
 	s.api.Store(api.NewServer(api.Config{Broker: s.broker, System: system{s}, Remote: s.cfg.APIRemote, Log: s.log}))
 	if awsListener != nil {
 		s.aws = s.serveAWS(awsListener, keys)
+	}
+	if amqpListener != nil {
+		if err := s.serveAMQP(amqpListener); err != nil {
+			return err
+		}
 	}
 	if kafkaListener == nil {
 		return nil
@@ -181,6 +200,9 @@ func (s *Server) Endpoints() []Endpoint {
 	if s.aws != nil {
 		list = append(list, Endpoint{"aws", "http://" + s.aws.addr.String()})
 	}
+	if s.amqp != nil {
+		list = append(list, Endpoint{"amqp", s.amqpAddr.String()})
+	}
 	if s.http != nil {
 		list = append(list, Endpoint{"http", "http://" + s.http.addr.String()})
 	}
@@ -207,6 +229,11 @@ func (s *Server) release(ctx context.Context) error {
 	if s.kafka != nil {
 		if err := s.kafka.Shutdown(ctx); err != nil {
 			problems = append(problems, fmt.Errorf("requests did not end in time: %w", err))
+		}
+	}
+	if s.amqp != nil {
+		if err := s.amqp.Shutdown(ctx); err != nil {
+			problems = append(problems, fmt.Errorf("amqp: requests did not end in time: %w", err))
 		}
 	}
 	if s.aws != nil {

@@ -82,6 +82,10 @@ func (s *Server) connectionCounts() map[string]int32 {
 	}
 	out[httpProtocol], out[awsProtocol] = s.httpConns.count(), s.awsConns.count()
 	out["all"] = out[kafkaProtocol] + out[httpProtocol] + out[awsProtocol]
+	if s.amqp != nil {
+		out[amqpProtocol] = int32(s.amqp.Connections())
+		out["all"] += out[amqpProtocol]
+	}
 	return out
 }
 

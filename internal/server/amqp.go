@@ -1,0 +1,41 @@
+package server
+
+import (
+	"fmt"
+	"net"
+
+	"github.com/narumq/naru/internal/front/amqp"
+)
+
+// serveAMQP begins to answer on ln.
+func (s *Server) serveAMQP(ln net.Listener) (err error) {
+	s.amqp, err = amqp.NewServer(amqp.Config{
+		Broker: s.broker, Log: s.log, Version: s.version, ConnectionsMax: s.cfg.ConnectionsMax, Observer: s.metrics.amqpObserver(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.amqp.CleanUp(); err != nil {
+		return err
+	}
+	s.amqpAddr = ln.Addr()
+	go func() {
+		if err := s.amqp.Serve(ln); err != nil {
+			s.failed <- fmt.Errorf("amqp endpoint %s: %w", ln.Addr(), err)
+		}
+	}()
+	return nil
+}
+
+// amqpObserver feeds the AMQP endpoint's connections.
+func (m *metrics) amqpObserver() amqp.Observer {
+	return amqp.Observer{
+		Opened: func() {
+			m.connections.Inc()
+			m.connectionsAll.Inc()
+		},
+		Closed:    m.connections.Dec,
+		Refused:   m.connectionsOver.Inc,
+		Malformed: func(error) { m.malformed.Inc() },
+	}
+}
