@@ -37,6 +37,7 @@ type call struct {
 	mu      sync.Mutex // guards what follows
 	ended   bool       // control is net/http's again
 	reading bool       // a body that has not come to its end
+	unread  bool       // there is such a body
 }
 
 // hurry ends writes to a client that does not read, because the server stops.
@@ -60,13 +61,16 @@ func (c *call) giveUp() {
 func (c *call) setReading(to bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.reading = to
+	c.reading, c.unread = to, to
 }
 
 func (c *call) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true
+	if c.unread { // net/http reads on, to use the connection again
+		c.control.SetReadDeadline(time.Now().Add(c.s.slow))
+	}
 	if c.large {
 		<-c.s.large
 	}
@@ -78,6 +82,7 @@ func (c *call) body(r *http.Request) io.ReadCloser {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return r.Body
 	}
+	c.unread = true
 	return &body{ReadCloser: r.Body, c: c, length: r.ContentLength}
 }
 

@@ -50,6 +50,20 @@ func TestSlowBodies(t *testing.T) {
 	}
 }
 
+// A body that nobody wants keeps no connection.
+func TestBodiesOfRefusedCalls(t *testing.T) {
+	w := newWorld(t)
+	w.s.slow = 100 * time.Millisecond
+	_, r := w.open("/v1/nothing", "Content-Length: 100000")
+	resp, err := http.ReadResponse(r, nil)
+	if err != nil || resp.StatusCode != http.StatusNotFound {
+		t.Fatal(resp, err)
+	}
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		t.Errorf("the connection is open still: %v", err)
+	}
+}
+
 // The time that a body may take is not that of the call.
 func TestSlowCallsAfterTheBody(t *testing.T) {
 	w := newWorld(t)
