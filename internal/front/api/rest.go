@@ -191,7 +191,7 @@ func (rt *router) serve(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		return fmt.Errorf("%w: %s has %s", errMethod, r.URL.Path, strings.Join(allowed, ", "))
 	}
-	if to.name == "Read" && wantsEvents(r.Header.Get("Accept")) {
+	if to.name == "Read" && r.Method == http.MethodGet && wantsEvents(r.Header.Get("Accept")) {
 		return rt.s.serveEvents(w, r, names[0])
 	}
 	if err := acceptable(r.Header.Get("Accept")); err != nil {

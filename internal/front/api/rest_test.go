@@ -1,10 +1,13 @@
 package api
 
 import (
+	"context"
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Bodies are read into buffers that later requests use too.
@@ -30,5 +33,20 @@ func TestRawBodiesAreNotMixedUp(t *testing.T) {
 	}
 	if len(seen) != posters*each {
 		t.Errorf("%d of %d bodies are there", len(seen), posters*each)
+	}
+}
+
+// HEAD has an end, also of events.
+func TestHeadOfEvents(t *testing.T) {
+	w := newWorld(t)
+	w.must("POST", "/v1/topics", `{"topic":"t"}`)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	r := httptest.NewRequestWithContext(ctx, "HEAD", "/v1/topics/t/records", nil)
+	r.RemoteAddr, r.Host = "127.0.0.1:1", "localhost"
+	r.Header.Set("Accept", "text/event-stream, */*")
+	answer := httptest.NewRecorder()
+	if w.s.ServeHTTP(answer, r); ctx.Err() != nil || answer.Code != 200 {
+		t.Error(answer.Code, ctx.Err())
 	}
 }
