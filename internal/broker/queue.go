@@ -35,6 +35,8 @@ type Queue struct {
 	sendersMu sync.Mutex // guards senders
 	senders   []*sender  // by partition, made when they are needed
 	turn      atomic.Uint32
+	expiring  atomic.Bool  // a message that expires was seen
+	taken     atomic.Int64 // messages that are on their way, of a queue that refuses what is too much
 	partsN    atomic.Int32 // len(parts)
 
 	mu       sync.Mutex // guards what follows
@@ -45,6 +47,8 @@ type Queue struct {
 	metas    []queue.Meta     // for loading
 	got      []queue.Delivery // for receiving
 	dead     []queue.DeadLetter
+	dying    []func() // dead letters on their way, in order
+	burying  bool     // somebody sends them
 	receives []*receive
 	timer    *time.Timer
 	timerAt  int64 // when timer fires, milliseconds; 0: not at all
@@ -101,7 +105,7 @@ func (q *Queue) config() queue.Config {
 	meta := q.meta.Load()
 	s := &meta.Settings
 	cfg := queue.Config{Sources: len(q.parts), Ordered: s.Ordered, AttemptsMax: s.AttemptsMax}
-	cfg.ExpireReady = buries(s)
+	cfg.ExpireReady = s.DeadLetterExpired
 	if s.Lanes > 1 {
 		for i := range q.parts {
 			cfg.Priority = append(cfg.Priority, int32(i))
@@ -339,7 +343,11 @@ func (q *Queue) notAcked(tags []queue.Tag, errs []error, why error) {
 // Nack gives deliveries back: the messages are ready again after delay. done is
 // called as soon as that holds.
 func (q *Queue) Nack(tags []queue.Tag, delay time.Duration, done func([]error)) {
-	q.change(done, len(tags), func(now int64) []error { return q.core.Release(now, tags, delay.Milliseconds(), nil) })
+	q.change(done, len(tags), func(now int64) []error {
+		errs := q.core.Release(now, tags, delay.Milliseconds(), nil)
+		q.core.GiveUp(tags)
+		return errs
+	})
 }
 
 // Reject gives up messages: they go to the dead-letter queue, if there is one, and
@@ -374,6 +382,9 @@ func (q *Queue) change(done func([]error), n int, f func(now int64) []error) {
 	})
 	var calls calls
 	q.serve(&calls)
+	if q.eager() {
+		q.tend() // what was given back may be too much
+	}
 	q.buryDead()
 	q.noticed()
 	q.write()

@@ -50,8 +50,7 @@ func (q *Queue) buryDead() (n int) {
 			continue
 		}
 		letter := q.deadLetter(&rec, &d)
-		// Elsewhere: the other queue may be this one, and may have to wait for room.
-		go target.forward(&letter, 0, func(sent Sent) { go q.buried(d.Tag, sent.Err) })
+		q.send(func() { target.forward(&letter, 0, func(sent Sent) { go q.buried(d.Tag, sent.Err) }) })
 	}
 	return len(q.dead)
 }
@@ -71,8 +70,34 @@ func (q *Queue) routeDead(d queue.DeadLetter) {
 	case err != nil:
 		q.putOff(d.Tag, err)
 	default:
-		// Elsewhere: the other queue may be this one, and may have to wait for room.
-		go q.publishDead(rec, deathReasons[d.Reason], int32(d.Tag.Source), func(err error) { go q.buried(d.Tag, err) })
+		why, lane := deathReasons[d.Reason], int32(d.Tag.Source)
+		q.send(func() { q.publishDead(rec, why, lane, func(err error) { go q.buried(d.Tag, err) }) })
+	}
+}
+
+// send lets f send a dead letter, after those before it, and elsewhere: the other
+// queue may be this one, and may have to wait for room. Caller holds mu.
+func (q *Queue) send(f func()) {
+	q.dying = append(q.dying, f)
+	if !q.burying {
+		q.burying = true
+		go q.sendDying()
+	}
+}
+
+func (q *Queue) sendDying() {
+	for {
+		q.mu.Lock()
+		list := q.dying
+		q.dying = nil
+		q.burying = len(list) > 0
+		q.mu.Unlock()
+		if len(list) == 0 {
+			return
+		}
+		for _, f := range list {
+			f()
+		}
 	}
 }
 

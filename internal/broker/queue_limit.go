@@ -16,16 +16,12 @@ import (
 // ErrQueueFull: the queue is as long as it may be.
 var ErrQueueFull = fault.New(fault.ResourceExhausted, "the queue is full")
 
-// buries tells whether what expires becomes a dead letter.
-func buries(s *catalog.QueueSettings) bool {
-	return s.DeadLetterExpired && (s.DeadLetter != "" || s.DeadLetterRoute != nil)
-}
-
 // eager tells whether the queue is looked after though nobody waits for a message:
-// what is too much, and what expires, becomes a dead letter when it does.
+// what is too much, and what expires, becomes a dead letter when it does, or nothing
+// if there is no place for dead letters.
 func (q *Queue) eager() bool {
 	s := &q.Meta().Settings
-	return s.LengthMax > 0 || s.BytesMax > 0 || buries(s)
+	return s.LengthMax > 0 || s.BytesMax > 0 || s.DeadLetterExpired && (s.Retention > 0 || q.expiring.Load())
 }
 
 // tend gives up what is too much or has expired. Caller holds mu.
@@ -68,8 +64,16 @@ func (q *Queue) full() bool {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if err := q.load(q.b.nowMS()); err != nil {
+		return false
+	}
 	loaded, size := q.core.Size()
-	return s.LengthMax > 0 && int64(loaded)+q.loadable() >= s.LengthMax || s.BytesMax > 0 && size >= s.BytesMax
+	return s.LengthMax > 0 && int64(loaded)+q.loadable()+q.taken.Load() >= s.LengthMax || s.BytesMax > 0 && size >= s.BytesMax
+}
+
+// countsTaken tells whether messages on their way count for the queue's length.
+func (q *Queue) countsTaken() bool {
+	return q.Meta().Settings.Overflow != catalog.OverflowDropHead
 }
 
 // refuseFull refuses a message, and makes it a dead letter if it shall be one.
@@ -98,6 +102,9 @@ func DeathsOf(headers []record.HeaderField) (d exchange.Deaths) {
 	return d
 }
 
+// headerExpiration has what the message's sender asked for; it is for its first queue.
+const headerExpiration = "amqp.expiration"
+
 // userName is what the queue's users call it.
 func (q *Queue) userName() string {
 	meta := q.Meta()
@@ -113,8 +120,14 @@ func (q *Queue) publishDead(rec record.Record, why exchange.Reason, lane int32, 
 	to := q.Meta().Settings.DeadLetterRoute
 	from, _ := headerValue(rec.Headers, HeaderExchange)
 	key, _ := headerValue(rec.Headers, HeaderRoutingKey)
+	expiration, _ := headerValue(rec.Headers, headerExpiration)
+	var more []string
+	if b, ok := headerValue(rec.Headers, HeaderMoreKeys); ok && json.Unmarshal(b, &more) != nil {
+		more = nil
+	}
 	deaths := DeathsOf(rec.Headers).Record(exchange.Death{
-		Queue: q.userName(), Reason: why, Exchange: string(from), RoutingKeys: []string{string(key)}, TimeMillis: q.b.nowMS(),
+		Queue: q.userName(), Reason: why, Exchange: string(from), RoutingKeys: append([]string{string(key)}, more...),
+		TimeMillis: q.b.nowMS(), OriginalExpiration: string(expiration),
 	})
 	history, err := json.Marshal(deaths)
 	if err != nil {
@@ -123,19 +136,23 @@ func (q *Queue) publishDead(rec record.Record, why exchange.Reason, lane int32, 
 	}
 	next := string(key)
 	if to.Key != nil {
-		next = *to.Key
+		next, more = *to.Key, nil
 	}
 	headers := make([]record.HeaderField, 0, len(rec.Headers)+3)
 	for _, h := range rec.Headers {
 		switch h.Key {
-		case HeaderDue, HeaderExpires, HeaderDeaths, HeaderExchange, HeaderRoutingKey:
+		case HeaderDue, HeaderExpires, HeaderDeaths, HeaderExchange, HeaderRoutingKey, headerExpiration:
+		case HeaderMoreKeys:
+			if more != nil {
+				headers = append(headers, h)
+			}
 		default:
 			headers = append(headers, h)
 		}
 	}
 	headers = append(headers, record.HeaderField{Key: HeaderDeaths, Value: history},
 		record.HeaderField{Key: HeaderExchange, Value: []byte(to.Exchange)}, record.HeaderField{Key: HeaderRoutingKey, Value: []byte(next)})
-	m := &exchange.Message{Key: next, FromBroker: true, Header: func(name string) (exchange.Value, bool) {
+	m := &exchange.Message{Key: next, CC: more, FromBroker: true, Header: func(name string) (exchange.Value, bool) {
 		v, ok := headerValue(headers, name)
 		return exchange.TextValue(string(v)), ok
 	}}

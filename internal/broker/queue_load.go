@@ -113,6 +113,7 @@ func (q *Queue) metaOf(rec *record.Record) queue.Meta {
 			m.DueAt = headerNumber(h.Value)
 		case HeaderExpires:
 			m.ExpiresAt = headerNumber(h.Value)
+			q.expiring.Store(true)
 		}
 	}
 	meta := q.Meta()

@@ -106,6 +106,7 @@ type gathered struct {
 	index     int
 	hash      [16]byte // of its dedup id
 	hashed    bool
+	taken     bool // it counts in Queue.taken
 	timestamp int64
 }
 
@@ -170,6 +171,13 @@ func (q *Queue) outgoing(c *sending, i int, m *Message, now int64, once *Once) (
 		}
 	} else if m.DedupID != "" {
 		extra = append(extra, record.HeaderField{Key: HeaderDedup, Value: []byte(m.DedupID)})
+	}
+	if m.Expiry > 0 {
+		q.expiring.Store(true)
+	}
+	if q.countsTaken() {
+		o.taken = true
+		q.taken.Add(1)
 	}
 	if o.headers = m.Headers; len(extra) > 0 {
 		o.headers = make([]record.HeaderField, 0, len(m.Headers)+len(extra))

@@ -281,6 +281,9 @@ func (s *sender) answer(list []gathered, sent []Sent) {
 	hashed := false
 	for i := range list {
 		hashed = hashed || list[i].hashed
+		if list[i].taken {
+			s.q.taken.Add(-1)
+		}
 	}
 	if !hashed {
 		finishAll(list, sent)

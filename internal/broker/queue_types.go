@@ -25,6 +25,7 @@ const (
 	HeaderCorrelation    = "naru.correlation" // what the answer to it has, too
 	HeaderExchange       = "naru.exchange"    // that it was published to
 	HeaderRoutingKey     = "naru.routing-key" // with which it was
+	HeaderMoreKeys       = "naru.more-keys"   // and with which others, as JSON
 	HeaderDeaths         = "naru.deaths"      // its history as a dead letter: exchange.Deaths as JSON
 	queueHeaderPrefix    = "naru."
 	deadHeaderPrefix     = "naru.dead."

@@ -25,6 +25,24 @@ func (q *Queue) DropHead(n int, bytes int64) (dropped int) {
 	return dropped
 }
 
+// GiveUp gives up those of the deliveries' records that were given back and were
+// delivered as often as allowed: they need not wait for another who would not get
+// them. Dead hands them out.
+func (q *Queue) GiveUp(tags []Tag) {
+	if q.cfg.AttemptsMax == 0 {
+		return
+	}
+	for _, t := range tags {
+		i, ok := q.find(t.Source, t.Offset)
+		if !ok {
+			continue
+		}
+		if e := &q.entries[i]; e.attempts == t.Attempt && e.attempts >= q.cfg.AttemptsMax && !e.bare && (e.state == ready || e.state == held) {
+			q.bury(i, ReasonAttempts)
+		}
+	}
+}
+
 // popReady takes the entry that would be delivered next out of its line.
 func (q *Queue) popReady() (int32, bool) {
 	for {

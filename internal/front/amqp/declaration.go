@@ -71,7 +71,7 @@ func declarationOf(name string, m *wire.QueueDeclare, vhost string) (*declaratio
 		vhost: vhost, durable: m.Durable && !m.Exclusive, exclusive: m.Exclusive, autoDelete: m.AutoDelete,
 		settings: catalog.DefaultQueueSettings(),
 	}
-	d.settings.Retention = 0
+	d.settings.Retention, d.settings.DeadLetterExpired = 0, true // what expires goes by itself, wherever it goes
 	for name, v := range m.Arguments.All() {
 		if _, twice := find(d.arguments, name); !twice {
 			d.arguments = append(d.arguments, Argument{name, v.Kind(), fieldText(v)})
@@ -172,7 +172,7 @@ func (d *declaration) deadLetters(t wire.Table) (string, string) {
 		text, _ := key.Text()
 		route.Key = &text
 	}
-	d.settings.DeadLetterRoute, d.settings.DeadLetterExpired = route, true
+	d.settings.DeadLetterRoute = route
 	return "", ""
 }
 

@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -147,6 +148,11 @@ func (p *publication) table(t wire.Table) error {
 			}
 		}
 		key := recordKey(name)
+		if name == headerCC {
+			if b, err := json.Marshal(p.m.CC); err == nil {
+				p.add(broker.HeaderMoreKeys, b)
+			}
+		}
 		value := fieldText(v)
 		if k := v.Kind(); k != wire.KindString || !utf8.ValidString(value) {
 			p.add(headerTyped+key, kindTexts[k])
