@@ -30,6 +30,31 @@ func listen(name, addr string) (net.Listener, error) {
 	return nil, fmt.Errorf("%s: %w", what, err)
 }
 
+// listeners are those of the endpoints; nil are off.
+type listeners struct{ kafka, aws, amqp, http net.Listener }
+
+// listen opens all listeners, or none.
+func (c *Config) listen() (l listeners, err error) {
+	for _, e := range []struct {
+		name, addr string
+		to         *net.Listener
+	}{{"kafka", c.KafkaAddr, &l.kafka}, {"aws", c.AWSAddr, &l.aws}, {"amqp", c.AMQPAddr, &l.amqp}, {"http", c.HTTPAddr, &l.http}} {
+		if *e.to, err = listen(e.name, e.addr); err != nil {
+			l.close()
+			return listeners{}, err
+		}
+	}
+	return l, nil
+}
+
+func (l *listeners) close() {
+	for _, ln := range []net.Listener{l.kafka, l.aws, l.amqp, l.http} {
+		if ln != nil {
+			ln.Close()
+		}
+	}
+}
+
 // limited is a listener with a bound on open connections. Those beyond it wait
 // in the kernel's queue, which is bounded too.
 type limited struct {

@@ -98,50 +98,24 @@ func (s *Server) start(opt Options) (err error) {
 	if s.lock, err = broker.Lock(opt.FS, dir); err != nil {
 		return fmt.Errorf("--data: %w: stop it, or choose another directory", err)
 	}
-	kafkaListener, err := listen("kafka", s.cfg.KafkaAddr)
-	if err != nil {
-		return err
-	}
-	if kafkaListener != nil {
-		s.kafkaAddr = kafkaListener.Addr()
-		defer func() {
-			if err != nil {
-				kafkaListener.Close()
-			}
-		}()
-	}
 	keys, err := s.awsKeys()
 	if err != nil {
 		return err
 	}
-	awsListener, err := listen("aws", s.cfg.AWSAddr)
+	l, err := s.cfg.listen()
 	if err != nil {
 		return err
 	}
-	if awsListener != nil {
-		defer func() {
-			if err != nil {
-				awsListener.Close()
-			}
-		}()
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
+	if l.kafka != nil {
+		s.kafkaAddr = l.kafka.Addr()
 	}
-	amqpListener, err := listen("amqp", s.cfg.AMQPAddr)
-	if err != nil {
-		return err
-	}
-	if amqpListener != nil {
-		defer func() {
-			if err != nil {
-				amqpListener.Close()
-			}
-		}()
-	}
-	httpListener, err := listen("http", s.cfg.HTTPAddr)
-	if err != nil {
-		return err
-	}
-	if httpListener != nil {
-		s.http = s.serveHTTP(httpListener)
+	if l.http != nil {
+		s.http = s.serveHTTP(l.http)
 	}
 	if s.broker, err = broker.Open(s.brokerConfig(dir, opt)); err != nil {
 		return fmt.Errorf("--data %s: %w", s.cfg.DataDir, err)
@@ -152,24 +126,28 @@ func (s *Server) start(opt Options) (err error) {
 	}
 	s.activity = s.watchActivity()
 	s.api.Store(api.NewServer(api.Config{Broker: s.broker, System: system{s}, Remote: s.cfg.APIRemote, Log: s.log}))
-	if awsListener != nil {
-		s.aws = s.serveAWS(awsListener, keys)
+	if l.aws != nil {
+		s.aws = s.serveAWS(l.aws, keys)
 	}
-	if amqpListener != nil {
-		if err := s.serveAMQP(amqpListener); err != nil {
+	if l.amqp != nil {
+		if err := s.serveAMQP(l.amqp); err != nil {
 			return err
 		}
 	}
-	if kafkaListener == nil {
-		return nil
+	if l.kafka != nil {
+		return s.serveKafka(l.kafka)
 	}
+	return nil
+}
+
+func (s *Server) serveKafka(ln net.Listener) (err error) {
 	if s.kafka, err = kafka.New(s.kafkaConfig()); err != nil {
 		return err
 	}
 	s.metrics.watchKafka(s.kafka)
 	go func() {
-		if err := s.kafka.Serve(kafkaListener); err != nil {
-			s.failed <- fmt.Errorf("kafka endpoint %s: %w", kafkaListener.Addr(), err)
+		if err := s.kafka.Serve(ln); err != nil {
+			s.failed <- fmt.Errorf("kafka endpoint %s: %w", ln.Addr(), err)
 		}
 	}()
 	return nil
