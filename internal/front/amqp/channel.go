@@ -111,7 +111,15 @@ func (ch *channel) frame(head wire.Head, payload []byte) error {
 		return err
 	}
 	ch.c.handOn()
+	if looksAtQueues[id] {
+		ch.c.window.drain()
+	}
 	return inMethod(ch.method(m), id)
+}
+
+// looksAtQueues are the methods after which what was published before them has to be seen.
+var looksAtQueues = map[wire.MethodID]bool{
+	wire.IDQueueDeclare: true, wire.IDQueuePurge: true, wire.IDQueueDelete: true, wire.IDBasicGet: true, wire.IDChannelClose: true,
 }
 
 // whileClosing takes what comes until the client has seen that the channel is closed: nothing counts but close and close-ok.

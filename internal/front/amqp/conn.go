@@ -260,6 +260,7 @@ func (c *conn) own(head wire.Head, payload []byte) error {
 	switch m := m.(type) {
 	case *wire.ConnectionClose:
 		c.handOn()
+		c.window.drain()
 		c.closing = true
 		c.endChannels()
 		c.deleteExclusives()

@@ -41,6 +41,7 @@ type mailbox struct {
 	turn      int         // of the consumers of one priority, whose turn it is
 	running   bool
 	stop      context.CancelFunc // of the receive that waits; nil: none
+	received  chan struct{}      // closed when that has returned
 	used      time.Time          // last, without consumers
 	timer     *time.Timer        // of expiry
 	ended     bool               // the queue is gone
@@ -151,8 +152,17 @@ func (s *Server) join(q *broker.Queue, name string, x *consumer) bool {
 	return true
 }
 
-// leave takes a consumer away, and tells whether it was the last.
+// leave takes a consumer away, and tells whether it was the last. Afterwards nothing is received on its behalf: what it
+// gives back is not leased again for nobody, which would count.
 func (s *Server) leave(x *consumer) bool {
+	received, last := s.remove(x)
+	if received != nil {
+		<-received
+	}
+	return last
+}
+
+func (s *Server) remove(x *consumer) (received <-chan struct{}, last bool) {
 	s.mail.Lock()
 	defer s.mail.Unlock()
 	m := x.box
@@ -160,16 +170,16 @@ func (s *Server) leave(x *consumer) bool {
 	defer m.mu.Unlock()
 	at := slices.Index(m.consumers, x)
 	if at < 0 {
-		return false
+		return nil, false
 	}
 	m.consumers = slices.Delete(m.consumers, at, at+1)
 	if m.stop != nil {
-		m.stop() // it may have waited for this one alone
+		m.stop()
 	}
 	m.wake()
 	m.used = time.Now()
 	s.forgetIdle(m)
-	return len(m.consumers) == 0
+	return m.received, len(m.consumers) == 0
 }
 
 // lastConsumerGone deletes a queue that goes with its last consumer.
@@ -246,7 +256,7 @@ func (m *mailbox) run() {
 				<-m.woken
 				continue
 			}
-			list, err := m.q.Receive(ctx, broker.ReceiveRequest{Max: n, BytesMax: batchBytesMax, Lease: -1, Wait: receiveWait})
+			list, err := m.receive(ctx, broker.ReceiveRequest{Max: n, BytesMax: batchBytesMax, Lease: -1, Wait: receiveWait})
 			if len(list) > 0 {
 				m.deal(list)
 			}
@@ -261,6 +271,17 @@ func (m *mailbox) run() {
 		}
 		stop()
 	}
+}
+
+// receive is the queue's.
+func (m *mailbox) receive(ctx context.Context, req broker.ReceiveRequest) ([]broker.Delivery, error) {
+	defer func() {
+		m.mu.Lock()
+		close(m.received)
+		m.received = nil
+		m.mu.Unlock()
+	}()
+	return m.q.Receive(ctx, req)
 }
 
 // survives tells whether deliveries go on after an error, when it has waited.
@@ -285,8 +306,8 @@ func (m *mailbox) survives(err error) bool {
 	return true
 }
 
-// credit is how many messages the consumers may be given; no more: there are no consumers. stop ends the receive that
-// follows.
+// credit is how many messages the consumers may be given; no more: there are no consumers. If there is credit, stop ends the
+// receive that follows, and received is there to wait for.
 func (m *mailbox) credit(stop context.CancelFunc) (n int, more bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -295,8 +316,15 @@ func (m *mailbox) credit(stop context.CancelFunc) (n int, more bool) {
 		return 0, false
 	}
 	m.stop = stop
+	if n = m.creditOf(m.active()); n > 0 {
+		m.received = make(chan struct{})
+	}
+	return n, true
+}
+
+func (m *mailbox) creditOf(list []*consumer) (n int) {
 	var shared map[*channel]int // what channels with a limit of their own have left
-	for _, x := range m.active() {
+	for _, x := range list {
 		c := x.credit()
 		if c > 0 && x.ch.limited() {
 			if shared == nil {
@@ -310,10 +338,10 @@ func (m *mailbox) credit(stop context.CancelFunc) (n int, more bool) {
 			shared[x.ch] = left - c
 		}
 		if n += c; n >= creditMax {
-			return creditMax, true
+			return creditMax
 		}
 	}
-	return n, true
+	return n
 }
 
 func (ch *channel) limited() bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -176,4 +177,22 @@ func got(t testing.TB, ch *client.Channel, queue string) client.Delivery {
 		t.Fatalf("get %s: %v, %v", queue, there, err)
 	}
 	return d
+}
+
+// eventually waits until f holds.
+func eventually(t testing.TB, f func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !f(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("it does not come to hold")
+		}
+	}
+}
+
+// inFlight waits until so many messages are.
+func (w *world) inFlight(queue string, n int64) {
+	w.t.Helper()
+	q, err := w.b.NamespaceQueue("/", queue)
+	ok(w.t, err)
+	eventually(w.t, func() bool { return q.Stats().InFlight == n })
 }
