@@ -36,6 +36,7 @@ type output struct {
 	wanted     map[*mailbox]struct{} // to wake when there is room
 	space      chan struct{}         // closed when there is room for the reader; nil: it does not wait
 	sent       bool                  // something was, since the last heartbeat
+	beating    bool                  // what waits is a heartbeat alone
 }
 
 func newOutput(nc net.Conn, l *Limits) *output {
@@ -176,7 +177,7 @@ func (o *output) take(beat <-chan time.Time) (box *[]byte, b []byte, confirming 
 	o.prepare()
 	box, b, confirming = o.box, o.buf, o.confirming
 	o.box, o.buf, o.confirming = nil, nil, nil
-	o.writing, o.sent = len(b), true
+	o.writing, o.sent, o.beating = len(b), !o.beating, false
 	o.mu.Unlock()
 	return box, b, confirming
 }
@@ -192,6 +193,7 @@ func (o *output) beat() {
 		<-o.wake
 	}
 	if !o.sent {
+		o.beating = len(o.buf) == 0 && len(o.confirming) == 0
 		o.buf = wire.AppendHeartbeat(o.buf)
 	}
 	o.sent = false
