@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 import time
 import traceback
@@ -220,18 +221,29 @@ def brief(value):
     return text if len(text) < 400 else text[:400] + "…"
 
 
+def out_of_time(*_):
+    raise TimeoutError(f"not done within {limit} s")
+
+
+limit = 40  # seconds for one check
+
+
 def run_all(name, only=""):
     passed = failed = 0
+    signal.signal(signal.SIGALRM, out_of_time)
     for number, (title, f) in enumerate(checks):
         if only not in title:
             continue
         start = time.monotonic()
         t = Test(number)
+        signal.alarm(limit)
         try:
             try:
                 f(t)
             finally:
+                signal.alarm(limit)
                 t.end()
+                signal.alarm(0)
         except Exception as e:  # every failure is counted, whatever it is
             failed += 1
             print(f"FAIL {title} ({time.monotonic() - start:.1f}s): {type(e).__name__}: {e}", flush=True)

@@ -3,9 +3,10 @@
 import datetime
 import decimal
 import os
+import re
 
 import pika
-from pika.exceptions import NackError, UnroutableError
+from pika.exceptions import ChannelClosedByBroker, NackError, UnroutableError
 
 from harness import bodies, check, consume, counts, equal, get, holds, publish, refused, send, settled, until
 
@@ -58,10 +59,27 @@ def sizes(t):
     ch = t.channel(confirm=True)
     q = t.queue(ch)
     frame = ch.connection._impl.params.frame_max
-    for body in (b"", bytes(range(256)) * 4, b"x" * (frame - 8), b"y" * (frame - 7), b"z" * (frame * 3), os.urandom(1 << 20), os.urandom(5 << 20)):
+    for body in (b"", bytes(range(256)) * 4, b"x" * (frame - 8), b"y" * (frame - 7), b"z" * (frame * 3), os.urandom(1 << 20)):
         publish(ch, q, body)
         got = get(ch, q)[2]
         holds(got == body, f"{len(body)} bytes came back as {len(got)}")
+
+
+@check("publishing: a body of 20 MiB comes back, or is refused by its size")
+def huge(t):
+    """RabbitMQ takes 128 MiB, since 4.0 16 MiB, or what its configuration says."""
+    c = t.connection()
+    ch = c.channel()
+    q = t.queue(ch)
+    body = os.urandom(20 << 20)
+    publish(ch, q, body)
+    try:
+        got = get(ch, q, 20)[2]
+        holds(got == body, f"came back as {len(got)} bytes")
+    except ChannelClosedByBroker as e:
+        holds(e.reply_code == 406 and re.search(r"^PRECONDITION_FAILED - message size \d+ is larger than configured max size \d+$", e.reply_text), f"got {e}")
+        publish(c.channel(), q, b"the connection lives")
+        equal(bodies(c.channel(), q, 1), [b"the connection lives"])
 
 
 @check("publishing: large bodies of two channels side by side")

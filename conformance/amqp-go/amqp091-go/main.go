@@ -192,6 +192,9 @@ func report(from io.Reader) (map[string]string, error) {
 		var e event
 		if json.Unmarshal(lines.Bytes(), &e) != nil || e.Test == "" {
 			fmt.Fprint(os.Stderr, e.Output)
+			if strings.HasPrefix(e.Output, "goleak:") { // what the tests left behind
+				fmt.Print("# ", e.Output)
+			}
 			continue
 		}
 		output[e.Test] += e.Output
