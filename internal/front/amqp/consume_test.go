@@ -235,12 +235,14 @@ func TestRecover(t *testing.T) {
 	deliveries := consume(t, ch, "q", "", nil)
 	next(t, deliveries)
 	next(t, deliveries)
+	//lint:ignore SA1019 other clients still send it
 	ok(t, ch.Recover(true))
 	for i := range 2 {
 		if d := next(t, deliveries); string(d.Body) != fmt.Sprint(i) || !d.Redelivered || d.DeliveryTag != uint64(i+3) {
 			t.Errorf("%+v", d)
 		}
 	}
+	//lint:ignore SA1019 other clients still send it
 	refused(t, ch.Recover(false), 540, "NOT_IMPLEMENTED - requeue=false")
 }
 

@@ -3,11 +3,8 @@ package amqp
 import (
 	"sync"
 
-	"github.com/narumq/naru/internal/fault"
 	wire "github.com/narumq/naru/internal/wire/amqp091"
 )
-
-var errNotCommitted = fault.New(fault.Aborted, "a message or an ack of the transaction was refused")
 
 // transaction holds what a channel does until it commits. Messages are published then, and when all of them are durable, acks
 // follow. It is not atomic, as RabbitMQ's is not: a crash in between may leave acks undone, whose messages come again.
