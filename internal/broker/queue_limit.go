@@ -56,8 +56,8 @@ func (q *Queue) excess(s *catalog.QueueSettings) (n int, bytes int64) {
 	return n, bytes
 }
 
-// full tells whether the queue takes no more.
-func (q *Queue) full() bool {
+// full tells whether the queue does not take a message of so many bytes.
+func (q *Queue) full(bytes int) bool {
 	s := &q.Meta().Settings
 	if s.Overflow == catalog.OverflowDropHead || s.LengthMax == 0 && s.BytesMax == 0 {
 		return false
@@ -68,7 +68,7 @@ func (q *Queue) full() bool {
 		return false
 	}
 	loaded, size := q.core.Size()
-	return s.LengthMax > 0 && int64(loaded)+q.loadable()+q.taken.Load() >= s.LengthMax || s.BytesMax > 0 && size >= s.BytesMax
+	return s.LengthMax > 0 && int64(loaded)+q.loadable()+q.taken.Load() >= s.LengthMax || s.BytesMax > 0 && size+int64(bytes) > s.BytesMax
 }
 
 // countsTaken tells whether messages on their way count for the queue's length.
@@ -104,6 +104,12 @@ func DeathsOf(headers []record.HeaderField) (d exchange.Deaths) {
 
 // headerExpiration has what the message's sender asked for; it is for its first queue.
 const headerExpiration = "amqp.expiration"
+
+// headerMoreKeys is how the message's sender said HeaderMoreKeys.
+const (
+	headerMoreKeys     = "CC"
+	headerMoreKeysType = "naru.type:CC"
+)
 
 // userName is what the queue's users call it.
 func (q *Queue) userName() string {
@@ -142,8 +148,8 @@ func (q *Queue) publishDead(rec record.Record, why exchange.Reason, lane int32, 
 	for _, h := range rec.Headers {
 		switch h.Key {
 		case HeaderDue, HeaderExpires, HeaderDeaths, HeaderExchange, HeaderRoutingKey, headerExpiration:
-		case HeaderMoreKeys:
-			if more != nil {
+		case HeaderMoreKeys, headerMoreKeys, headerMoreKeysType:
+			if to.Key == nil { // else there are none
 				headers = append(headers, h)
 			}
 		default:

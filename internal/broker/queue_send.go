@@ -136,7 +136,7 @@ func (q *Queue) outgoing(c *sending, i int, m *Message, now int64, once *Once) (
 	if set.Ordered && m.Key == nil {
 		return o, nil, ErrNoGroup
 	}
-	if q.full() {
+	if q.full(len(m.Key) + len(m.Value)) {
 		return o, nil, q.refuseFull(m)
 	}
 	o = outgoing{gathered{call: c, index: i, timestamp: now}, m.Key, m.Value, nil}

@@ -81,13 +81,18 @@ func (h *timerHeap) remove(q *Queue, i int32) {
 	h.up(q, int(q.entries[last].timer))
 }
 
+// sooner tells whether a ends before b; of those that end together the lower offset.
+func (q *Queue) sooner(a, b int32) bool {
+	x, y := &q.entries[a], &q.entries[b]
+	return x.until < y.until || x.until == y.until && x.Offset < y.Offset
+}
+
 func (h *timerHeap) up(q *Queue, at int) {
 	i := h.list[at]
-	until := q.entries[i].until
 	for at > 0 {
 		parent := (at - 1) / 2
 		p := h.list[parent]
-		if q.entries[p].until <= until {
+		if !q.sooner(i, p) {
 			break
 		}
 		h.list[at] = p
@@ -100,17 +105,16 @@ func (h *timerHeap) up(q *Queue, at int) {
 
 func (h *timerHeap) down(q *Queue, at int) {
 	i, n := h.list[at], len(h.list)
-	until := q.entries[i].until
 	for {
 		child := 2*at + 1
 		if child >= n {
 			break
 		}
-		if r := child + 1; r < n && q.entries[h.list[r]].until < q.entries[h.list[child]].until {
+		if r := child + 1; r < n && q.sooner(h.list[r], h.list[child]) {
 			child = r
 		}
 		c := h.list[child]
-		if q.entries[c].until >= until {
+		if !q.sooner(c, i) {
 			break
 		}
 		h.list[at] = c

@@ -138,8 +138,8 @@ func (c *Config) Settings() []Setting {
 
 // validate checks what no single setting can see.
 func (c *Config) validate() error {
-	if c.KafkaAddr == Off && c.AWSAddr == Off && c.HTTPAddr == Off {
-		return fmt.Errorf("every endpoint is off: set --kafka, --aws or --http")
+	if c.KafkaAddr == Off && c.AWSAddr == Off && c.AMQPAddr == Off && c.HTTPAddr == Off {
+		return fmt.Errorf("every endpoint is off: set --kafka, --aws, --amqp or --http")
 	}
 	if c.AWSAddr != Off && c.AWSKeys == "" && !loopback(c.AWSAddr) {
 		return fmt.Errorf("--aws %s is open to other machines and there are no access keys: set --aws-keys FILE, or --aws off", c.AWSAddr)
