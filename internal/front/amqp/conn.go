@@ -36,6 +36,7 @@ type conn struct {
 	vhost, user                 string
 	client                      wire.Table
 	cancelNotify, blockedNotify bool
+	failureClose                bool // it is told why it may not come in
 	frameMax                    uint32
 	channelMax                  int
 	beat                        time.Duration // 0: no heartbeats

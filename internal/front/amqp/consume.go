@@ -87,6 +87,12 @@ func (ch *channel) basicConsume(m *wire.BasicConsume) error {
 			return failedPrecondition("invalid arg 'x-priority' for %s: expected integer, got %s", queueNamed(name, ch.c.vhost), typeName(v.Kind()))
 		}
 	}
+	ch.mu.Lock()
+	limited := ch.limit > 0
+	ch.mu.Unlock()
+	if limited && queueType(q.Meta()) == typeQuorum {
+		return refuse(wire.NotImplemented, "%s does not support global qos", queueNamed(name, ch.c.vhost))
+	}
 	if !ch.c.s.join(q, name, x) {
 		return refuse(wire.AccessRefused, "%s in exclusive use", queueNamed(name, ch.c.vhost))
 	}

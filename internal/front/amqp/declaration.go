@@ -40,6 +40,10 @@ const (
 	expiresMax     = 1<<32 - 1 // milliseconds, also of a TTL
 )
 
+// ttlLeast stands for a TTL of nothing: RabbitMQ delivers such a message at once or not at all, and here it has to become
+// durable before.
+const ttlLeast = 100 * time.Millisecond
+
 // Argument is one that a queue was declared with.
 type Argument struct {
 	Name string
@@ -105,6 +109,13 @@ func (d *declaration) checkType(name string) error {
 	return nil
 }
 
+func ttlOf(ms int64) time.Duration {
+	if ms == 0 {
+		return ttlLeast
+	}
+	return time.Duration(ms) * time.Millisecond
+}
+
 // number reads an integer that is no less than least.
 func number(t wire.Table, name string, least int64) (n int64, there bool, problem string) {
 	v, there := t.Get(name)
@@ -133,8 +144,12 @@ func (d *declaration) numbers(t wire.Table) (string, string) {
 		set   func(n int64)
 	}{
 		{argExpires, 1, expiresMax, func(int64) {}}, // see expiresOf
-		{argMessageTTL, 0, expiresMax, func(n int64) { s.Retention = time.Duration(max(n, 1)) * time.Millisecond }},
-		{argMaxLength, 0, 1<<63 - 1, func(n int64) { s.LengthMax = max(n, 1) }},
+		{argMessageTTL, 0, expiresMax, func(n int64) { s.Retention = ttlOf(n) }},
+		{argMaxLength, 0, 1<<63 - 1, func(n int64) {
+			if s.LengthMax = n; n == 0 {
+				s.BytesMax = 1 // which no message fits into
+			}
+		}},
 		{argMaxBytes, 0, 1<<63 - 1, func(n int64) { s.BytesMax = max(n, 1) }},
 		{argMaxPriority, 0, maxPriorityMax, func(n int64) { s.Lanes = int32(min(n+1, catalog.LanesMax)) }},
 		{argDeliveryLimit, 0, 1 << 30, func(n int64) { s.AttemptsMax = int32(n + 1) }},

@@ -66,9 +66,6 @@ func (e *envelope) open(headers []record.HeaderField, queue string) {
 			e.typed = true
 		}
 	}
-	if e.deaths != nil { // RabbitMQ moves it to x-death, so that a dead letter does not expire again
-		e.has &^= wire.HasExpiration
-	}
 }
 
 // special tells whether a header's name means something in a record.
@@ -234,12 +231,8 @@ func (e *envelope) appendDeaths(b []byte, end int, headers []record.HeaderField)
 	}
 	var list []wire.Value
 	size := len(b)
-	for i, d := range deaths.List {
-		expiration := ""
-		if i == len(deaths.List)-1 { // the first that it died
-			expiration = d.OriginalExpiration
-		}
-		v := deathEntry(&d, expiration).Value()
+	for _, d := range deaths.List {
+		v := deathEntry(&d).Value()
 		if size += len(d.Queue) + len(d.Exchange) + 512; size > end {
 			break
 		}
@@ -255,7 +248,7 @@ func (e *envelope) appendDeaths(b []byte, end int, headers []record.HeaderField)
 	return append(b, encoded[2+4:]...) // without flags and the table's length
 }
 
-func deathEntry(d *exchange.Death, expiration string) wire.Table {
+func deathEntry(d *exchange.Death) wire.Table {
 	var keys []wire.Value
 	for _, k := range d.RoutingKeys {
 		keys = append(keys, wire.String(k))
@@ -265,8 +258,8 @@ func deathEntry(d *exchange.Death, expiration string) wire.Table {
 		{Name: "queue", Value: wire.String(d.Queue)}, {Name: "time", Value: wire.Timestamp(d.TimeMillis / 1000).Value()},
 		{Name: "exchange", Value: wire.String(d.Exchange)}, {Name: "routing-keys", Value: wire.NewArray(keys...).Value()},
 	}
-	if expiration != "" {
-		fields = append(fields, wire.Field{Name: "original-expiration", Value: wire.String(expiration)})
+	if d.OriginalExpiration != "" {
+		fields = append(fields, wire.Field{Name: "original-expiration", Value: wire.String(d.OriginalExpiration)})
 	}
 	return wire.NewTable(fields...)
 }

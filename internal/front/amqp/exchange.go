@@ -163,7 +163,10 @@ func (ch *channel) bind(x exchange.Binding) error {
 		return err
 	}
 	err := b.Bind(vhost, x)
+	match := x.Arguments.Get("x-match")
 	switch {
+	case errors.Is(err, exchange.ErrInvalid) && match.Kind() != exchange.Absent:
+		return failedPrecondition("Invalid x-match field value <<\"%s\">>; expected all, any, all-with-x, or any-with-x", match)
 	case errors.Is(err, catalog.ErrUnknownQueue):
 		return noQueue(x.Destination, vhost)
 	case err != nil:

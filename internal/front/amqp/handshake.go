@@ -64,11 +64,8 @@ func (c *conn) protocolHeader() error {
 		return err
 	}
 	c.in.at += 8
-	switch p := wire.ParseProtocolHeader([8]byte(b)); p {
-	case wire.Protocol091:
+	if wire.ParseProtocolHeader([8]byte(b)) == wire.Protocol091 {
 		return nil
-	case wire.ProtocolUnknown:
-		return errNotAMQP
 	}
 	if c.out.lock() {
 		c.out.buf = append(c.out.buf, wire.ProtocolHeader...)
@@ -120,39 +117,64 @@ func (c *conn) expect(m wire.Method) error {
 	}
 }
 
-// authenticate takes any user: there are none yet. The name is kept for those who look at connections.
+// authenticate takes up who the client says it is.
 func (c *conn) authenticate(m *wire.ConnectionStartOk) error {
 	c.client = m.ClientProperties
+	c.capabilities()
+	password, err := c.login(m)
+	if err != nil {
+		return inMethod(err, m.ID())
+	}
+	if let := c.s.cfg.Authenticate; let == nil || let(c.user, password) {
+		return nil
+	}
+	c.log.Warn("amqp: login refused", "user", c.user)
+	if !c.failureClose {
+		return io.EOF
+	}
+	return refuse(wire.AccessRefused, "Login was refused using authentication mechanism %s. For details see the broker logfile.", m.Mechanism)
+}
+
+// login reads the user's name and password.
+func (c *conn) login(m *wire.ConnectionStartOk) (password string, err error) {
 	switch m.Mechanism {
 	case "PLAIN":
 		parts := strings.Split(m.Response, "\x00")
 		if len(parts) != 3 {
-			return inMethod(refuse(wire.AccessRefused, "response of mechanism PLAIN has %d parts, not 3", len(parts)), m.ID())
+			return "", refuse(wire.AccessRefused, "response of mechanism PLAIN has %d parts, not 3", len(parts))
 		}
 		c.user = parts[1]
+		return parts[2], nil
 	case "AMQPLAIN":
 		// The response is a table without its length. start-ok begins with one that has it.
 		payload := binary.BigEndian.AppendUint32(nil, uint32(len(m.Response)))
 		payload = append(append(payload, m.Response...), make([]byte, 1+4+1)...)
 		var table wire.ConnectionStartOk
 		if err := c.r.Arguments(&table, payload); err != nil {
-			return err
+			return "", err
 		}
-		login, _ := table.ClientProperties.Get("LOGIN")
-		c.user, _ = login.Text()
-	default:
-		return inMethod(refuse(wire.CommandInvalid, "unknown authentication mechanism '%s'", m.Mechanism), m.ID())
-	}
-	if v, ok := m.ClientProperties.Get("capabilities"); ok {
-		can, _ := v.Table()
-		has := func(name string) bool {
-			v, _ := can.Get(name)
-			yes, _ := v.Bool()
-			return yes
+		field := func(name string) string {
+			v, _ := table.ClientProperties.Get(name)
+			text, _ := v.Text()
+			return text
 		}
-		c.cancelNotify, c.blockedNotify = has("consumer_cancel_notify"), has("connection.blocked")
+		c.user = field("LOGIN")
+		return field("PASSWORD"), nil
 	}
-	return nil
+	return "", refuse(wire.CommandInvalid, "unknown authentication mechanism '%s'", m.Mechanism)
+}
+
+// capabilities takes up what the client can do.
+func (c *conn) capabilities() {
+	v, _ := c.client.Get("capabilities")
+	can, _ := v.Table()
+	has := func(name string) bool {
+		v, _ := can.Get(name)
+		yes, _ := v.Bool()
+		return yes
+	}
+	c.cancelNotify, c.blockedNotify = has("consumer_cancel_notify"), has("connection.blocked")
+	c.failureClose = has("authentication_failure_close")
 }
 
 // tune takes up what the client wants, which is at most what was proposed.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/narumq/naru/internal/broker"
@@ -80,6 +79,9 @@ func (p *publication) prepare() error {
 	}
 	x := &p.props
 	p.texts(x)
+	if x.Has&wire.HasUserID != 0 && x.UserID != p.ch.c.user {
+		return failedPrecondition("user_id property set to '%s' but authenticated user was '%s'", x.UserID, p.ch.c.user)
+	}
 	if x.Has&wire.HasDeliveryMode != 0 {
 		p.add(headerDeliveryMode, p.number(uint64(x.DeliveryMode)))
 	}
@@ -95,7 +97,7 @@ func (p *publication) prepare() error {
 		if err != nil {
 			return failedPrecondition("invalid expiration '%s': not a number of milliseconds", x.Expiration)
 		}
-		p.msg.Expiry = max(time.Duration(ms)*time.Millisecond, 1)
+		p.msg.Expiry = ttlOf(int64(ms))
 	}
 	err := p.table(x.Headers)
 	p.msg.Headers = p.headers

@@ -21,6 +21,7 @@ type publication struct {
 	mandatory bool
 	props     wire.Properties
 	raw       []byte // the properties as they came
+	excess    uint64 // the body's length, if that is too much; it is not kept
 	body      []byte
 	size      int64  // in the connection's window
 	seq       uint64 // to confirm; 0: none
@@ -67,7 +68,7 @@ func (p *publication) recycle() {
 		p.scratch = nil
 	}
 	clear(p.headers)
-	p.ch, p.held, p.props, p.outcome, p.seq = nil, nil, wire.Properties{}, broker.Published{}, 0
+	p.ch, p.held, p.props, p.outcome, p.seq, p.excess = nil, nil, wire.Properties{}, broker.Published{}, 0, 0
 	p.msg, p.m = broker.Message{}, exchange.Message{}
 	p.raw, p.body = p.raw[:0], p.body[:0]
 	publications.Put(p)
@@ -108,8 +109,8 @@ func (ch *channel) contentHeader(payload []byte) error {
 	if err := p.props.Parse(properties); err != nil {
 		return inMethod(err, wire.IDBasicPublish)
 	}
-	if most := ch.c.s.limits.MessageBytesMax; h.BodySize > uint64(most) {
-		return inMethod(failedPrecondition("message size %d is larger than configured max size %d", h.BodySize, most), wire.IDBasicPublish)
+	if h.BodySize > uint64(ch.c.s.limits.MessageBytesMax) {
+		p.excess = h.BodySize // refused when all has come, as clients expect it
 	}
 	p.raw = append(p.raw[:0], properties...)
 	ch.missing = h.BodySize
@@ -124,16 +125,24 @@ func (ch *channel) contentBody(payload []byte) error {
 	if uint64(len(payload)) > ch.missing {
 		return refuse(wire.FrameError, "content body of %d bytes more than its header says", uint64(len(payload))-ch.missing)
 	}
-	ch.c.content += int64(len(payload))
+	ch.missing -= uint64(len(payload))
+	if p.excess == 0 {
+		ch.c.content += int64(len(payload))
+		p.body = append(p.body, payload...)
+	}
 	if ch.c.content > ch.c.s.limits.ContentBytesMax {
 		return refuse(wire.ResourceError, "more than %d bytes of messages that are not complete", ch.c.s.limits.ContentBytesMax)
 	}
-	p.body = append(p.body, payload...)
-	if ch.missing -= uint64(len(payload)); ch.missing > 0 {
+	if ch.missing > 0 {
 		return nil
 	}
 	ch.incoming = nil
 	ch.c.content -= int64(len(p.body))
+	if excess := p.excess; excess > 0 {
+		p.recycle()
+		err := failedPrecondition("message size %d is larger than configured max size %d", excess, ch.c.s.limits.MessageBytesMax)
+		return inMethod(err, wire.IDBasicPublish)
+	}
 	return inMethod(ch.complete(p), wire.IDBasicPublish)
 }
 

@@ -74,8 +74,8 @@ func TestBodies(t *testing.T) {
 		}
 	}
 	closed := ch.NotifyClose(make(chan *client.Error, 1))
-	publish(t, ch, "", "q", strings.Repeat("x", 1<<20+1))
-	refused(t, next(t, closed), 406, "PRECONDITION_FAILED - message size 1048577 is larger than configured max size 1048576")
+	publish(t, ch, "", "q", strings.Repeat("x", 5<<20+1))
+	refused(t, next(t, closed), 406, "PRECONDITION_FAILED - message size 5242881 is larger than configured max size 1048576")
 }
 
 func TestMandatory(t *testing.T) {
@@ -124,6 +124,10 @@ func TestUnknownExchange(t *testing.T) {
 	closed := ch.NotifyClose(make(chan *client.Error, 1))
 	ok(t, ch.PublishWithContext(context.Background(), "", "q", false, false, client.Publishing{Expiration: "soon"}))
 	refused(t, next(t, closed), 406, "invalid expiration 'soon'")
+	ch = w.channel()
+	closed = ch.NotifyClose(make(chan *client.Error, 1))
+	ok(t, ch.PublishWithContext(context.Background(), "", "q", false, false, client.Publishing{UserId: "somebody"}))
+	refused(t, next(t, closed), 406, "PRECONDITION_FAILED - user_id property set to 'somebody' but authenticated user was 'guest'")
 }
 
 func TestOverflow(t *testing.T) {

@@ -77,6 +77,7 @@ func (ch *channel) queueDeclare(m *wire.QueueDeclare) error {
 		return err
 	}
 	ch.lastQueue = name
+	ch.c.s.used(q)
 	if m.NoWait {
 		return nil
 	}

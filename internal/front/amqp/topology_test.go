@@ -105,6 +105,9 @@ func TestRefusals(t *testing.T) {
 			return ch.QueueBind("q", "k", "", false, nil)
 		}},
 		{"bind exchanges", 404, "no exchange 'none' in vhost '/'", func(ch *client.Channel) error { return ch.ExchangeBind("none", "", "x", false, nil) }},
+		{"x-match", 406, "PRECONDITION_FAILED - Invalid x-match field value <<\"some\">>; expected all, any", func(ch *client.Channel) error {
+			return ch.QueueBind("q", "", "amq.headers", false, client.Table{"x-match": "some"})
+		}},
 		{"purge", 404, "no queue 'none'", func(ch *client.Channel) error { _, err := ch.QueuePurge("none", false); return err }},
 		{"get", 404, "no queue 'none'", func(ch *client.Channel) error { _, _, err := ch.Get("none", true); return err }},
 		{"consume", 404, "no queue 'none'", func(ch *client.Channel) error {
@@ -112,6 +115,12 @@ func TestRefusals(t *testing.T) {
 			return err
 		}},
 		{"prefetch size", 540, "prefetch_size!=0 (7)", func(ch *client.Channel) error { return ch.Qos(1, 7, false) }},
+		{"global qos on quorum", 540, "NOT_IMPLEMENTED - queue 'quorum' in vhost '/' does not support global qos", func(ch *client.Channel) error {
+			queueOf(t, ch, "quorum", client.Table{"x-queue-type": "quorum"})
+			ok(t, ch.Qos(1, 0, true))
+			_, err := ch.Consume("quorum", "", true, false, false, false, nil)
+			return err
+		}},
 		{"no last queue", 404, "no previously declared queue", func(ch *client.Channel) error { return ch.QueueBind("", "", "x", false, nil) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
