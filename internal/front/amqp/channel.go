@@ -145,6 +145,7 @@ func (ch *channel) method(m wire.Method) error {
 	case *wire.ChannelOpen:
 		return refuse(wire.ChannelError, "second 'channel.open' seen")
 	case *wire.ChannelClose:
+		ch.c.out.sendConfirms()
 		ch.end()
 		delete(ch.c.channels, ch.id)
 		ch.c.nChannels.Store(int32(len(ch.c.channels)))

@@ -139,7 +139,8 @@ func (c *conn) endChannels() {
 // sendClose tells the client why, gives up what it had, and waits a little for its close-ok.
 func (c *conn) sendClose(e *wire.Error) {
 	c.closing = true
-	c.out.sendLast(0, e.ConnectionClose())
+	c.out.sendConfirms()
+	c.out.send(0, e.ConnectionClose())
 	c.endChannels()
 	c.deleteExclusives()
 	c.until = time.Now().Add(c.s.limits.CloseMax)
@@ -263,6 +264,7 @@ func (c *conn) own(head wire.Head, payload []byte) error {
 		c.handOn()
 		c.window.drain()
 		c.closing = true
+		c.out.sendConfirms()
 		c.endChannels()
 		c.deleteExclusives()
 		c.out.send(0, &wire.ConnectionCloseOk{})

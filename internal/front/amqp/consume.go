@@ -18,8 +18,9 @@ type consumer struct {
 	noAck     bool
 	exclusive bool
 	priority  int64
-	prefetch  int // 0: as many as may be
-	unsettled int // guarded by ch.mu
+	prefetch  int  // 0: as many as may be
+	unsettled int  // guarded by ch.mu
+	ready     bool // guarded by ch.mu: the client knows it
 }
 
 func (ch *channel) basicQos(m *wire.BasicQos) error {
@@ -93,19 +94,48 @@ func (ch *channel) basicConsume(m *wire.BasicConsume) error {
 	if limited && queueType(q.Meta()) == typeQuorum {
 		return refuse(wire.NotImplemented, "%s does not support global qos", queueNamed(name, ch.c.vhost))
 	}
+	ch.enlist(x)
 	if !ch.c.s.join(q, name, x) {
+		ch.delist(x)
 		return refuse(wire.AccessRefused, "%s in exclusive use", queueNamed(name, ch.c.vhost))
 	}
+	return ch.begin(m.NoWait, x)
+}
+
+// enlist makes x one of the channel's.
+func (ch *channel) enlist(x *consumer) {
 	ch.c.consumers.Add(1)
 	ch.c.s.counters.consumers.Add(1)
 	ch.mu.Lock()
 	ch.consumers[x.tag] = x
 	ch.mu.Unlock()
-	if err := ch.answer(m.NoWait, &wire.BasicConsumeOk{ConsumerTag: x.tag}); err != nil {
-		return err
+}
+
+// delist undoes enlist, and tells whether x was still there.
+func (ch *channel) delist(x *consumer) bool {
+	ch.mu.Lock()
+	known := ch.consumers[x.tag] == x
+	if known {
+		delete(ch.consumers, x.tag)
 	}
-	x.box.start() // not before the client knows the tag
-	return nil
+	ch.mu.Unlock()
+	if known {
+		ch.c.consumers.Add(-1)
+		ch.c.s.counters.consumers.Add(-1)
+	}
+	return known
+}
+
+// begin lets a consumer have messages, after the client knows its tag.
+func (ch *channel) begin(noWait bool, x *consumer) error {
+	err := ch.answer(noWait, &wire.BasicConsumeOk{ConsumerTag: x.tag})
+	ch.mu.Lock()
+	x.ready = true
+	ch.mu.Unlock()
+	if x.box != nil {
+		x.box.start()
+	}
+	return err
 }
 
 func (ch *channel) basicCancel(m *wire.BasicCancel) error {
@@ -140,18 +170,7 @@ func (ch *channel) leaveAll(list map[string]*consumer) (emptied []*mailbox) {
 // cancelled tells the client that its queue is gone. The mailbox has forgotten the consumer already.
 func (x *consumer) cancelled() {
 	ch := x.ch
-	ch.mu.Lock()
-	known := ch.consumers[x.tag] == x
-	if known {
-		delete(ch.consumers, x.tag)
-	}
-	ch.mu.Unlock()
-	if !known {
-		return
-	}
-	ch.c.consumers.Add(-1)
-	ch.c.s.counters.consumers.Add(-1)
-	if ch.c.cancelNotify {
+	if ch.delist(x) && ch.c.cancelNotify {
 		ch.send(&wire.BasicCancel{ConsumerTag: x.tag, NoWait: true})
 	}
 }
@@ -176,7 +195,7 @@ func (x *consumer) credit() int {
 // creditLocked is credit, but for room. Caller holds ch.mu.
 func (x *consumer) creditLocked() int {
 	ch := x.ch
-	if ch.gone {
+	if ch.gone || !x.ready {
 		return 0
 	}
 	if x.noAck {

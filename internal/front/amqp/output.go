@@ -13,7 +13,7 @@ import (
 var outputs = sync.Pool{New: func() any { return new([]byte) }}
 
 // outputBytesKept is the largest buffer that is kept for others.
-const outputBytesKept = 256 << 10
+const outputBytesKept = 2 << 20
 
 // writeRate is the least that a peer has to take in a second.
 const writeRate = 64 << 10
@@ -89,8 +89,8 @@ func (o *output) send(channel uint16, m wire.Method) {
 	o.unlock()
 }
 
-// sendLast adds a method after all that is confirmed.
-func (o *output) sendLast(channel uint16, m wire.Method) {
+// sendConfirms adds the confirms that are due, before channels end that they are for.
+func (o *output) sendConfirms() {
 	if !o.lock() {
 		return
 	}
@@ -98,7 +98,6 @@ func (o *output) sendLast(channel uint16, m wire.Method) {
 		o.buf = c.report(o.buf)
 	}
 	o.confirming = nil
-	o.buf = wire.AppendMethodFrame(o.buf, channel, m)
 	o.poke()
 	o.unlock()
 }
@@ -114,6 +113,13 @@ func (o *output) confirm(c *confirms) {
 }
 
 func (o *output) waiting() int { return len(o.buf) + o.writing }
+
+// crowded tells whether so much waits that nobody else may add to it.
+func (o *output) crowded() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.waiting() >= 4*o.bytesMax
+}
 
 // hasRoom tells whether deliveries may be added. If not, the mailbox is woken when they may.
 func (o *output) hasRoom(m *mailbox) bool {

@@ -167,10 +167,6 @@ func (ch *channel) complete(p *publication) error {
 	if ch.confirms != nil {
 		p.seq = ch.confirms.next()
 	}
-	if p.exchange == exchange.Default && strings.HasPrefix(p.key, replyPrefix) {
-		p.settle(broker.Published{Queues: s.deliverReply(p)})
-		return nil
-	}
 	p.size = int64(len(p.body) + len(p.scratch))
 	ch.c.window.enter(p.size)
 	return p.publish()
@@ -191,6 +187,11 @@ func (ch *channel) mayPublishTo(name string) error {
 // publish hands p to the broker. What the client has done wrong is an error.
 func (p *publication) publish() error {
 	ch := p.ch
+	if p.exchange == exchange.Default && strings.HasPrefix(p.key, replyPrefix) {
+		p.outcome = broker.Published{Queues: ch.c.s.deliverReply(p)}
+		p.leave()
+		return nil
+	}
 	p.state.Store(calling)
 	p.m.Header = nil
 	if !p.props.Headers.Empty() {
@@ -250,7 +251,7 @@ func (p *publication) settle(out broker.Published) {
 	if out.Err != nil {
 		ch.c.s.counters.refused.Add(1)
 		if !errors.Is(out.Err, broker.ErrQueueFull) {
-			ch.c.log.Warn("amqp: message refused", "exchange", p.exchange, "routing_key", p.key, "error", out.Err)
+			ch.c.log.Debug("amqp: message refused", "exchange", p.exchange, "routing_key", p.key, "error", out.Err)
 		}
 	}
 	if p.mandatory && out.Queues == 0 && out.Err == nil {

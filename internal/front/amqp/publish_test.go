@@ -267,3 +267,24 @@ func TestDirectReply(t *testing.T) {
 	_, err := w.channel().Consume(replyQueue, "", false, false, false, false, nil)
 	refused(t, err, 406, "reply consumer cannot acknowledge")
 }
+
+// Confirms that are due come before the channel's close-ok.
+func TestConfirmsBeforeClose(t *testing.T) {
+	w := newWorld(t)
+	for range 20 {
+		ch := w.confirming()
+		queueOf(t, ch, "q", nil)
+		confirms := ch.NotifyPublish(make(chan client.Confirmation, 100))
+		for range 10 {
+			publish(t, ch, "", "q", "x")
+		}
+		ok(t, ch.Close())
+		n := 0
+		for range confirms {
+			n++
+		}
+		if n != 10 {
+			t.Fatalf("%d of 10 were confirmed", n)
+		}
+	}
+}

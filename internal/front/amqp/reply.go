@@ -66,16 +66,9 @@ func (ch *channel) consumeReplies(m *wire.BasicConsume) error {
 	}
 	x.replyKey = randomName(replyPrefix)
 	ch.reply = x
-	ch.c.consumers.Add(1)
-	ch.c.s.counters.consumers.Add(1)
-	ch.mu.Lock()
-	ch.consumers[x.tag] = x
-	ch.mu.Unlock()
-	if err := ch.answer(m.NoWait, &wire.BasicConsumeOk{ConsumerTag: x.tag}); err != nil {
-		return err
-	}
+	ch.enlist(x)
 	ch.c.s.replies.add(x)
-	return nil
+	return ch.begin(m.NoWait, x)
 }
 
 // replaceReplyTo gives a request the key of its channel's consumer.
@@ -95,6 +88,9 @@ func (s *Server) deliverReply(p *publication) int {
 	x := s.replies.find(p.key)
 	if x == nil || x.ch.c.vhost != p.ch.c.vhost || !strings.HasPrefix(p.key, replyPrefix) {
 		return 0
+	}
+	if x.ch.c.out.crowded() {
+		return 0 // who does not read is not waited for
 	}
 	rec := record.Record{Value: p.body, Headers: p.msg.Headers}
 	if !x.deliver(&rec, 1, nil) {
