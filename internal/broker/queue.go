@@ -47,8 +47,9 @@ type Queue struct {
 	metas    []queue.Meta     // for loading
 	got      []queue.Delivery // for receiving
 	dead     []queue.DeadLetter
-	dying    []func() // dead letters on their way, in order
-	burying  bool     // somebody sends them
+	dying    []func()             // dead letters on their way, in order
+	burying  bool                 // somebody sends them
+	moved    map[queue.Tag]string // ids of dead letters that a crash left in both queues, without attempts
 	receives []*receive
 	timer    *time.Timer
 	timerAt  int64 // when timer fires, milliseconds; 0: not at all

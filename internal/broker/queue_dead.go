@@ -21,8 +21,9 @@ const (
 )
 
 // buryDead sends what will not be delivered to the dead-letter queue, or nowhere
-// if there is none. A record is done only when it is durable there, so a crash in
-// between may leave it in both. n is how many there were. Caller holds mu.
+// if there is none. A record is done only when it is durable there; what a crash in
+// between leaves in both is found at the start. n is how many there were. Caller
+// holds mu.
 func (q *Queue) buryDead() (n int) {
 	q.dead = q.core.Dead(q.dead[:0])
 	for i := range q.dead {
@@ -47,6 +48,9 @@ func (q *Queue) buryDead() (n int) {
 			continue
 		case err != nil:
 			q.putOff(d.Tag, err)
+			continue
+		case q.wasMoved(d.Tag, &rec):
+			q.core.Finish([]queue.Tag{d.Tag})
 			continue
 		}
 		letter := q.deadLetter(&rec, &d)

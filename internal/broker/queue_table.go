@@ -49,6 +49,7 @@ func (b *Broker) openQueues() error {
 			return err
 		}
 	}
+	t.findMoved()
 	// What a crash between the catalog and the log left of deleted queues.
 	var gone []statelog.Command
 	t.log.Read(func() {

@@ -1,0 +1,86 @@
+package broker
+
+import (
+	"strconv"
+
+	"github.com/narumq/naru/internal/queue"
+	"github.com/narumq/naru/internal/record"
+)
+
+// movedLookBack is how many of the last records of a dead-letter queue are looked at
+// after a start: more than can have been on their way to it at once.
+const movedLookBack = 16_384
+
+// findMoved finds the dead letters that were durable in their new queue when the
+// process ended, and not yet done in their old one: they must not be sent again.
+func (t *queues) findMoved() {
+	for _, q := range t.all() {
+		for _, name := range t.b.DeadLetterSources(q.Meta().Name) {
+			if from := t.byName[name]; from != nil {
+				for _, p := range q.partitions() {
+					if err := from.findMovedIn(p); err != nil {
+						t.b.log.Error("dead letters cannot be read", "queue", q.Meta().Name, "err", err)
+					}
+				}
+			}
+		}
+	}
+}
+
+func (q *Queue) findMovedIn(p *Partition) error {
+	name := q.Meta().Name
+	for from := max(p.LogStart(), p.HighWatermark()-movedLookBack); from < p.HighWatermark(); {
+		slice, err := p.Read(from, loadReadBytes, true)
+		if err != nil {
+			return err
+		}
+		for _, b := range slice.Payloads {
+			r, err := record.NewReader(b, q.b.limits)
+			if err != nil {
+				slice.Release()
+				return err
+			}
+			for rec, ok := r.Next(); ok; rec, ok = r.Next() {
+				if of, ok := headerValue(rec.Headers, HeaderDeadQueue); ok && string(of) == name {
+					q.noteMoved(&rec)
+				}
+			}
+		}
+		from = slice.Next
+		slice.Release()
+	}
+	return nil
+}
+
+// noteMoved remembers what a dead letter was, if that is not done.
+func (q *Queue) noteMoved(rec *record.Record) {
+	number := func(key string) int64 {
+		b, _ := headerValue(rec.Headers, key)
+		n, err := strconv.ParseInt(string(b), 10, 64)
+		if err != nil {
+			return -1
+		}
+		return n
+	}
+	s, o := number(HeaderDeadPartition), number(HeaderDeadOffset)
+	id, _ := headerValue(rec.Headers, HeaderID)
+	if s < 0 || s >= int64(len(q.parts)) || o < 0 {
+		return
+	}
+	at := queue.Tag{Source: queue.Source(s), Offset: record.Offset(o)}
+	var done bool
+	q.t.log.Read(func() { done = q.ledger.Done(at.Source, at.Offset) })
+	if done {
+		return
+	}
+	if q.moved == nil {
+		q.moved = make(map[queue.Tag]string)
+	}
+	q.moved[at] = string(id)
+}
+
+// wasMoved tells whether a record is in the dead-letter queue already.
+func (q *Queue) wasMoved(t queue.Tag, rec *record.Record) bool {
+	id, ok := q.moved[queue.Tag{Source: t.Source, Offset: t.Offset}]
+	return ok && id == q.messageID(int32(t.Source), rec).String()
+}
