@@ -40,6 +40,7 @@ func patternWorkerDies(t *test) {
 	t.ok(first.Qos(3, 0, false))
 	held := t.consume(first, q, false, nil)
 	t.publish(producer, q, "1", "2", "3", "4", "5")
+	t.ready(producer, q, 2) // three are with the first worker
 	t.ok(t.next(held).Ack(false))
 	t.next(held)
 	t.ok(c.Close())
