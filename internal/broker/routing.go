@@ -152,13 +152,15 @@ func (r *routing) change(ns string, plan func(*exchange.Table) ([]exchange.Chang
 	return nil
 }
 
-// read looks at a namespace's table.
-func (r *routing) read(ns string, f func(*exchange.Table)) {
+// read looks at a namespace's table, and tells whether there is one.
+func (r *routing) read(ns string, f func(*exchange.Table)) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	if t := r.table[ns]; t != nil {
+	t := r.table[ns]
+	if t != nil {
 		f(t)
 	}
+	return t != nil
 }
 
 // Exchanges returns the exchanges of a namespace, by name.
@@ -230,8 +232,10 @@ func (b *Broker) Publish(ctx context.Context, ns, name string, m *exchange.Messa
 func (b *Broker) publish(ctx context.Context, ns, name string, m *exchange.Message, msg Message, skip func(queue string) bool, done func(Published)) {
 	r := routings.Get().(*exchange.Routing)
 	defer routings.Put(r)
-	err := fmt.Errorf("%w: %s", ErrUnknownNamespace, ns)
-	b.routing.read(ns, func(t *exchange.Table) { err = t.Route(r, name, m) })
+	var err error
+	if !b.routing.read(ns, func(t *exchange.Table) { err = t.Route(r, name, m) }) {
+		err = fmt.Errorf("%w: %s", ErrUnknownNamespace, ns)
+	}
 	if err != nil {
 		done(Published{Err: err})
 		return
