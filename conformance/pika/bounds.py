@@ -1,5 +1,7 @@
 """Time to live, bounded lengths and priorities."""
 
+import time
+
 from pika.exceptions import NackError
 
 from harness import bodies, check, consume, counts, equal, get, holds, publish, quiet, refused, settled, until
@@ -221,3 +223,41 @@ def across(t):
     ch.connection.sleep(0.6)
     holds(get(ch, r)[2] == b"stays", "order")
     equal(bodies(ch, r, 0), [])
+
+
+@check("time to live: up to ten years")
+def ten_years(t):
+    """Celery delays tasks with queues of up to 2^27 seconds."""
+    c = t.connection()
+    years = 315_360_000_000
+    for name in ("x-message-ttl", "x-expires"):
+        t.queue(c.channel(), {name: years})
+        refused(406, f"^PRECONDITION_FAILED - invalid arg '{name}'", c.channel().queue_declare, t.name(), exclusive=True, arguments={name: years + 1})
+    ch = c.channel()
+    q = t.queue(ch)
+    publish(ch, q, b"long", expiration=str(years))
+    equal(get(ch, q)[1].expiration, str(years))
+    publish(ch, q, b"longer", expiration=str(years + 1))
+    refused(406, "^PRECONDITION_FAILED - invalid expiration", ch.queue_declare, q, passive=True)
+
+
+@check("time to live: many levels of queues, as Celery's delayed delivery has them")
+def levels(t):
+    """The key's first words are the bits of the delay: 1 waits at its level, 0 goes on to the next."""
+    ch = t.channel()
+    depth = 6
+    exchanges = [t.exchange(ch, "topic") for _ in range(depth + 1)]  # the last is where delayed messages arrive
+    for level, (x, following) in enumerate(zip(exchanges, exchanges[1:])):
+        wait = t.queue(ch, {"x-message-ttl": 1600 >> level, "x-dead-letter-exchange": following, "x-overflow": "reject-publish"})
+        ch.queue_bind(wait, x, "*." * level + "1.#")
+        ch.exchange_bind(following, x, "*." * level + "0.#")
+    q = t.queue(ch)
+    ch.queue_bind(q, exchanges[-1], "#.task")
+    start = time.monotonic()
+    got = consume(ch, q, auto_ack=True)
+    for bits, body in (("0.1.0.0.0.0", b"800"), ("0.0.0.1.1.0", b"300"), ("0.0.0.0.0.0", b"0")):
+        ch.basic_publish(exchanges[0], bits + ".task", body)
+    until(ch, lambda: len(got) == 3, "all three")
+    equal(got.bodies(), [b"0", b"300", b"800"])
+    equal([len((p.headers or {}).get("x-death", [])) for _, p, _ in got], [0, 2, 1])
+    holds(0.75 < time.monotonic() - start < 2, f"{time.monotonic() - start:.2f} s")
