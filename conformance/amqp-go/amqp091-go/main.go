@@ -215,11 +215,12 @@ func report(from io.Reader) (map[string]string, error) {
 	return ended, lines.Err()
 }
 
-// brief is the first line of a test's output that speaks of a place in its source.
+// brief is the last line of a test's output that speaks of a place in its source.
 func brief(output string) string {
-	line := regexp.MustCompile(`\w+_test\.go:\d+: .*`).FindString(output)
-	if len(line) > 300 {
-		line = line[:300] + "…"
+	lines := regexp.MustCompile(`\w+_test\.go:\d+: .*`).FindAllString(output, -1)
+	if len(lines) == 0 {
+		return ""
 	}
-	return line
+	line := lines[len(lines)-1]
+	return line[:min(len(line), 300)]
 }
