@@ -18,6 +18,7 @@ import (
 
 const (
 	requestBytesMax  = 16 << 20
+	compressBytesMin = 1 << 10 // smaller answers cost more to compress than to send
 	smallBytesMax    = 64 << 10
 	largeRequestsMax = 32
 	itemsMax         = 1_000 // records, messages or deliveries of one request
@@ -75,6 +76,7 @@ func NewServer(cfg Config) *Server {
 			}
 			return []connect.HandlerOption{connect.WithReadMaxBytes(requestBytesMax)}
 		}),
+		connect.WithCompressMinBytes(compressBytesMin),
 		connect.WithInterceptors(translate{s}),
 		connect.WithRecover(func(_ context.Context, spec connect.Spec, _ http.Header, p any) error {
 			return s.recovered(spec.Procedure, p)
