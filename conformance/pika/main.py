@@ -21,6 +21,7 @@ import bounds  # noqa: F401
 import dead_letters  # noqa: F401
 import queue_types  # noqa: F401
 import replies  # noqa: F401
+import edges  # noqa: F401
 
 logging.getLogger("pika").setLevel(logging.CRITICAL)
 sys.exit(harness.run_all("pika", sys.argv[1] if len(sys.argv) > 1 else ""))
