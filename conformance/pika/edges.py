@@ -54,9 +54,9 @@ def too_long(t):
         ch.connection.sleep(2)
         ch.queue_declare("", exclusive=True)
     except pika.exceptions.AMQPError as e:
-        equal(getattr(e, "reply_code", 501) in (501, 505), True, repr(e))
+        holds(getattr(e, "reply_code", 501) in (501, 505), repr(e))  # RabbitMQ waits for more, and has 505 for the next method
     else:
-        holds(True, "RabbitMQ takes the frame as the whole body")
+        raise AssertionError("it was taken")
 
 
 @check("edges: acks for a queue that was deleted are no error")
@@ -109,7 +109,8 @@ def no_cancel_notify(t):
 @check("edges: more channels than were tuned")
 def too_many_channels(t):
     c = t.connection(channel_max=3)
-    c.channel()
+    for _ in range(3):
+        c.channel()
     c._impl._send_method(4, spec.Channel.Open())
     cut_off((530, 504), "^(NOT_ALLOWED|CHANNEL_ERROR)", lambda: c.sleep(5))
 
@@ -135,7 +136,7 @@ def bindings(t):
 def header_kinds(t):
     ch = t.channel()
     x = t.exchange(ch, "headers")
-    values = {"int": 1, "text": "1", "true": True, "list": [1, 2], "table": {"k": "v"}, "float": 1.5}
+    values = {"int": 1, "text": "1", "true": True, "list": [1, 2], "table": {"k": "v"}}
     queues = {name: t.queue(ch) for name in values}
     for name, v in values.items():
         ch.queue_bind(queues[name], x, "", {"value": v})
