@@ -15,11 +15,13 @@ type channel struct {
 	lastQueue string       // declared
 	incoming  *publication // whose content is coming
 	missing   uint64       // bytes of it
-	confirms  *confirms    // nil until confirm.select
-	tx        *transaction // nil until tx.select
-	prefetch  int          // of consumers that are to come
 	acks      []settlement // to be handed on
 	reply     *consumer    // of direct replies
+
+	// The reader writes these under mu, so that others may look.
+	confirms *confirms    // nil until confirm.select
+	tx       *transaction // nil until tx.select
+	prefetch int          // of consumers that are to come
 
 	mu        sync.Mutex           // guards what follows
 	gone      bool                 // nothing is delivered any more
@@ -54,7 +56,9 @@ func (ch *channel) end() {
 	ch.incoming = nil
 	if ch.tx != nil {
 		ch.tx.rollback()
+		ch.mu.Lock()
 		ch.tx = nil
+		ch.mu.Unlock()
 	}
 	if ch.confirms != nil {
 		ch.confirms.end()
@@ -134,8 +138,7 @@ func (ch *channel) whileClosing(head wire.Head, payload []byte) error {
 	case id == wire.IDChannelClose:
 		ch.send(&wire.ChannelCloseOk{})
 	case id == wire.IDChannelCloseOk:
-		delete(ch.c.channels, ch.id)
-		ch.c.nChannels.Store(int32(len(ch.c.channels)))
+		ch.c.dropChannel(ch.id)
 	}
 	return nil
 }
@@ -147,8 +150,7 @@ func (ch *channel) method(m wire.Method) error {
 	case *wire.ChannelClose:
 		ch.c.out.sendConfirms()
 		ch.end()
-		delete(ch.c.channels, ch.id)
-		ch.c.nChannels.Store(int32(len(ch.c.channels)))
+		ch.c.dropChannel(ch.id)
 		ch.send(&wire.ChannelCloseOk{})
 		return nil
 	case *wire.ChannelFlow:

@@ -111,7 +111,9 @@ func (ch *channel) confirmSelect(m *wire.ConfirmSelect) error {
 		return failedPrecondition("cannot switch from tx to confirm mode")
 	}
 	if ch.confirms == nil {
+		ch.mu.Lock()
 		ch.confirms = newConfirms(ch.c.out, ch.id)
+		ch.mu.Unlock()
 	}
 	return ch.answer(m.NoWait, &wire.ConfirmSelectOk{})
 }

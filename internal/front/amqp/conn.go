@@ -19,7 +19,7 @@ import (
 // conn is one client's connection. Its fields are the reader's where nothing else is said.
 type conn struct {
 	s      *Server
-	nc     net.Conn
+	nc     *counted
 	log    *slog.Logger
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -33,7 +33,7 @@ type conn struct {
 	ack      wire.BasicAck
 
 	// Set by the handshake, before opened.
-	vhost, user                 string
+	vhost, user, mechanism      string
 	client                      wire.Table
 	cancelNotify, blockedNotify bool
 	failureClose                bool // it is told why it may not come in
@@ -43,7 +43,9 @@ type conn struct {
 	heartbeat                   chan time.Duration
 	opened                      atomic.Bool
 
-	until      time.Time // when the handshake, or closing, has to be over
+	until      time.Time              // when the handshake, or closing, has to be over
+	forced     atomic.Pointer[string] // why it has to end; nil: it has not
+	list       sync.Mutex             // held to change channels, and by others than the reader to look at them
 	channels   map[uint16]*channel
 	nChannels  atomic.Int32
 	consumers  atomic.Int32 // of all channels
@@ -56,7 +58,8 @@ type conn struct {
 	window    window
 }
 
-func newConn(s *Server, nc net.Conn) *conn {
+func newConn(s *Server, accepted net.Conn) *conn {
+	nc := &counted{Conn: accepted}
 	c := &conn{
 		s: s, nc: nc, log: s.log.With("peer", nc.RemoteAddr()), out: newOutput(nc, &s.limits), since: time.Now(),
 		frameMax: wire.FrameUntuned, heartbeat: make(chan time.Duration, 1),
@@ -115,6 +118,9 @@ func (c *conn) serve() {
 	case c.s.stopping() && errors.Is(err, os.ErrDeadlineExceeded):
 		c.window.drain()
 		c.sendClose(refuse(wire.ConnectionForced, "broker forced connection closure with reason 'shutdown'"))
+	case c.forced.Load() != nil && errors.Is(err, os.ErrDeadlineExceeded):
+		c.window.drain()
+		c.sendClose(refuse(wire.ConnectionForced, "%s", *c.forced.Load()))
 	case err == nil, errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, context.Canceled):
 	default:
 		c.log.Debug("amqp: connection ended", "error", err)
@@ -131,9 +137,8 @@ func (c *conn) leave() {
 func (c *conn) endChannels() {
 	for id, ch := range c.channels {
 		ch.end()
-		delete(c.channels, id)
+		c.dropChannel(id)
 	}
-	c.nChannels.Store(0)
 }
 
 // sendClose tells the client why, gives up what it had, and waits a little for its close-ok.
@@ -185,7 +190,7 @@ func (c *conn) beforeRead(begun bool) error {
 		at = time.Now().Add(c.s.limits.FrameMax)
 	}
 	c.nc.SetReadDeadline(at)
-	if !c.closing && c.s.stopping() {
+	if !c.closing && (c.s.stopping() || c.forced.Load() != nil) {
 		return os.ErrDeadlineExceeded
 	}
 	return nil
@@ -299,8 +304,7 @@ func (c *conn) openChannel(head wire.Head, payload []byte) error {
 		return inMethod(refuse(wire.NotAllowed, "number of channels opened (%d) has reached the negotiated channel_max (%d)",
 			len(c.channels), c.channelMax), m.ID())
 	}
-	c.channels[head.Channel] = newChannel(c, head.Channel)
-	c.nChannels.Store(int32(len(c.channels)))
+	c.addChannel(newChannel(c, head.Channel))
 	c.s.counters.channels.Add(1)
 	c.out.send(head.Channel, &wire.ChannelOpenOk{})
 	return nil

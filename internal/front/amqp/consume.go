@@ -15,6 +15,7 @@ type consumer struct {
 	tag       string
 	box       *mailbox // nil of one for direct replies
 	replyKey  string
+	arguments wire.Table
 	noAck     bool
 	exclusive bool
 	priority  int64
@@ -28,7 +29,9 @@ func (ch *channel) basicQos(m *wire.BasicQos) error {
 		return refuse(wire.NotImplemented, "prefetch_size!=0 (%d)", m.PrefetchSize)
 	}
 	if !m.Global {
+		ch.mu.Lock()
 		ch.prefetch = int(m.PrefetchCount)
+		ch.mu.Unlock()
 		return ch.answer(false, &wire.BasicQosOk{})
 	}
 	ch.mu.Lock()
@@ -64,7 +67,7 @@ func (ch *channel) newConsumer(m *wire.BasicConsume) (*consumer, error) {
 	case int(ch.c.consumers.Load()) >= ch.c.s.limits.ConsumersMax:
 		return nil, refuse(wire.NotAllowed, "reached maximum (%d) of consumers per connection", ch.c.s.limits.ConsumersMax)
 	}
-	return &consumer{ch: ch, tag: tag, noAck: m.NoAck, exclusive: m.Exclusive, prefetch: ch.prefetch}, nil
+	return &consumer{ch: ch, tag: tag, noAck: m.NoAck, exclusive: m.Exclusive, prefetch: ch.prefetch, arguments: m.Arguments}, nil
 }
 
 func (ch *channel) basicConsume(m *wire.BasicConsume) error {

@@ -119,7 +119,7 @@ func (c *conn) expect(m wire.Method) error {
 
 // authenticate takes up who the client says it is.
 func (c *conn) authenticate(m *wire.ConnectionStartOk) error {
-	c.client = m.ClientProperties
+	c.client, c.mechanism = m.ClientProperties, m.Mechanism
 	c.capabilities()
 	password, err := c.login(m)
 	if err != nil {

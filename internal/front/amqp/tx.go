@@ -32,7 +32,9 @@ func (ch *channel) txSelect() error {
 		return failedPrecondition("cannot switch from confirm to tx mode")
 	}
 	if ch.tx == nil {
+		ch.mu.Lock()
 		ch.tx = &transaction{ch: ch}
+		ch.mu.Unlock()
 	}
 	return ch.answer(false, &wire.TxSelectOk{})
 }
