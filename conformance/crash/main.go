@@ -12,15 +12,17 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
 	"github.com/narumq/naru/conformance/history"
+	"github.com/narumq/naru/conformance/lives"
 )
+
+// segmentBytes is so small that kills hit segments rolling.
+const segmentBytes = "4194304"
 
 type options struct {
 	naru      string
@@ -61,55 +63,35 @@ func play(ctx context.Context, o options) ([]history.Anomaly, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	srv, err := newServer(ctx, o.naru, dir)
+	srv, err := lives.New(ctx, o.naru, dir, "--aws", "off", "--http", "off", "--segment-bytes", segmentBytes, "--kafka")
 	if err != nil {
 		return nil, err
 	}
-	defer srv.kill()
-	if err := srv.start(ctx); err != nil {
+	defer srv.Kill()
+	if err := srv.Start(ctx); err != nil {
 		return nil, err
 	}
-	s := &scene{addr: srv.addr, topic: "crash", partitions: 6, seed: o.seed}
+	s := &scene{addr: srv.Addr, topic: "crash", partitions: 6, seed: o.seed}
 	if err := s.create(ctx); err != nil {
 		return nil, err
 	}
 	s.begin(ctx)
-	rng := rand.New(rand.NewPCG(o.seed, 0))
-	for i := range o.kills {
-		// Most kills come under load; some while the server recovers.
-		pause := time.Duration(rng.IntN(2500)) * time.Millisecond
-		if rng.IntN(4) == 0 {
-			pause = time.Duration(rng.IntN(60)) * time.Millisecond
-		}
-		if !sleep(ctx, pause) {
-			return nil, fmt.Errorf("out of time after %d kills", i)
-		}
-		if err := srv.kill(); err != nil {
-			return nil, err
-		}
-		if o.breakDisk && i == o.kills/2 {
-			if err := loseBytes(filepath.Join(dir, "data", "journal")); err != nil {
-				return nil, err
-			}
-		}
-		if err := srv.start(ctx); err != nil {
-			return nil, err
-		}
-		s.askCommitted(ctx)
+	if err := srv.KillOften(ctx, lives.Plan{Kills: o.kills, Seed: o.seed, Lose: o.breakDisk, Started: s.askCommitted}); err != nil {
+		return nil, err
 	}
-	if !sleep(ctx, 2*time.Second) {
+	if !lives.Sleep(ctx, 2*time.Second) {
 		return nil, ctx.Err()
 	}
 	if err := s.end(ctx, o.breakDisk); err != nil {
 		return nil, err
 	}
-	if err := srv.stop(ctx); err != nil {
+	if err := srv.Stop(); err != nil {
 		return nil, fmt.Errorf("stop at the end: %w", err)
 	}
-	if err := srv.check(ctx); err != nil && !o.breakDisk {
+	if err := srv.Check(ctx); err != nil && !o.breakDisk {
 		return nil, err
 	}
-	if err := srv.start(ctx); err != nil {
+	if err := srv.Start(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.readAll(ctx); err != nil {
@@ -117,17 +99,6 @@ func play(ctx context.Context, o options) ([]history.Anomaly, error) {
 	}
 	fmt.Println("crash:", s.summary())
 	return history.Check(s.sorted()), nil
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // report prints the verdict, one check an anomaly's name, and returns the exit

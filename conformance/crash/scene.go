@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/narumq/naru/conformance/history"
+	"github.com/narumq/naru/conformance/lives"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -120,7 +121,7 @@ func (s *scene) produce(sends, ctx context.Context, name string, seed uint64) {
 			s.acks.Add(1)
 			s.note(history.Event{Kind: history.Ack, Process: name, Partition: r.Partition, Offset: r.Offset, Value: value})
 		})
-		if i%20 == 19 && !sleep(sends, 5*time.Millisecond) {
+		if i%20 == 19 && !lives.Sleep(sends, 5*time.Millisecond) {
 			break
 		}
 	}
@@ -215,7 +216,7 @@ func (s *scene) end(ctx context.Context, lossy bool) error {
 		if time.Now().After(deadline) {
 			break // what is missing, the history will tell
 		}
-		if !sleep(ctx, 100*time.Millisecond) {
+		if !lives.Sleep(ctx, 100*time.Millisecond) {
 			return ctx.Err()
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/narumq/naru/conformance/leases"
+	"github.com/narumq/naru/conformance/lives"
 )
 
 // end stops the producers, waits until the consumers have worked off nearly
@@ -14,7 +15,7 @@ func (s *scene) end(ctx context.Context, lossy bool) error {
 	s.stopSends()
 	s.sends.Wait()
 	for deadline := time.Now().Add(45 * time.Second); !lossy && s.left() > 0 && time.Now().Before(deadline); {
-		if !sleep(ctx, 100*time.Millisecond) {
+		if !lives.Sleep(ctx, 100*time.Millisecond) {
 			return ctx.Err()
 		}
 	}
@@ -40,7 +41,7 @@ func (s *scene) left() int {
 // readRest waits until all leases have ended and reads every queue to its end,
 // those for dead letters last: this reading may be what fills them.
 func (s *scene) readRest(ctx context.Context) error {
-	if !sleep(ctx, leaseTime+200*time.Millisecond) {
+	if !lives.Sleep(ctx, leaseTime+200*time.Millisecond) {
 		return ctx.Err()
 	}
 	for i := range s.queues {
@@ -51,7 +52,7 @@ func (s *scene) readRest(ctx context.Context) error {
 				// The SDK now and then breaks a connection on which the answer
 				// comes before it is done with the request; what that answer
 				// leased comes again.
-				if failures++; failures > 20 || !sleep(ctx, leaseTime) {
+				if failures++; failures > 20 || !lives.Sleep(ctx, leaseTime) {
 					return fmt.Errorf("read the rest of %s: %w", q.name, err)
 				}
 				continue
@@ -84,5 +85,5 @@ func (s *scene) summary() string {
 		}
 	}
 	return fmt.Sprintf("%d sends, %d deliveries (%d of dead letters), %d deletions, %d leases given back, %d requests of unknown outcome, %d lives",
-		n[leases.Send], n[leases.Deliver], dead, n[leases.Delete], n[leases.Change], unknown, s.srv.life.Load())
+		n[leases.Send], n[leases.Deliver], dead, n[leases.Delete], n[leases.Change], unknown, s.srv.Life())
 }

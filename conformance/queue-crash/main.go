@@ -12,15 +12,17 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
 	"github.com/narumq/naru/conformance/leases"
+	"github.com/narumq/naru/conformance/lives"
 )
+
+// segmentBytes is so small that kills hit segments rolling.
+const segmentBytes = "1048576"
 
 type options struct {
 	naru      string
@@ -61,12 +63,12 @@ func play(ctx context.Context, o options) ([]leases.Anomaly, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	srv, err := newServer(ctx, o.naru, dir)
+	srv, err := lives.New(ctx, o.naru, dir, "--kafka", "off", "--http", "off", "--segment-bytes", segmentBytes, "--aws")
 	if err != nil {
 		return nil, err
 	}
-	defer srv.kill()
-	if err := srv.start(ctx); err != nil {
+	defer srv.Kill()
+	if err := srv.Start(ctx); err != nil {
 		return nil, err
 	}
 	s := newScene(srv, o.seed)
@@ -74,22 +76,22 @@ func play(ctx context.Context, o options) ([]leases.Anomaly, error) {
 		return nil, err
 	}
 	s.begin(ctx)
-	if err := killOften(ctx, o, srv); err != nil {
+	if err := srv.KillOften(ctx, lives.Plan{Kills: o.kills, Seed: o.seed, Lose: o.breakDisk}); err != nil {
 		return nil, err
 	}
-	if !sleep(ctx, time.Second) {
+	if !lives.Sleep(ctx, time.Second) {
 		return nil, ctx.Err()
 	}
 	if err := s.end(ctx, o.breakDisk); err != nil {
 		return nil, err
 	}
-	if err := srv.stop(); err != nil {
+	if err := srv.Stop(); err != nil {
 		return nil, fmt.Errorf("stop at the end: %w", err)
 	}
-	if err := srv.check(ctx); err != nil && !o.breakDisk {
+	if err := srv.Check(ctx); err != nil && !o.breakDisk {
 		return nil, err
 	}
-	if err := srv.start(ctx); err != nil {
+	if err := srv.Start(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.readRest(ctx); err != nil {
@@ -101,35 +103,6 @@ func play(ctx context.Context, o options) ([]leases.Anomaly, error) {
 		tell(s.events, found)
 	}
 	return found, nil
-}
-
-func killOften(ctx context.Context, o options, srv *server) error {
-	rng := rand.New(rand.NewPCG(o.seed, 0))
-	for i := range o.kills {
-		// Most kills come under load; some while the server recovers.
-		pause := time.Duration(200+rng.IntN(2300)) * time.Millisecond
-		if rng.IntN(4) == 0 {
-			pause = time.Duration(rng.IntN(60)) * time.Millisecond
-		}
-		if o.breakDisk && i == o.kills/2 {
-			pause = 2 * time.Second // so that there is something to lose
-		}
-		if !sleep(ctx, pause) {
-			return fmt.Errorf("out of time after %d kills", i)
-		}
-		if err := srv.kill(); err != nil {
-			return err
-		}
-		if o.breakDisk && i == o.kills/2 {
-			if err := loseBytes(filepath.Join(srv.data(), "journal")); err != nil {
-				return err
-			}
-		}
-		if err := srv.start(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // tell prints the stories of the first records with which something is wrong.
@@ -144,17 +117,6 @@ func tell(events []leases.Event, found []leases.Anomaly) {
 		for _, line := range leases.Story(events, a.Value) {
 			fmt.Println("    ", line)
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

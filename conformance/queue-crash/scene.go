@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/narumq/naru/conformance/leases"
+	"github.com/narumq/naru/conformance/lives"
 )
 
 const (
@@ -34,7 +35,7 @@ type queue struct {
 
 // scene is the clients and what they saw.
 type scene struct {
-	srv    *server
+	srv    *lives.Server
 	seed   uint64
 	client *sqs.Client
 	queues []*queue // standard, FIFO, and the dead letters of each
@@ -50,9 +51,9 @@ type scene struct {
 	reads     sync.WaitGroup
 }
 
-func newScene(srv *server, seed uint64) *scene {
+func newScene(srv *lives.Server, seed uint64) *scene {
 	client := sqs.New(sqs.Options{
-		BaseEndpoint: aws.String("http://" + srv.addr), Region: "us-east-1", Retryer: aws.NopRetryer{},
+		BaseEndpoint: aws.String("http://" + srv.Addr), Region: "us-east-1", Retryer: aws.NopRetryer{},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "any", SecretAccessKey: "thing"}, nil
 		}),
@@ -84,11 +85,11 @@ func (s *scene) create(ctx context.Context) error {
 // request notes the times and the server's life around a call: an answer is of
 // the life in which its request went out, because a connection ends with a life.
 func (s *scene) request(e leases.Event, call func() error) (leases.Event, error) {
-	life := s.srv.life.Load()
+	life := s.srv.Life()
 	e.Start = time.Now().UnixNano()
 	err := call()
 	e.Time = time.Now().UnixNano()
-	e.Life, e.OK = int(life), err == nil
+	e.Life, e.OK = life, err == nil
 	return e, err
 }
 
@@ -151,9 +152,9 @@ func (s *scene) produce(sends, ctx context.Context, q *queue, number int) {
 			if err == nil || !q.fifo {
 				break
 			}
-			sleep(ctx, 20*time.Millisecond)
+			lives.Sleep(ctx, 20*time.Millisecond)
 		}
-		sleep(sends, time.Duration(rng.IntN(20))*time.Millisecond)
+		lives.Sleep(sends, time.Duration(rng.IntN(20))*time.Millisecond)
 	}
 }
 
@@ -203,7 +204,7 @@ func (s *scene) consume(reads, ctx context.Context, q *queue, rng *rand.Rand) {
 	for reads.Err() == nil {
 		messages, err := s.receive(ctx, q, 1)
 		if err != nil {
-			sleep(ctx, 20*time.Millisecond)
+			lives.Sleep(ctx, 20*time.Millisecond)
 			continue
 		}
 		began := time.Now()

@@ -1,4 +1,4 @@
-package main
+package lives
 
 import (
 	"context"
@@ -14,16 +14,21 @@ import (
 	"time"
 )
 
-// server is one Naru process after another, on one data directory and port.
-type server struct {
-	naru string
-	dir  string
-	addr string
-	cmd  *exec.Cmd
-	life atomic.Int64 // how often it was started
+// Server is one Naru process after another, on one data directory and port. Clients may ask
+// Life while another goroutine kills it; the rest is one goroutine's.
+type Server struct {
+	Addr string // of its endpoint
+
+	naru  string
+	dir   string
+	flags []string
+	cmd   *exec.Cmd
+	life  atomic.Int64
 }
 
-func newServer(ctx context.Context, naru, dir string) (*server, error) {
+// New is a server that was not started, with its data in dir. An empty naru is built from this repository,
+// which needs the module's directory as the current one. The flags follow --data; the endpoint's address follows them.
+func New(ctx context.Context, naru, dir string, flags ...string) (*Server, error) {
 	if naru == "" {
 		naru = filepath.Join(dir, "naru")
 		build := exec.CommandContext(ctx, "go", "build", "-o", naru, "./cmd/naru")
@@ -37,20 +42,23 @@ func newServer(ctx context.Context, naru, dir string) (*server, error) {
 		return nil, err
 	}
 	defer ln.Close()
-	return &server{naru: naru, dir: dir, addr: ln.Addr().String()}, nil
+	return &Server{naru: naru, dir: dir, Addr: ln.Addr().String(), flags: flags}, nil
 }
 
-func (s *server) data() string { return filepath.Join(s.dir, "data") }
+// Life is how often it was started.
+func (s *Server) Life() int { return int(s.life.Load()) }
 
-// start runs the server, with segments so small that kills hit them rolling,
-// and waits until it takes connections.
-func (s *server) start(ctx context.Context) error {
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+// Start runs the server and waits until it takes connections.
+func (s *Server) Start(ctx context.Context) error {
 	log, err := os.OpenFile(filepath.Join(s.dir, "naru.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	s.cmd = exec.Command(s.naru, "serve", "--data", s.data(), "--aws", s.addr, "--kafka", "off", "--http", "off", "--segment-bytes", "1048576")
+	args := append([]string{"serve", "--data", s.data()}, s.flags...)
+	s.cmd = exec.Command(s.naru, append(args, s.Addr)...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	s.life.Add(1)
@@ -58,10 +66,10 @@ func (s *server) start(ctx context.Context) error {
 		return err
 	}
 	for range 1000 {
-		if c, err := net.Dial("tcp", s.addr); err == nil {
+		if c, err := net.Dial("tcp", s.Addr); err == nil {
 			return c.Close()
 		}
-		if !sleep(ctx, 10*time.Millisecond) {
+		if !Sleep(ctx, 10*time.Millisecond) {
 			return ctx.Err()
 		}
 	}
@@ -69,13 +77,13 @@ func (s *server) start(ctx context.Context) error {
 	return fmt.Errorf("the server did not start within 10 s; its log ends:\n%s", b[max(0, len(b)-2000):])
 }
 
-// kill ends the process at once, if it runs.
-func (s *server) kill() error { return s.signal(syscall.SIGKILL) }
+// Kill ends the process at once, if it runs.
+func (s *Server) Kill() error { return s.signal(syscall.SIGKILL) }
 
-// stop asks the process to end, which must succeed.
-func (s *server) stop() error { return s.signal(syscall.SIGTERM) }
+// Stop asks the process to end, which must succeed.
+func (s *Server) Stop() error { return s.signal(syscall.SIGTERM) }
 
-func (s *server) signal(sig syscall.Signal) error {
+func (s *Server) signal(sig syscall.Signal) error {
 	if s.cmd == nil {
 		return nil
 	}
@@ -92,8 +100,8 @@ func (s *server) signal(sig syscall.Signal) error {
 	return err
 }
 
-// check lets the server's own tool verify the directory.
-func (s *server) check(ctx context.Context) error {
+// Check lets the server's own tool verify the directory.
+func (s *Server) Check(ctx context.Context) error {
 	out, err := exec.CommandContext(ctx, s.naru, "check", s.data()).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("naru check: %w\n%s", err, out)
@@ -101,10 +109,10 @@ func (s *server) check(ctx context.Context) error {
 	return nil
 }
 
-// loseBytes overwrites the second half of what the newest segment with data
-// holds with zeros, as if a flush had never reached the disk.
-func loseBytes(journal string) error {
-	names, err := filepath.Glob(filepath.Join(journal, "*.seg"))
+// LoseBytes overwrites the second half of what the newest segment with data
+// holds with zeros, as if a flush had never reached the disk. The server must be dead.
+func (s *Server) LoseBytes() error {
+	names, err := filepath.Glob(filepath.Join(s.data(), "journal", "*.seg"))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,3 @@
+// Package lives runs a Naru server that is killed with SIGKILL again and again, on one
+// data directory and one port, and started each time.
+package lives
