@@ -1,0 +1,196 @@
+package copies
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+)
+
+// key names a copy: the message, and the queue to which it was routed.
+type key struct{ value, home string }
+
+// message is everything that is known of one copy.
+type message struct {
+	key
+	publish    *Event // nil for a phantom
+	deliveries []*delivery
+}
+
+// delivery is one delivery and its end.
+type delivery struct {
+	*Event
+	end *Event // nil: none was asked for
+}
+
+type checker struct {
+	scene  Scene
+	copies map[key]*message
+	order  []key
+	found  []Anomaly
+}
+
+func newChecker(s Scene, events []Event) *checker {
+	c := &checker{scene: s, copies: map[key]*message{}}
+	byTime := make([]*Event, len(events))
+	for i := range events {
+		byTime[i] = &events[i]
+	}
+	sort.SliceStable(byTime, func(i, j int) bool { return byTime[i].Start < byTime[j].Start })
+	byNumber := map[int]*delivery{}
+	for _, e := range byTime {
+		switch e.Kind {
+		case Publish:
+			for _, q := range e.Queues {
+				c.copy(e.Value, q).publish = e
+			}
+		case Return:
+			c.report(Returned, e.Value, "was returned as unroutable")
+		case Broken:
+			c.report(Topology, e.Value, "in life %d", e.Life)
+		case Deliver:
+			d := &delivery{Event: e}
+			byNumber[e.Delivery] = d
+			m := c.copy(e.Value, c.home(e.Queue))
+			m.deliveries = append(m.deliveries, d)
+		default:
+			if d := byNumber[e.Delivery]; d != nil {
+				d.end = e
+			}
+		}
+	}
+	return c
+}
+
+func (c *checker) home(queue string) string {
+	if home, ok := c.scene.Homes[queue]; ok {
+		return home
+	}
+	return queue
+}
+
+func (c *checker) copy(value, home string) *message {
+	k := key{value, home}
+	m := c.copies[k]
+	if m == nil {
+		m = &message{key: k}
+		c.copies[k] = m
+		c.order = append(c.order, k)
+	}
+	return m
+}
+
+// report notes an anomaly; the value comes first in its text.
+func (c *checker) report(name, value, format string, args ...any) {
+	c.found = append(c.found, Anomaly{name, value, fmt.Sprintf("%q ", value) + fmt.Sprintf(format, args...)})
+}
+
+// after tells whether a delivery is certain to have left the server after a moment that was seen on a channel.
+func after(d *delivery, channel int, moment int64) bool {
+	return d.Opened > moment || d.Channel == channel && d.Start > moment
+}
+
+// checkFate looks whether a copy was settled, or is gone.
+func (c *checker) checkFate(m *message) {
+	if m.publish == nil {
+		c.report(Phantom, m.value, "came from %s, to which it was not routed", m.home)
+		return
+	}
+	if !m.publish.OK {
+		return
+	}
+	if len(m.deliveries) == 0 {
+		c.report(Lost, m.value, "was confirmed, and never came from %s", m.home)
+		return
+	}
+	settled := slices.ContainsFunc(m.deliveries, func(d *delivery) bool {
+		return d.end != nil && d.end.Kind == Ack && d.end.To == "" // what was moved is settled where it went
+	})
+	if !settled {
+		c.report(Lost, m.value, "came %d times from %s and where it goes, was settled nowhere, and is gone", len(m.deliveries), m.home)
+	}
+}
+
+// holds tells whether the end of a delivery must hold when a later one leaves the server.
+func (c *checker) holds(end *Event, later *delivery) bool {
+	switch {
+	case end == nil:
+		return false
+	case end.Certain == Committed:
+		return true
+	case end.Certain == Synchronised:
+		for life := end.Life; life < later.Life; life++ {
+			if !c.scene.Ordered[life] {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// entries is how often a copy may have come into a queue: once, but for one to which it was moved by transactions.
+func (m *message) entries(queue string) int {
+	if queue == m.home {
+		return 1
+	}
+	n := 0
+	for _, d := range m.deliveries {
+		if d.end != nil && d.end.To == queue {
+			n++
+		}
+	}
+	return n
+}
+
+// checkDeliveries looks for deliveries that should not be.
+func (c *checker) checkDeliveries(m *message) {
+	for i, later := range m.deliveries {
+		for _, earlier := range m.deliveries[:i] {
+			if earlier.Queue == later.Queue {
+				c.checkAgain(m, earlier, later)
+			} else if c.scene.Limits[later.Queue] == earlier.Queue && after(later, earlier.Channel, earlier.Start) {
+				c.report(Resurrected, m.value, "came from %s after it had come from %s", later.Queue, earlier.Queue)
+			}
+		}
+	}
+}
+
+// checkAgain judges a second delivery from one queue.
+func (c *checker) checkAgain(m *message, earlier, later *delivery) {
+	if m.entries(later.Queue) > 1 {
+		return // there may be two of it
+	}
+	end := earlier.end
+	ended := end != nil && (end.Kind == Ack || end.Kind == Reject && c.scene.Retry[end.Queue] == "")
+	if ended && c.holds(end, later) && after(later, end.Channel, end.Time) {
+		c.report(Redelivered, m.value, "came from %s %d ms after its %v was certain", later.Queue, (later.Start-end.Time)/1e6, end.Kind)
+	}
+	if earlier.Life != later.Life {
+		return
+	}
+	if c.held(earlier, later) {
+		c.report(Shared, m.value, "came from %s while another consumer had it", later.Queue)
+	}
+	if !later.Redelivered && total(earlier.Deaths) == total(later.Deaths) && after(later, earlier.Channel, earlier.Start) {
+		c.report(NotMarked, m.value, "came from %s again, and was not marked as redelivered", later.Queue)
+	}
+}
+
+// held tells whether both deliveries were out at one moment for certain: the channels of both were open, and neither
+// delivery had ended.
+func (c *checker) held(earlier, later *delivery) bool {
+	moment := later.Start
+	for _, d := range []*delivery{earlier, later} {
+		if d.Closed != 0 && d.Closed <= moment || d.end != nil && d.end.Start <= moment {
+			return false
+		}
+	}
+	return earlier.Channel != later.Channel && later.Opened < earlier.Start
+}
+
+func total(deaths []Death) (n int64) {
+	for _, d := range deaths {
+		n += d.Count
+	}
+	return n
+}
