@@ -34,6 +34,8 @@ var rooms = []room{
 	{dir: "internal/lint", level: 100, only: nothing},
 	{dir: "internal/wire/*/gen", level: 100, only: nothing}, // writes the codec's source
 	{dir: "bench/...", level: 100, only: []string{"api/...", "bench/..."}},
+	{dir: "conformance/s3", level: 100, only: []string{"internal/objectstore/..."}},
+	{dir: "conformance/etcd", level: 100, only: []string{"internal/coord/..."}},
 	{dir: "conformance/...", level: 100, only: []string{"conformance/..."}},
 	{dir: "examples/...", level: 100, only: []string{".", "api/...", "examples/..."}},
 
@@ -73,7 +75,10 @@ var rooms = []room{
 	{dir: "internal/txn", level: 50, only: pureMayImport, pure: true, core: true},
 	{dir: "internal/journal", level: 40, core: true},
 	{dir: "internal/vfs", level: 30, only: []string{"internal/fault"}, core: true},
-	{dir: "internal/objectstore", level: 30, only: []string{"internal/fault"}, core: true},
+	{dir: "internal/objectstore/storetest", level: 35, only: []string{"internal/objectstore"}}, // what every store must do
+	{dir: "internal/objectstore", level: 30, only: []string{"internal/fault", "internal/objectstore/storetest"}, core: true},
+	{dir: "internal/coord/coordtest", level: 35, only: []string{"internal/coord"}}, // what every store must do
+	{dir: "internal/coord", level: 30, only: []string{"internal/fault", "internal/coord/coordtest"}, core: true},
 	{dir: "internal/record", level: 30, only: []string{"internal/fault"}, pure: true, core: true},
 	{dir: "internal/fault", level: 0, only: nothing, core: true},
 	{dir: "internal/wire/*", level: 0, only: nothing, pure: true},
