@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/narumq/naru/internal/record"
+	"github.com/narumq/naru/internal/user"
 )
 
 // Topic is one version of a topic. It never changes: an alteration makes
@@ -18,6 +19,12 @@ type Topic struct {
 	Partitions []PartitionMeta
 	Settings   Settings
 	Internal   bool
+	// Resharded says that partitions were closed: the hash keys of all are as they
+	// were given. Else they are equal shares.
+	Resharded bool
+	Tags      map[string]string // the user's
+	Labels    map[string]string // what front ends keep here for themselves
+	CreatedAt int64             // milliseconds since 1970; 0 = not known
 }
 
 // PartitionMeta is what the catalog knows of a partition.
@@ -27,6 +34,15 @@ type PartitionMeta struct {
 	// LogStart is what was stored when the catalog was opened. The log itself
 	// knows what it is now.
 	LogStart record.Offset
+
+	// Keys are the hash keys of what is appended here by hash key.
+	Keys    KeyRange
+	Parents []int32 // in whose place it is: none, one or two
+	// A closed partition gets no more records; End is one past its last.
+	Closed bool
+	End    record.Offset
+	// OpenedAt and ClosedAt are milliseconds since 1970, 0 if not known.
+	OpenedAt, ClosedAt int64
 }
 
 // TopicSpec asks for a topic.
@@ -35,6 +51,9 @@ type TopicSpec struct {
 	Partitions int32 // -1: Options.DefaultPartitions
 	Settings   map[string]string
 	Internal   bool // the name has InternalPrefix
+	Tags       map[string]string
+	Labels     map[string]string
+	CreatedAt  int64 // milliseconds since 1970
 }
 
 // Limits of a catalog. A zero field means its default.
@@ -77,7 +96,8 @@ type Catalog struct {
 	rules     rules
 	clusterID UUID
 	current   atomic.Pointer[Snapshot]
-	queues    atomic.Pointer[[]*Queue] // sorted by name
+	queues    atomic.Pointer[[]*Queue]     // sorted by name
+	users     atomic.Pointer[[]*user.User] // sorted by name
 
 	mu sync.Mutex // serialises changes; guards what follows
 	state

@@ -53,14 +53,20 @@ func (c *Catalog) newTopic(spec TopicSpec) (t *Topic, nextStream uint64, err err
 	if err != nil {
 		return nil, 0, err
 	}
-	t = &Topic{Name: spec.Name, Settings: settings, Internal: spec.Internal, Partitions: make([]PartitionMeta, n)}
+	t = &Topic{Name: spec.Name, Settings: settings, Internal: spec.Internal, Partitions: make([]PartitionMeta, n),
+		Tags: maps.Clone(spec.Tags), Labels: maps.Clone(spec.Labels), CreatedAt: spec.CreatedAt}
 	if t.ID, err = newUUID(c.opt.Random); err != nil {
 		return nil, 0, err
 	}
 	if other, err := c.TopicByID(t.ID); err == nil {
 		return nil, 0, fmt.Errorf("random id: %s is that of %s already", t.ID, other.Name)
 	}
-	return t, c.giveStreams(t.Partitions), nil
+	next := c.giveStreams(t.Partitions)
+	shareEqually(t.Partitions)
+	for i := range t.Partitions {
+		t.Partitions[i].OpenedAt = t.CreatedAt
+	}
+	return t, next, nil
 }
 
 // added shows a topic that is stored; c.mu is held.
@@ -188,15 +194,25 @@ func (c *Catalog) AddPartitions(name string, total int32, validateOnly bool) (*T
 	if int(total) <= have {
 		return nil, fmt.Errorf("%w: %s has %d partitions, %d is not more", ErrInvalidPartitions, name, have, total)
 	}
+	if t.Resharded {
+		return nil, fmt.Errorf("%w: %s has closed partitions: it gets more by splitting those that are open", ErrInvalidPartitions, name)
+	}
 	if err := c.checkPartitions(have, total); err != nil {
 		return nil, err
 	}
 	grown := *t
 	grown.Partitions = append(slices.Clone(t.Partitions), make([]PartitionMeta, int(total)-have)...)
+	next := c.nextStream
+	if !validateOnly {
+		next = c.giveStreams(grown.Partitions[have:])
+	}
+	shareEqually(grown.Partitions)
+	for i := have; i < len(grown.Partitions); i++ {
+		grown.Partitions[i].OpenedAt = t.CreatedAt
+	}
 	if validateOnly {
 		return &grown, nil
 	}
-	next := c.giveStreams(grown.Partitions[have:])
 	if err := c.apply([]Op{encodeTopic(&grown), encodeNumber(keyNextStream, next)}); err != nil {
 		return nil, err
 	}
@@ -237,6 +253,37 @@ func (c *Catalog) Alter(name string, changes []Change, validateOnly bool) (*Topi
 	}
 	c.current.Store(c.Snapshot().with(&altered))
 	return &altered, nil
+}
+
+// Annotate changes a topic's tags and labels: edit may change the maps that it
+// gets, which are never nil, and refuse.
+//
+// Errors: ErrUnknownTopic, ErrInternalTopic, edit's, those of the store.
+func (c *Catalog) Annotate(name string, edit func(tags, labels map[string]string) error) (*Topic, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.begin(); err != nil {
+		return nil, err
+	}
+	t, err := c.change(name)
+	if err != nil {
+		return nil, err
+	}
+	changed := *t
+	changed.Tags, changed.Labels = make(map[string]string), make(map[string]string)
+	maps.Copy(changed.Tags, t.Tags)
+	maps.Copy(changed.Labels, t.Labels)
+	if err := edit(changed.Tags, changed.Labels); err != nil {
+		return nil, err
+	}
+	if maps.Equal(changed.Tags, t.Tags) && maps.Equal(changed.Labels, t.Labels) {
+		return t, nil
+	}
+	if err := c.apply([]Op{encodeTopic(&changed)}); err != nil {
+		return nil, err
+	}
+	c.current.Store(c.Snapshot().with(&changed))
+	return &changed, nil
 }
 
 // SetLogStarts stores where logs start, in one change. Streams that no longer

@@ -1,5 +1,5 @@
-// Package catalog is what exists: topics, their partitions and settings, queues, the
-// cluster's id, and the numbers that are never given out twice.
+// Package catalog is what exists: topics, their partitions and settings, queues, users,
+// the cluster's id, and the numbers that are never given out twice.
 //
 // A Catalog is a typed view, in memory, of a Store: a small ordered set of keys
 // that changes atomically and durably. Bolt keeps it in a file; Mem, for tests,
@@ -44,10 +44,17 @@
 //	start/<stream>     decimal: log start offset; <stream> has 16 hex digits.
 //	                   Absent means 0.
 //	topic/<name>       {"id": "<uuid>", "streams": [1, 2, …], "settings":
-//	                   {"retention.ms": "1000", …}, "internal": true}
+//	                   {"retention.ms": "1000", …}, "internal": true,
+//	                   "tree": [{"first": "<hex>", "last": "<hex>", "parents": [0],
+//	                   "closed": true, "end": 7, "opened_at": ms, "closed_at": ms}, …],
+//	                   "tags": {…}, "labels": {…}, "created_at": ms}
+//	user/<name>        {"hash": {"algorithm": "pbkdf2-sha512", "value": "<base64>"},
+//	                   "tags": […], "permissions": {"/": {"configure": "", …}},
+//	                   "topics": {"/": {"<exchange>": {"write": "", "read": ""}}}}
 //
-// streams[i] is the stream of partition i; "settings" and "internal" may be
-// absent. UUIDs are written as Kafka writes them: 22 characters of unpadded
+// streams[i] is the stream of partition i; what follows it may be absent. tree[i] is
+// partition i of a topic that was resharded: its hash keys, in 32 hex digits, and those in whose
+// place it is. UUIDs are written as Kafka writes them: 22 characters of unpadded
 // base64url. Times in a queue's settings are nanoseconds. A queue and the topic that
 // was made for it come and go in one change. Deleting a topic deletes its log starts with it.
 package catalog

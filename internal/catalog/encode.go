@@ -25,6 +25,7 @@ const (
 	prefixQueue     = "queue/"
 	prefixStart     = "start/"
 	prefixTopic     = "topic/"
+	prefixUser      = "user/"
 )
 
 const valueHeaderBytes = 5
@@ -75,15 +76,37 @@ type storedTopic struct {
 	Streams  []uint64          `json:"streams"`
 	Settings map[string]string `json:"settings,omitempty"`
 	Internal bool              `json:"internal,omitempty"`
+
+	Tree      []storedPartition `json:"tree,omitempty"` // of a topic that was resharded
+	Tags      map[string]string `json:"tags,omitempty"`
+	Labels    map[string]string `json:"labels,omitempty"`
+	CreatedAt int64             `json:"created_at,omitempty"`
+}
+
+// storedPartition is what is kept of a partition beside its stream.
+type storedPartition struct {
+	First    string        `json:"first"` // hash keys: 32 hex digits
+	Last     string        `json:"last"`
+	Parents  []int32       `json:"parents,omitempty"`
+	Closed   bool          `json:"closed,omitempty"`
+	End      record.Offset `json:"end,omitempty"`
+	OpenedAt int64         `json:"opened_at,omitempty"`
+	ClosedAt int64         `json:"closed_at,omitempty"`
 }
 
 func encodeCluster(id UUID) Op { return encodeJSON(keyCluster, storedCluster{id.String()}) }
 
 func encodeTopic(t *Topic) Op {
 	s := storedTopic{ID: t.ID.String(), Settings: t.Settings.Explicit, Internal: t.Internal,
-		Streams: make([]uint64, len(t.Partitions))}
+		Streams: make([]uint64, len(t.Partitions)), Tags: t.Tags, Labels: t.Labels, CreatedAt: t.CreatedAt}
 	for i, p := range t.Partitions {
 		s.Streams[i] = p.Stream
+		if t.Resharded {
+			s.Tree = append(s.Tree, storedPartition{
+				First: p.Keys.First.hexadecimal(), Last: p.Keys.Last.hexadecimal(), Parents: p.Parents,
+				Closed: p.Closed, End: p.End, OpenedAt: p.OpenedAt, ClosedAt: p.ClosedAt,
+			})
+		}
 	}
 	return encodeJSON(prefixTopic+t.Name, s)
 }

@@ -25,6 +25,10 @@ var (
 	ErrInvalidQueue = fault.New(fault.InvalidArgument, "invalid queue")
 	// ErrTopicInUse: a queue reads the topic.
 	ErrTopicInUse = fault.New(fault.FailedPrecondition, "topic is in use")
+	// ErrUnknownUser: no user has that name.
+	ErrUnknownUser = fault.New(fault.NotFound, "user does not exist")
+	// ErrReshard: partitions that cannot be split or merged as asked. The text says why.
+	ErrReshard = fault.New(fault.FailedPrecondition, "partitions cannot be split or merged so")
 	// ErrLimit: a named limit of the catalog is reached.
 	ErrLimit = fault.New(fault.ResourceExhausted, "catalog limit reached")
 	// ErrDamaged: a stored value that nobody wrote, or that contradicts another.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/narumq/naru/internal/record"
+	"github.com/narumq/naru/internal/user"
 )
 
 // loading gathers what the store holds before any of it is believed.
@@ -14,6 +15,7 @@ type loading struct {
 	clusterID UUID
 	topics    []*Topic
 	queues    []*Queue          // in the order of their names
+	users     []*user.User      // likewise
 	streams   map[uint64]string // to the topic's name
 	ids       map[UUID]string
 }
@@ -48,6 +50,7 @@ func (c *Catalog) load() error {
 	c.state = l.state
 	c.current.Store(newSnapshot(l.topics))
 	c.queues.Store(&l.queues)
+	c.users.Store(&l.users)
 	return nil
 }
 
@@ -78,6 +81,8 @@ func (l *loading) value(key string, value []byte) error {
 		err = l.start(key, payload)
 	case strings.HasPrefix(key, prefixTopic):
 		err = l.topic(key, payload)
+	case strings.HasPrefix(key, prefixUser):
+		err = l.user(key, payload)
 	default:
 		return fmt.Errorf("%w: key %q is unknown to this version", ErrNewerVersion, key)
 	}
@@ -102,7 +107,7 @@ func (l *loading) topic(key string, payload []byte) error {
 	if err := decodeJSON(key, payload, &s); err != nil {
 		return err
 	}
-	t := &Topic{Name: strings.TrimPrefix(key, prefixTopic), Internal: s.Internal}
+	t := &Topic{Name: strings.TrimPrefix(key, prefixTopic), Internal: s.Internal, Tags: s.Tags, Labels: s.Labels, CreatedAt: s.CreatedAt}
 	if err := CheckTopicName(t.Name); err != nil {
 		return fmt.Errorf("%w: key %q: %w", ErrDamaged, key, err)
 	}
@@ -128,11 +133,40 @@ func (l *loading) topic(key string, payload []byte) error {
 		l.streams[stream] = t.Name
 		t.Partitions[i].Stream = stream
 	}
+	if err := s.tree(t); err != nil {
+		return fmt.Errorf("%w: key %q: %w", ErrDamaged, key, err)
+	}
 	l.ids[t.ID] = t.Name
 	l.collisions[collisionKey(t.Name)] = t.Name
 	l.partitions += len(t.Partitions)
 	l.topics = append(l.topics, t)
 	return nil
+}
+
+// tree fills in the partitions' hash keys, and which are closed.
+func (s *storedTopic) tree(t *Topic) error {
+	if len(s.Tree) == 0 {
+		shareEqually(t.Partitions)
+		for i := range t.Partitions {
+			t.Partitions[i].OpenedAt = t.CreatedAt
+		}
+		return nil
+	}
+	if len(s.Tree) != len(t.Partitions) {
+		return fmt.Errorf("%d partitions, and %d streams", len(s.Tree), len(t.Partitions))
+	}
+	t.Resharded = true
+	for i := range s.Tree {
+		from, p := &s.Tree[i], &t.Partitions[i]
+		var first, last bool
+		p.Keys.First, first = parseHexadecimal(from.First)
+		p.Keys.Last, last = parseHexadecimal(from.Last)
+		if !first || !last || from.End < 0 {
+			return fmt.Errorf("partition %d has hash keys %.40q to %.40q", i, from.First, from.Last)
+		}
+		p.Parents, p.Closed, p.End, p.OpenedAt, p.ClosedAt = from.Parents, from.Closed, from.End, from.OpenedAt, from.ClosedAt
+	}
+	return checkTree(t.Partitions)
 }
 
 // check holds the values against each other.

@@ -1,0 +1,145 @@
+package catalog
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/narumq/naru/internal/user"
+)
+
+// UsersMax bounds the users.
+const UsersMax = 10_000
+
+// Users returns all users, sorted by name. Do not change the slice.
+func (c *Catalog) Users() []*user.User { return *c.users.Load() }
+
+// User returns the user of that name, or ErrUnknownUser.
+func (c *Catalog) User(name string) (*user.User, error) {
+	list := c.Users()
+	i, ok := findUser(list, name)
+	if !ok {
+		return nil, fmt.Errorf("%w: %.60q", ErrUnknownUser, name)
+	}
+	return list[i], nil
+}
+
+func findUser(list []*user.User, name string) (int, bool) {
+	return slices.BinarySearchFunc(list, name, func(u *user.User, n string) int { return strings.Compare(u.Name, n) })
+}
+
+// PutUser makes a user, or changes one: change gets it as it is, or a new one, may
+// change everything but the name, and says that it exists. The maps are change's own.
+//
+// Errors: user.ErrInvalid, ErrLimit, what change returns, those of the store.
+func (c *Catalog) PutUser(name string, change func(u *user.User, exists bool) error) (*user.User, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.begin(); err != nil {
+		return nil, err
+	}
+	list := c.Users()
+	i, exists := findUser(list, name)
+	u := user.User{Name: name}
+	if exists {
+		u = cloneUser(list[i])
+	} else if len(list) >= UsersMax {
+		return nil, fmt.Errorf("%w: %d users", ErrLimit, UsersMax)
+	}
+	if err := change(&u, exists); err != nil {
+		return nil, err
+	}
+	u.Name = name
+	if err := u.Check(); err != nil {
+		return nil, err
+	}
+	if err := c.apply([]Op{encodeUser(&u)}); err != nil {
+		return nil, err
+	}
+	list = slices.Clone(list)
+	if exists {
+		list[i] = &u
+	} else {
+		list = slices.Insert(list, i, &u)
+	}
+	c.users.Store(&list)
+	return &u, nil
+}
+
+// DeleteUser removes a user. Errors: ErrUnknownUser, those of the store.
+func (c *Catalog) DeleteUser(name string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.begin(); err != nil {
+		return err
+	}
+	list := c.Users()
+	i, ok := findUser(list, name)
+	if !ok {
+		return fmt.Errorf("%w: %.60q", ErrUnknownUser, name)
+	}
+	if err := c.apply([]Op{{Key: prefixUser + name}}); err != nil {
+		return err
+	}
+	list = slices.Delete(slices.Clone(list), i, i+1)
+	c.users.Store(&list)
+	return nil
+}
+
+// ForgetNamespace takes away all permissions in a namespace, in one change.
+func (c *Catalog) ForgetNamespace(namespace string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.begin(); err != nil {
+		return err
+	}
+	var ops []Op
+	list := slices.Clone(c.Users())
+	for i, u := range list {
+		_, may := u.Permissions[namespace]
+		if _, topics := u.Topics[namespace]; !may && !topics {
+			continue
+		}
+		changed := cloneUser(u)
+		delete(changed.Permissions, namespace)
+		delete(changed.Topics, namespace)
+		list[i] = &changed
+		ops = append(ops, encodeUser(&changed))
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	if err := c.apply(ops); err != nil {
+		return err
+	}
+	c.users.Store(&list)
+	return nil
+}
+
+// cloneUser makes one that may be changed without the other.
+func cloneUser(u *user.User) user.User {
+	out := *u
+	out.Tags, out.Permissions = slices.Clone(u.Tags), maps.Clone(u.Permissions)
+	out.Topics = maps.Clone(u.Topics)
+	for ns, exchanges := range out.Topics {
+		out.Topics[ns] = maps.Clone(exchanges)
+	}
+	return out
+}
+
+func encodeUser(u *user.User) Op { return encodeJSON(prefixUser+u.Name, u) }
+
+func (l *loading) user(key string, payload []byte) error {
+	var u user.User
+	if err := decodeJSON(key, payload, &u); err != nil {
+		return err
+	}
+	u.Name = strings.TrimPrefix(key, prefixUser)
+	// What this version refuses was valid to the one that stored it.
+	if err := u.Check(); err != nil {
+		return fmt.Errorf("%w of Naru, perhaps: key %q: %w", ErrNewerVersion, key, err)
+	}
+	l.users = append(l.users, &u)
+	return nil
+}
