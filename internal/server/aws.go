@@ -52,7 +52,11 @@ func (s *Server) serveAWS(ln net.Listener, keys *aws.Keys) *awsEndpoint {
 		IdleTimeout:       httpIdleTimeout,
 		MaxHeaderBytes:    httpHeaderBytesMax,
 		ConnState:         s.awsConns.state,
+		Protocols:         new(http.Protocols),
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: httpStreamsMax, SendPingTimeout: httpPingAfter, PingTimeout: httpPingTimeout},
 	}
+	e.server.Protocols.SetHTTP1(true)
+	e.server.Protocols.SetUnencryptedHTTP2(true) // event streams, without TLS
 	if keys == nil {
 		s.log.Info("aws: no --aws-keys, so any credentials are accepted", "address", e.addr.String())
 	}

@@ -9,8 +9,8 @@ import (
 type Call struct {
 	Service string // the part of X-Amz-Target before the dot; "" for Query
 	Action  string
-	JSON    bool       // AWS JSON; else Query
-	Body    []byte     // of an AWS JSON call
+	JSON    bool       // not Query: AWS JSON, or CBOR for those who serve it
+	Body    []byte     // of a call that is not Query
 	Form    url.Values // of a Query call
 	Base    string     // how the client addresses this endpoint: http://host:port
 	Path    string     // of the URL
@@ -18,6 +18,9 @@ type Call struct {
 	Trace   string     // X-Amzn-Trace-Id
 	// RequestID is in every answer.
 	RequestID string
+
+	encoding encoding
+	free     func() // gives back the slot of a large request; nil: it has none
 }
 
 // Service answers calls.
@@ -26,8 +29,16 @@ type Service interface {
 	// Call.Envelope. Its errors should be *Error.
 	Serve(ctx context.Context, c *Call) ([]byte, error)
 	// Namespace is that of the service's errors in JSON, such as com.amazonaws.sqs,
-	// and of its XML.
+	// and of its XML. Errors of a service without the former are named alone.
 	Namespace() (shape, xml string)
+}
+
+// Typed is a Service that reads calls with Unmarshal and writes answers with
+// Marshal, and nothing else: it is served in CBOR too.
+type Typed interface {
+	Service
+	// BodyBytesMax bounds the body of a request.
+	BodyBytesMax() int64
 }
 
 // Error is what a client is told. Sender says whose fault it is.

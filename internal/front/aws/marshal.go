@@ -2,57 +2,38 @@ package aws
 
 import (
 	"encoding/json"
-	"errors"
-	"math"
-	"strconv"
-	"time"
+
+	wire "github.com/narumq/naru/internal/wire/aws"
 )
 
-// Time is a timestamp on the wire: seconds since 1970 with milliseconds
-// (Smithy, "epoch-seconds").
-type Time struct{ time.Time }
-
-// MarshalJSON implements json.Marshaler.
-func (t Time) MarshalJSON() ([]byte, error) {
-	return strconv.AppendFloat(nil, float64(t.UnixMilli())/1000, 'f', -1, 64), nil
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (t *Time) UnmarshalJSON(b []byte) error {
-	if string(b) == "null" {
-		return nil
-	}
-	seconds, err := strconv.ParseFloat(string(b), 64)
-	if err != nil || math.Abs(seconds) > secondsMax {
-		return errors.New("not a timestamp")
-	}
-	t.Time = time.UnixMilli(int64(math.Round(seconds * 1000)))
-	return nil
-}
-
-// secondsMax is about the year 33,000: what is past it is no timestamp.
-const secondsMax = 1e12
+// Time is a timestamp on the wire, in milliseconds.
+type Time = wire.Time
 
 // Unmarshal reads a call's input into a struct, whose fields' json tags name the
-// members. The error is a SerializationException.
+// members, in whichever encoding it is: see package wire/aws. The error is a
+// SerializationException.
 func Unmarshal(c *Call, into any) error {
-	if len(c.Body) == 0 {
-		return nil
-	}
-	err := json.Unmarshal(c.Body, into)
-	var wrong *json.UnmarshalTypeError
+	var err error
 	switch {
-	case errors.As(err, &wrong):
-		return serialization(wrong.Field + " is of a wrong type: " + wrong.Value)
-	case err != nil:
-		return serialization(err.Error())
+	case len(c.Body) == 0: // as good as an empty document
+	case c.encoding.cbor:
+		err = wire.DecodeCBOR(c.Body, into, c.encoding.millis)
+	default:
+		err = wire.DecodeJSON(c.Body, into)
+	}
+	if err != nil {
+		return &Error{Shape: "SerializationException", Code: "MalformedInput", Message: err.Error(), Common: true}
 	}
 	return nil
 }
 
-// Marshal writes a call's output.
-func Marshal(_ *Call, v any) ([]byte, error) { return json.Marshal(v) }
-
-func serialization(text string) error {
-	return &Error{Shape: "SerializationException", Code: "MalformedInput", Message: text, Common: true}
+// Marshal writes a call's output. nil is no document at all.
+func Marshal(c *Call, v any) ([]byte, error) {
+	switch {
+	case v == nil:
+		return nil, nil
+	case c.encoding.cbor:
+		return wire.EncodeCBOR(nil, v, c.encoding.millis), nil
+	}
+	return json.Marshal(v)
 }

@@ -1,11 +1,7 @@
 package aws
 
 import (
-	"bytes"
-	"context"
 	"encoding/hex"
-	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -15,22 +11,20 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
-	"strings"
+	"sync"
 	"time"
 )
 
 const (
-	// bodyBytesMax bounds a request: 1 MiB of messages, each byte of which a client
-	// may write as six.
+	// bodyBytesMax bounds a request whose service does not say: 1 MiB of messages,
+	// each byte of which a client may write as six.
 	bodyBytesMax = 8 << 20
 	// smallBytesMax is up to what a body is small. Of larger ones, and of those
 	// whose length is not said, largeRequestsMax are held at once; more wait.
 	smallBytesMax    = 64 << 10
 	largeRequestsMax = 64
 
-	defaultRegion  = "us-east-1"
-	jsonMediaType  = "application/x-amz-json-1.0"
-	commonErrorsNS = "com.amazon.coral.service"
+	defaultRegion = "us-east-1"
 )
 
 // Config of an endpoint.
@@ -69,7 +63,7 @@ func NewServer(cfg Config) *Server {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := s.cfg.Now()
-	c := &Call{RequestID: newRequestID(), Trace: r.Header.Get("X-Amzn-Trace-Id"), Path: r.URL.Path, Base: baseOf(r), Region: defaultRegion}
+	c := &Call{RequestID: newRequestID(), Trace: r.Header.Get("X-Amzn-Trace-Id"), Path: r.URL.Path, Base: baseOf(r), Region: defaultRegion, encoding: json10}
 	defer func() {
 		if p := recover(); p != nil {
 			if p == http.ErrAbortHandler {
@@ -82,20 +76,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength < 0 || r.ContentLength > smallBytesMax {
 		select {
 		case s.large <- struct{}{}:
-			defer func() { <-s.large }()
+			c.free = sync.OnceFunc(func() { <-s.large })
+			defer c.free()
 		case <-r.Context().Done():
 			return
 		}
 	}
 	service, err := s.read(w, r, c)
-	var doc []byte
 	if err == nil {
-		doc, err = service.Serve(r.Context(), c)
+		err = s.serve(w, r, service, c)
 	}
 	if err != nil {
 		s.refuse(w, service, c, err)
-	} else {
-		s.answer(w, service, c, doc)
 	}
 	if f := s.cfg.Observer.Done; f != nil && c.Action != "" {
 		f(c.Action, err != nil, s.cfg.Now().Sub(began))
@@ -104,21 +96,24 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // read takes the request apart and finds who answers it.
 func (s *Server) read(w http.ResponseWriter, r *http.Request, c *Call) (Service, error) {
-	target := r.Header.Get("X-Amz-Target")
-	c.JSON = target != ""
+	service, failed := s.route(r, c)
 	if s.cfg.Keys == nil && fromWebPage(r.Header) {
 		return nil, denied("AccessDeniedException", "AccessDenied", "Requests of web pages are refused while there are no access keys.")
 	}
 	who, err := s.verifier.identify(r, s.cfg.Now())
 	if err != nil {
-		return nil, err
+		return service, err
 	}
-	body, err := readBody(w, r)
+	bytesMax := int64(bodyBytesMax)
+	if t, ok := service.(Typed); ok {
+		bytesMax = t.BodyBytesMax()
+	}
+	body, err := readBody(w, r, bytesMax)
 	if err != nil {
-		return nil, err
+		return service, err
 	}
 	if err := s.verifier.verify(r, body, &who); err != nil {
-		return nil, err
+		return service, err
 	}
 	if who.region != "" {
 		c.Region = who.region
@@ -126,13 +121,8 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, c *Call) (Service,
 	if !c.JSON {
 		return s.readForm(r, c, body)
 	}
-	c.Service, c.Action, _ = strings.Cut(target, ".")
 	c.Body = body
-	service := s.cfg.Services[c.Service]
-	if service == nil {
-		return nil, &Error{Shape: "UnknownOperationException", Code: "InvalidAction", Message: "The service " + clip(target) + " is not served here.", Common: true, Status: 404}
-	}
-	return service, nil
+	return service, failed
 }
 
 func (s *Server) readForm(r *http.Request, c *Call, body []byte) (Service, error) {
@@ -172,8 +162,8 @@ func fromWebPage(h http.Header) bool {
 	return h.Get("Origin") != "" || site != "" && site != "none"
 }
 
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, bodyBytesMax)
+func readBody(w http.ResponseWriter, r *http.Request, bytesMax int64) ([]byte, error) {
+	r.Body = http.MaxBytesReader(w, r.Body, bytesMax)
 	var b []byte
 	var err error
 	if n := r.ContentLength; n > 0 && n <= smallBytesMax {
@@ -185,75 +175,11 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, &Error{Shape: "RequestEntityTooLarge", Message: fmt.Sprintf("The request is longer than %d bytes.", bodyBytesMax), Status: 413, Common: true}
+		return nil, &Error{Shape: "RequestEntityTooLarge", Message: fmt.Sprintf("The request is longer than %d bytes.", bytesMax), Status: 413, Common: true}
 	case err != nil:
 		return nil, &Error{Shape: "IncompleteBody", Message: "The request ended before its content did.", Common: true}
 	}
 	return b, nil
-}
-
-// answer sends a document.
-func (s *Server) answer(w http.ResponseWriter, service Service, c *Call, doc []byte) {
-	h := w.Header()
-	h["X-Amzn-Requestid"] = []string{c.RequestID}
-	if c.JSON {
-		h["Content-Type"] = []string{jsonMediaType}
-	} else {
-		h["Content-Type"] = []string{"text/xml"}
-		_, ns := service.Namespace()
-		var b bytes.Buffer
-		fmt.Fprintf(&b, `<?xml version="1.0"?><%sResponse xmlns="%s">`, c.Action, ns)
-		b.Write(doc)
-		fmt.Fprintf(&b, `<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata></%sResponse>`, c.RequestID, c.Action)
-		doc = b.Bytes()
-	}
-	w.Write(doc)
-}
-
-// refuse sends an error in the form of the call's protocol.
-func (s *Server) refuse(w http.ResponseWriter, service Service, c *Call, err error) {
-	var e *Error
-	if !errors.As(err, &e) {
-		if errors.Is(err, context.Canceled) {
-			panic(http.ErrAbortHandler) // nobody is there to be told
-		}
-		s.cfg.Log.Error("aws: unexpected error", "action", c.Action, "err", err)
-		e = internalError()
-	}
-	if e.status() == http.StatusInternalServerError {
-		s.cfg.Log.Error("aws: call failed", "action", c.Action, "request", c.RequestID, "err", e.Message)
-	}
-	h := w.Header()
-	h.Set("X-Amzn-Requestid", c.RequestID)
-	shapes, ns := commonErrorsNS, ""
-	if service != nil {
-		var own string
-		own, ns = service.Namespace()
-		if !e.Common {
-			shapes = own
-		}
-	}
-	if !c.JSON {
-		h.Set("Content-Type", "text/xml")
-		w.WriteHeader(e.status())
-		fmt.Fprintf(w, `<?xml version="1.0"?><ErrorResponse xmlns="%s"><Error><Type>%s</Type><Code>%s</Code><Message>%s</Message><Detail/></Error><RequestId>%s</RequestId></ErrorResponse>`,
-			ns, e.party(), escapeXML(e.code()), escapeXML(e.Message), c.RequestID)
-		return
-	}
-	h.Set("Content-Type", jsonMediaType)
-	h.Set("X-Amzn-Query-Error", e.code()+";"+e.party())
-	w.WriteHeader(e.status())
-	doc, _ := json.Marshal(struct {
-		Type    string `json:"__type"`
-		Message string `json:"message"`
-	}{shapes + "#" + e.Shape, e.Message})
-	w.Write(doc)
-}
-
-func escapeXML(s string) string {
-	var b strings.Builder
-	xml.EscapeText(&b, []byte(s))
-	return b.String()
 }
 
 // baseOf is the address that the client used.
