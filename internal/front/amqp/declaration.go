@@ -301,14 +301,14 @@ func expiresOf(meta *catalog.Queue) time.Duration {
 	return time.Duration(ms) * time.Millisecond
 }
 
-// equivalent says what of a new declaration differs from the queue that is there.
-func (ch *channel) equivalent(name string, q *broker.Queue, d *declaration) error {
+// equivalent says what of a connection's new declaration differs from the queue that is there; nil is no connection.
+func (s *Server) equivalent(c *conn, name string, q *broker.Queue, d *declaration) error {
 	meta := q.Meta()
-	owner := ch.c.s.ownerOf(q)
-	if d.exclusive != (owner != nil) || owner != nil && owner != ch.c {
-		return ch.locked(name)
+	owner := s.ownerOf(q)
+	if d.exclusive != (owner != nil) || owner != nil && owner != c {
+		return lockedQueue(name, d.vhost)
 	}
-	what := queueNamed(name, ch.c.vhost)
+	what := queueNamed(name, d.vhost)
 	for _, p := range []struct {
 		name          string
 		current, want bool

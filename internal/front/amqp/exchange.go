@@ -145,9 +145,18 @@ func (ch *channel) exchangeUnbind(m *wire.ExchangeUnbind) error {
 	return ch.answer(m.NoWait, &wire.ExchangeUnbindOk{})
 }
 
-// bind binds, and says which end is missing, the source first.
 func (ch *channel) bind(x exchange.Binding) error {
-	b, vhost := ch.c.s.broker, ch.c.vhost
+	return ch.c.s.bind(ch.c.vhost, x, func(name string) error {
+		if _, err := ch.queue(name); err != nil {
+			return err
+		}
+		return nil
+	})
+}
+
+// bind binds, and says which end is missing, the source first. mayUse tells whether a queue is there and not another's.
+func (s *Server) bind(vhost string, x exchange.Binding, mayUse func(queue string) error) error {
+	b := s.broker
 	toQueue := x.DestinationKind == exchange.ToQueue
 	if x.Source == exchange.Default || !toQueue && x.Destination == exchange.Default {
 		return refuse(wire.AccessRefused, "operation not permitted on the default exchange")
@@ -159,7 +168,7 @@ func (ch *channel) bind(x exchange.Binding) error {
 		if _, ok := b.Exchange(vhost, x.Destination); !ok {
 			return noExchange(x.Destination, vhost)
 		}
-	} else if _, err := ch.queue(x.Destination); err != nil {
+	} else if err := mayUse(x.Destination); err != nil {
 		return err
 	}
 	err := b.Bind(vhost, x)

@@ -30,14 +30,14 @@ func (ch *channel) queue(name string) (*broker.Queue, errCode) {
 		return nil, queueRefusal(err, name, ch.c.vhost)
 	}
 	if owner := ch.c.s.ownerOf(q); owner != nil && owner != ch.c {
-		return nil, ch.locked(name)
+		return nil, lockedQueue(name, ch.c.vhost)
 	}
 	return q, nil
 }
 
-func (ch *channel) locked(name string) errCode {
+func lockedQueue(name, vhost string) errCode {
 	return refuse(wire.ResourceLocked, "cannot obtain exclusive access to locked %s. It could be originally declared on another "+
-		"connection or the exclusive property value does not match that of the original declaration.", queueNamed(name, ch.c.vhost))
+		"connection or the exclusive property value does not match that of the original declaration.", queueNamed(name, vhost))
 }
 
 // named is the queue that a method means: the last one declared if it names none.
@@ -101,7 +101,7 @@ func (ch *channel) declare(name string, m *wire.QueueDeclare) (string, *broker.Q
 	if name == "" {
 		name = randomName("amq.gen-")
 	} else if have, err := b.NamespaceQueue(vhost, name); err == nil {
-		return name, have, ch.equivalent(name, have, d)
+		return name, have, ch.c.s.equivalent(ch.c, name, have, d)
 	} else if strings.HasPrefix(name, reservedPrefix) {
 		return name, nil, refuse(wire.AccessRefused, "queue name '%s' contains reserved prefix 'amq.*'", name)
 	}
@@ -114,7 +114,7 @@ func (ch *channel) declare(name string, m *wire.QueueDeclare) (string, *broker.Q
 	ch.c.s.declaring.Unlock()
 	switch {
 	case errors.Is(err, catalog.ErrQueueExists) && q != nil:
-		return name, q, ch.equivalent(name, q, d)
+		return name, q, ch.c.s.equivalent(ch.c, name, q, d)
 	case err != nil:
 		return name, nil, refusal(err, vhost)
 	}
