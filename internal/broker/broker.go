@@ -38,6 +38,7 @@ type Config struct {
 	TopicDefaults     map[string]string
 	RetentionEvery    time.Duration // default 30 s; below 0: never
 	ProducerRetention time.Duration // default 24 h
+	PasswordRounds    int           // of PBKDF2 for new passwords; default 210,000
 	Now               func() time.Time
 	Logger            *slog.Logger
 }
@@ -47,6 +48,7 @@ const (
 	producerRetentionDefault = 24 * time.Hour
 	relocateEveryDefault     = 10 * time.Second
 	relocateAfterDefault     = time.Minute
+	passwordRoundsDefault    = 210_000 // a tenth of a second
 
 	journalDir = "journal"
 )
@@ -57,6 +59,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.NodeID == 0 {
 		c.NodeID = 1
+	}
+	if c.PasswordRounds == 0 {
+		c.PasswordRounds = passwordRoundsDefault
 	}
 	if c.RetentionEvery == 0 {
 		c.RetentionEvery = retentionEveryDefault
@@ -95,6 +100,7 @@ type Broker struct {
 	queues      *queues
 	triggers    *triggers
 	routing     *routing
+	users       users
 	turn        atomic.Uint32 // of Produce, for records without a key
 
 	lock    io.Closer       // nil: the caller's
@@ -127,6 +133,7 @@ func (b *Broker) open() error {
 	if err := b.openCatalog(); err != nil {
 		return err
 	}
+	b.users.init()
 	b.topics.init(b.catalog.Topics())
 	b.producers = newProducersMachine(b)
 	opt := b.cfg.Journal

@@ -87,8 +87,8 @@ func (b *Broker) CreateNamespace(name string) error {
 	return r.store([]statelog.Command{{Key: namespaceKey(name), Value: []byte{}}})
 }
 
-// DeleteNamespace deletes a namespace with its queues and exchanges. The default one
-// stays.
+// DeleteNamespace deletes a namespace with its queues and exchanges, and takes away all
+// permissions in it. The default one stays.
 func (b *Broker) DeleteNamespace(name string) error {
 	if name == DefaultNamespace {
 		return fmt.Errorf("%w: the namespace %s stays", exchange.ErrInvalid, name)
@@ -104,6 +104,10 @@ func (b *Broker) DeleteNamespace(name string) error {
 	r := b.routing
 	r.admin.Lock()
 	defer r.admin.Unlock()
+	// First: one that is made again under the name is not to let in who was let in before.
+	if err := b.forgetPermissions(name); err != nil {
+		return err
+	}
 	return r.store([]statelog.Command{{Key: namespaceKey(name)}})
 }
 

@@ -51,11 +51,11 @@ var rooms = []room{
 		"internal/front/aws", "internal/broker", "internal/queue", "internal/catalog", "internal/commitlog", "internal/record", "internal/fault",
 	}},
 	{dir: "internal/front/amqp", level: 80, only: []string{
-		"internal/broker", "internal/exchange", "internal/queue", "internal/catalog", "internal/commitlog", "internal/record",
+		"internal/broker", "internal/exchange", "internal/queue", "internal/user", "internal/catalog", "internal/commitlog", "internal/record",
 		"internal/fault", "internal/wire/amqp091",
 	}},
 	{dir: "internal/front/api", level: 80, only: []string{
-		"api/...", "internal/broker", "internal/group", "internal/queue", "internal/trigger", "internal/catalog", "internal/commitlog",
+		"api/...", "internal/broker", "internal/group", "internal/queue", "internal/user", "internal/trigger", "internal/catalog", "internal/commitlog",
 		"internal/record", "internal/fault", "internal/vfs", // vfs: its tests fail a disk
 	}},
 	{dir: "internal/front/console", level: 80, only: nothing},
@@ -68,6 +68,7 @@ var rooms = []room{
 	{dir: "internal/statelog", level: 60, core: true},
 	{dir: "internal/commitlog", level: 50, core: true},
 	{dir: "internal/catalog", level: 50, core: true},
+	{dir: "internal/user", level: 45, only: []string{"internal/fault"}, pure: true, core: true},
 	{dir: "internal/exchange", level: 50, only: pureMayImport, pure: true, core: true},
 	{dir: "internal/group", level: 50, only: pureMayImport, pure: true, core: true},
 	{dir: "internal/queue", level: 50, only: pureMayImport, pure: true, core: true},
