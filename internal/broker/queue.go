@@ -401,6 +401,9 @@ func (q *Queue) Purge() error { return q.purge(false) }
 func (q *Queue) PurgeReady() error { return q.purge(true) }
 
 func (q *Queue) purge(idle bool) error {
+	if err := q.refuseStream(); err != nil {
+		return err
+	}
 	q.mu.Lock()
 	if q.closed != nil {
 		defer q.mu.Unlock()
@@ -441,7 +444,7 @@ func (t *queues) floors() map[*Partition]record.Offset {
 		shared[q.Meta().Topic]++
 	}
 	for _, q := range t.all() {
-		if meta := q.Meta(); !meta.Owned || shared[meta.Topic] > 1 {
+		if meta := q.Meta(); !meta.Owned || meta.Settings.Stream || shared[meta.Topic] > 1 {
 			continue
 		}
 		q.mu.Lock()

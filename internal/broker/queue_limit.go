@@ -21,7 +21,7 @@ var ErrQueueFull = fault.New(fault.ResourceExhausted, "the queue is full")
 // if there is no place for dead letters.
 func (q *Queue) eager() bool {
 	s := &q.Meta().Settings
-	return s.LengthMax > 0 || s.BytesMax > 0 || s.DeadLetterExpired && (s.Retention > 0 || q.expiring.Load())
+	return !s.Stream && (s.LengthMax > 0 || s.BytesMax > 0 || s.DeadLetterExpired && (s.Retention > 0 || q.expiring.Load()))
 }
 
 // tend gives up what is too much or has expired. Caller holds mu.

@@ -34,10 +34,10 @@ func (r *receive) finish(_ *calls, list []Delivery, err error) {
 // asked, and then returns none. Messages that were leased to a caller whose ctx
 // ended are given back.
 //
-// Errors: ErrInFlightLimit, ErrQueueDeleted, ErrQueueClosed, those of the log, and of
-// ctx.
+// Errors: ErrInFlightLimit, ErrQueueDeleted, ErrQueueClosed, ErrStream, those of the
+// log, and of ctx.
 func (q *Queue) Receive(ctx context.Context, req ReceiveRequest) ([]Delivery, error) {
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), q.refuseStream()); err != nil {
 		return nil, err
 	}
 	r := &receive{req: req, outcome: make(chan received, 1)}

@@ -8,10 +8,13 @@ import (
 )
 
 // Stats counts. Of a long queue, records that were not looked at yet count as
-// ready.
+// ready; those of a stream are ready for ever.
 func (q *Queue) Stats() QueueStats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.isStream() {
+		return QueueStats{Ready: q.streamLength(), Sent: q.sent.Load()}
+	}
 	now := q.b.nowMS()
 	if q.loadable() <= statsLoadMax {
 		q.load(now) // so that what is delayed is known as such

@@ -24,6 +24,7 @@ type queues struct {
 
 	parking  atomic.Int32 // runs that are being written
 	buffered atomic.Int64 // bytes of records that queues keep decoded
+	streamed atomic.Int64 // and readers of streams
 
 	admin sync.Mutex // held while queues are made, changed and deleted
 

@@ -61,6 +61,9 @@ type QueueSettings struct {
 	LengthMax int64    `json:"length_max,omitempty"`
 	BytesMax  int64    `json:"bytes_max,omitempty"`
 	Overflow  Overflow `json:"overflow,omitempty"`
+	// Stream says that nothing is taken from the queue: it is its topic, read by offset, and BytesMax is retention.bytes
+	// of that. It never changes.
+	Stream bool `json:"stream,omitempty"`
 	// DeadLetterRoute is where dead letters are published to, in place of DeadLetter.
 	DeadLetterRoute *DeadLetterRoute `json:"dead_letter_route,omitempty"`
 }
@@ -131,6 +134,8 @@ func (s *QueueSettings) check() error {
 		return bad("dead letters go to a queue or to an exchange")
 	case s.Ordered && s.Lanes > 1:
 		return bad("an ordered queue has one lane")
+	case s.Stream && (s.Ordered || s.Lanes > 1 || s.LengthMax > 0 || s.DeadLetter != "" || s.DeadLetterRoute != nil || s.Overflow != "" || s.Filter != ""):
+		return bad("a stream has no order, lanes, length, dead letters, overflow or filter")
 	case !slices.Contains([]DedupScope{DedupNone, DedupQueue, DedupGroup}, s.Dedup):
 		return bad("dedup scope %q", s.Dedup)
 	}
@@ -220,7 +225,11 @@ func (c *Catalog) queueTopic(q *Queue, internal bool) (made *Topic, nextStream u
 }
 
 func queueTopicSettings(s *QueueSettings) map[string]string {
-	return map[string]string{"max.message.bytes": queueBatchBytesMax, "retention.ms": retentionMS(s)}
+	out := map[string]string{"max.message.bytes": queueBatchBytesMax, "retention.ms": retentionMS(s)}
+	if s.Stream && s.BytesMax > 0 {
+		out["retention.bytes"] = fmt.Sprint(s.BytesMax)
+	}
+	return out
 }
 
 func retentionMS(s *QueueSettings) string {
@@ -250,8 +259,8 @@ func (c *Catalog) AlterQueue(name string, now int64, change func(*QueueSpec) err
 		return nil, nil, err
 	}
 	switch s := &spec.Settings; {
-	case s.Ordered != old.Settings.Ordered || s.Lanes != old.Settings.Lanes || s.Filter != old.Settings.Filter:
-		return nil, nil, fmt.Errorf("%w: order, lanes and filter of a queue cannot be changed", ErrInvalidQueue)
+	case s.Ordered != old.Settings.Ordered || s.Lanes != old.Settings.Lanes || s.Filter != old.Settings.Filter || s.Stream != old.Settings.Stream:
+		return nil, nil, fmt.Errorf("%w: order, lanes and filter of a queue, and whether it is a stream, cannot be changed", ErrInvalidQueue)
 	case spec.Name != name || spec.Topic != old.Topic:
 		return nil, nil, fmt.Errorf("%w: name and topic of a queue cannot be changed", ErrInvalidQueue)
 	}

@@ -15,6 +15,7 @@ type consumer struct {
 	tag       string
 	box       *mailbox // nil of one for direct replies
 	replyKey  string
+	reading   *reading // of a stream; nil: of a queue
 	arguments wire.Table
 	noAck     bool
 	exclusive bool
@@ -86,7 +87,11 @@ func (ch *channel) basicConsume(m *wire.BasicConsume) error {
 	if refused != nil {
 		return refused
 	}
-	if v, ok := m.Arguments.Get("x-priority"); ok {
+	if isStream(q.Meta()) {
+		if err := ch.readStream(m, x, q, name); err != nil {
+			return err
+		}
+	} else if v, ok := m.Arguments.Get("x-priority"); ok {
 		if x.priority, ok = v.Int(); !ok {
 			return failedPrecondition("invalid arg 'x-priority' for %s: expected integer, got %s", queueNamed(name, ch.c.vhost), typeName(v.Kind()))
 		}
@@ -135,7 +140,10 @@ func (ch *channel) begin(noWait bool, x *consumer) error {
 	ch.mu.Lock()
 	x.ready = true
 	ch.mu.Unlock()
-	if x.box != nil {
+	switch {
+	case x.reading != nil:
+		x.reading.start()
+	case x.box != nil:
 		x.box.start()
 	}
 	return err
@@ -180,14 +188,22 @@ func (x *consumer) cancelled() {
 
 func (x *consumer) wake() {
 	if x.box != nil {
-		x.box.wake()
+		x.feeder().wake()
 	}
+}
+
+// feeder is what looks at the consumer's credit.
+func (x *consumer) feeder() waker {
+	if x.reading != nil {
+		return x.reading
+	}
+	return x.box
 }
 
 // credit is how many messages the consumer may be given.
 func (x *consumer) credit() int {
 	ch := x.ch
-	if !ch.c.out.hasRoom(x.box) {
+	if !ch.c.out.hasRoom(x.feeder()) {
 		return 0
 	}
 	ch.mu.Lock()
@@ -214,7 +230,8 @@ func (x *consumer) creditLocked() int {
 	return max(n, 0)
 }
 
-// deliver puts a message into the output, to be flushed by the caller. False: there is no credit any more.
+// deliver puts a message into the output, to be flushed by the caller. Without a tag there is nothing to settle: it is of a
+// stream, or a reply. False: there is no credit any more.
 func (x *consumer) deliver(rec *record.Record, attempts int32, tag *queue.Tag) bool {
 	ch := x.ch
 	ch.mu.Lock()
@@ -240,7 +257,11 @@ func (x *consumer) deliver(rec *record.Record, attempts int32, tag *queue.Tag) b
 	o.buf = e.appendContent(o.buf, ch.id, ch.c.frameMax, rec, count)
 	o.unlock()
 	if !x.noAck {
-		ch.unsettled.add(delivery{tag: ch.tag, queue: x.box.q, of: *tag, consumer: x})
+		d := delivery{tag: ch.tag, consumer: x}
+		if tag != nil {
+			d.queue, d.of = x.box.q, *tag
+		}
+		ch.unsettled.add(d)
 		x.unsettled++
 		ch.held++
 	}
@@ -258,6 +279,9 @@ func (ch *channel) basicGet(m *wire.BasicGet) error {
 	q, refused := ch.queue(name)
 	if refused != nil {
 		return refused
+	}
+	if err := ch.notForStreams(q, name, "basic.get"); err != nil {
+		return err
 	}
 	single, exclusive := ch.c.s.taken(q)
 	switch {

@@ -31,7 +31,7 @@ const (
 // comparedArguments are those that have to be the same when a queue is declared again, in the order in which they are looked at.
 var comparedArguments = []string{
 	argExpires, argMessageTTL, argDeadExchange, argDeadKey, argMaxLength, argMaxBytes, argMaxPriority, argOverflow, argDeliveryLimit,
-	argQueueType, argQueueMode, argSingleConsumer,
+	argQueueType, argQueueMode, argSingleConsumer, argMaxAge, argSegmentBytes,
 }
 
 // Limits of arguments, as in RabbitMQ.
@@ -57,6 +57,8 @@ type declaration struct {
 	durable, exclusive, autoDelete bool
 	arguments                      []Argument
 	settings                       catalog.QueueSettings
+	maxAge                         time.Duration // of a stream; 0: for ever
+	segmentBytes                   int64
 }
 
 // typeNames are RabbitMQ's, as its errors say them.
@@ -81,7 +83,7 @@ func declarationOf(name string, m *wire.QueueDeclare, vhost string) (*declaratio
 			d.arguments = append(d.arguments, Argument{name, v.Kind(), fieldText(v)})
 		}
 	}
-	for _, check := range []func(wire.Table) (argument string, problem string){d.numbers, d.deadLetters, d.choices} {
+	for _, check := range []func(wire.Table) (argument string, problem string){d.numbers, d.deadLetters, d.choices, d.stream} {
 		if arg, problem := check(m.Arguments); problem != "" {
 			return nil, failedPrecondition("invalid arg '%s' for %s: %s", arg, queueNamed(name, vhost), problem)
 		}
@@ -96,7 +98,7 @@ func (d *declaration) checkType(name string) error {
 	}
 	switch {
 	case kind.Text == typeStream:
-		return refuse(wire.NotImplemented, "%s of type stream", queueNamed(name, d.vhost))
+		return d.asStream(name)
 	case kind.Text != typeQuorum:
 		return nil
 	case d.exclusive:

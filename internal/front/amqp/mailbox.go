@@ -173,6 +173,9 @@ func (s *Server) remove(x *consumer) (received <-chan struct{}, last bool) {
 		return nil, false
 	}
 	m.consumers = slices.Delete(m.consumers, at, at+1)
+	if x.reading != nil {
+		x.reading.end()
+	}
 	if m.stop != nil {
 		m.stop()
 	}
@@ -227,6 +230,9 @@ func (s *Server) gone(q *broker.Queue) {
 	m.mu.Unlock()
 	m.wake()
 	for _, x := range list {
+		if x.reading != nil {
+			x.reading.end()
+		}
 		x.cancelled()
 	}
 }

@@ -33,10 +33,10 @@ type output struct {
 	idle       bool        // the writer waits for wake
 	closed     bool        // nothing is added any more
 	failed     bool
-	wanted     map[*mailbox]struct{} // to wake when there is room
-	space      chan struct{}         // closed when there is room for the reader; nil: it does not wait
-	sent       bool                  // something was, since the last heartbeat
-	beating    bool                  // what waits is a heartbeat alone
+	wanted     map[waker]struct{} // to wake when there is room
+	space      chan struct{}      // closed when there is room for the reader; nil: it does not wait
+	sent       bool               // something was, since the last heartbeat
+	beating    bool               // what waits is a heartbeat alone
 }
 
 func newOutput(nc net.Conn, l *Limits) *output {
@@ -121,15 +121,18 @@ func (o *output) crowded() bool {
 	return o.waiting() >= 4*o.bytesMax
 }
 
-// hasRoom tells whether deliveries may be added. If not, the mailbox is woken when they may.
-func (o *output) hasRoom(m *mailbox) bool {
+// waker is what can be woken: a mailbox, or a reading of a stream.
+type waker interface{ wake() }
+
+// hasRoom tells whether deliveries may be added. If not, m is woken when they may.
+func (o *output) hasRoom(m waker) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.waiting() < o.bytesMax || o.closed {
 		return !o.closed
 	}
 	if o.wanted == nil {
-		o.wanted = make(map[*mailbox]struct{})
+		o.wanted = make(map[waker]struct{})
 	}
 	o.wanted[m] = struct{}{}
 	return false
@@ -244,7 +247,7 @@ func (o *output) wrote(err error) {
 		o.closed, o.failed = true, true
 		o.buf, o.confirming = o.buf[:0], nil
 	}
-	var wanted map[*mailbox]struct{}
+	var wanted map[waker]struct{}
 	if o.waiting() < o.bytesMax || err != nil {
 		wanted, o.wanted = o.wanted, nil
 		if o.space != nil {

@@ -168,6 +168,9 @@ func (ch *channel) queuePurge(m *wire.QueuePurge) error {
 	if refused != nil {
 		return refused
 	}
+	if err := ch.notForStreams(q, name, "queue.purge"); err != nil {
+		return err
+	}
 	n := ready(q)
 	if err := q.PurgeReady(); err != nil {
 		return queueRefusal(err, name, ch.c.vhost)

@@ -12,7 +12,7 @@ import (
 // delivery waits to be settled.
 type delivery struct {
 	tag      uint64
-	queue    *broker.Queue
+	queue    *broker.Queue // nil: a stream's, of which nothing is settled
 	of       queue.Tag
 	consumer *consumer // nil: it was got
 	settled  bool
@@ -104,6 +104,9 @@ type settlement struct {
 func byQueue(to []settlement, list []delivery) []settlement {
 	for i := range list {
 		d := &list[i]
+		if d.queue == nil {
+			continue
+		}
 		at := len(to) - 1
 		if at < 0 || to[at].queue != d.queue {
 			at = slices.IndexFunc(to, func(s settlement) bool { return s.queue == d.queue })
@@ -200,6 +203,9 @@ func (ch *channel) basicNack(tag uint64, multiple, again bool) error {
 	if err != nil {
 		return err
 	}
+	if err := ch.onlyAcked(list, "basic.nack and basic.reject"); err != nil {
+		return err
+	}
 	ch.c.s.counters.settled.Add(int64(len(list)))
 	how := reject
 	if again {
@@ -245,6 +251,9 @@ func (ch *channel) basicRecover(again, answer bool) error {
 	}
 	list, err := ch.takeUnsettled(0, true)
 	if err != nil {
+		return err
+	}
+	if err := ch.onlyAcked(list, "basic.recover"); err != nil {
 		return err
 	}
 	ch.settle(requeue, list, nil)

@@ -65,7 +65,6 @@ func TestRefusals(t *testing.T) {
 		{"overflow", 406, "invalid_overflow", fresh(client.Table{"x-overflow": "spill"})},
 		{"key alone", 406, "routing_key_but_no_dlx_defined", fresh(client.Table{"x-dead-letter-routing-key": "k"})},
 		{"type", 406, "invalid arg 'x-queue-type'", fresh(client.Table{"x-queue-type": "odd"})},
-		{"stream", 540, "NOT_IMPLEMENTED", fresh(client.Table{"x-queue-type": "stream"})},
 		{"quorum", 406, "invalid property 'non-durable' for queue 'q2' in vhost '/'", func(ch *client.Channel) error {
 			_, err := ch.QueueDeclare("q2", false, false, false, false, client.Table{"x-queue-type": "quorum"})
 			return err
