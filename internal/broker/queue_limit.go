@@ -159,8 +159,7 @@ func (q *Queue) publishDead(rec record.Record, why exchange.Reason, lane int32, 
 	headers = append(headers, record.HeaderField{Key: HeaderDeaths, Value: history},
 		record.HeaderField{Key: HeaderExchange, Value: []byte(to.Exchange)}, record.HeaderField{Key: HeaderRoutingKey, Value: []byte(next)})
 	m := &exchange.Message{Key: next, CC: more, FromBroker: true, Header: func(name string) (exchange.Value, bool) {
-		v, ok := headerValue(headers, name)
-		return exchange.TextValue(string(v)), ok
+		return typedHeader(headers, name)
 	}}
 	msg := Message{Key: rec.Key, Value: rec.Value, Headers: headers, Lane: lane, Delay: -1}
 	ctx, cancel := context.WithTimeout(context.Background(), forwardTimeout)
