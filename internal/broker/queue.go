@@ -174,13 +174,13 @@ func (q *Queue) Meta() *catalog.Queue { return q.meta.Load() }
 func (q *Queue) poke() {
 	q.mu.Lock()
 	var done calls
+	if len(q.receives) > 0 {
+		q.serve(&done) // first: what somebody waits for is not too much
+	}
 	if q.eager() && q.closed == nil {
 		q.tend()
 		q.arm()
 		q.write()
-	}
-	if len(q.receives) > 0 {
-		q.serve(&done)
 	}
 	q.noticed()
 	q.mu.Unlock()

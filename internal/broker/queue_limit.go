@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/exchange"
@@ -21,7 +22,7 @@ var ErrQueueFull = fault.New(fault.ResourceExhausted, "the queue is full")
 // if there is no place for dead letters.
 func (q *Queue) eager() bool {
 	s := &q.Meta().Settings
-	return !s.Stream && (s.LengthMax > 0 || s.BytesMax > 0 || s.DeadLetterExpired && (s.Retention > 0 || q.expiring.Load()))
+	return !s.Stream && (s.LengthMax != 0 || s.BytesMax != 0 || s.DeadLetterExpired && (s.Retention > 0 || q.expiring.Load()))
 }
 
 // tend gives up what is too much or has expired. Caller holds mu.
@@ -47,13 +48,18 @@ func (q *Queue) tend() {
 // excess is how many messages and bytes are ready beyond what may be.
 func (q *Queue) excess(s *catalog.QueueSettings) (n int, bytes int64) {
 	loaded, size := q.core.Size()
-	if s.LengthMax > 0 {
-		n = int(max(0, int64(loaded)+q.loadable()-s.LengthMax))
+	return int(max(0, int64(loaded)+q.loadable()-bound(s.LengthMax))), max(0, size-bound(s.BytesMax))
+}
+
+// bound is the most that a setting allows.
+func bound(n int64) int64 {
+	switch n {
+	case 0:
+		return math.MaxInt64
+	case catalog.BoundNothing:
+		return 0
 	}
-	if s.BytesMax > 0 {
-		bytes = max(0, size-s.BytesMax)
-	}
-	return n, bytes
+	return n
 }
 
 // full tells whether the queue does not take a message of so many bytes.
@@ -68,7 +74,7 @@ func (q *Queue) full(bytes int) bool {
 		return false
 	}
 	loaded, size := q.core.Size()
-	return s.LengthMax > 0 && int64(loaded)+q.loadable()+q.taken.Load() >= s.LengthMax || s.BytesMax > 0 && size+int64(bytes) > s.BytesMax
+	return int64(loaded)+q.loadable()+q.taken.Load() >= bound(s.LengthMax) || size+int64(bytes) > bound(s.BytesMax)
 }
 
 // countsTaken tells whether messages on their way count for the queue's length.

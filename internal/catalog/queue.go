@@ -56,8 +56,8 @@ type QueueSettings struct {
 	PerGroupThroughput bool   `json:"per_group_throughput,omitempty"`
 	Filter             string `json:"filter,omitempty"` // of a view
 
-	// LengthMax and BytesMax bound what is ready; 0 = no bound. Past it Overflow says
-	// what happens.
+	// LengthMax and BytesMax bound what is ready; 0 = no bound, BoundNothing = nothing
+	// may be. Past it Overflow says what happens.
 	LengthMax int64    `json:"length_max,omitempty"`
 	BytesMax  int64    `json:"bytes_max,omitempty"`
 	Overflow  Overflow `json:"overflow,omitempty"`
@@ -91,6 +91,7 @@ const (
 	DefaultQueueRetention  = 4 * 24 * time.Hour
 	DefaultMessageBytesMax = 1 << 20
 	LanesMax               = 10
+	BoundNothing           = -1 // a bound of 0, as 0 is none
 	QueuesMax              = 100_000
 	// queueBatchBytesMax is max.message.bytes of topics made for queues.
 	queueBatchBytesMax = "8388608"
@@ -126,7 +127,7 @@ func (s *QueueSettings) check() error {
 		return bad("messages of at most %d bytes, 1 to %d are allowed", s.MessageBytesMax, 1<<20)
 	case s.AttemptsMax < 0:
 		return bad("%d attempts", s.AttemptsMax)
-	case s.LengthMax < 0 || s.BytesMax < 0:
+	case s.LengthMax < BoundNothing || s.BytesMax < BoundNothing:
 		return bad("negative length")
 	case !slices.Contains([]Overflow{OverflowDropHead, OverflowReject, OverflowRejectDeadLetter}, s.Overflow):
 		return bad("overflow %q", s.Overflow)

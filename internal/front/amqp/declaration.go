@@ -37,7 +37,7 @@ var comparedArguments = []string{
 // Limits of arguments, as in RabbitMQ.
 const (
 	maxPriorityMax = 255
-	expiresMax     = 1<<32 - 1 // milliseconds, also of a TTL
+	expiresMax     = 10 * 365 * 24 * 60 * 60 * 1000 // milliseconds, also of a TTL: ten years
 )
 
 // ttlLeast stands for a TTL of nothing: RabbitMQ delivers such a message at once or not at all, and here it has to become
@@ -118,6 +118,14 @@ func ttlOf(ms int64) time.Duration {
 	return time.Duration(ms) * time.Millisecond
 }
 
+// boundOf is a queue's bound as its settings have it, where 0 is none.
+func boundOf(n int64) int64 {
+	if n == 0 {
+		return catalog.BoundNothing
+	}
+	return n
+}
+
 // number reads an integer that is no less than least.
 func number(t wire.Table, name string, least int64) (n int64, there bool, problem string) {
 	v, there := t.Get(name)
@@ -147,12 +155,8 @@ func (d *declaration) numbers(t wire.Table) (string, string) {
 	}{
 		{argExpires, 1, expiresMax, func(int64) {}}, // see expiresOf
 		{argMessageTTL, 0, expiresMax, func(n int64) { s.Retention = ttlOf(n) }},
-		{argMaxLength, 0, 1<<63 - 1, func(n int64) {
-			if s.LengthMax = n; n == 0 {
-				s.BytesMax = 1 // which no message fits into
-			}
-		}},
-		{argMaxBytes, 0, 1<<63 - 1, func(n int64) { s.BytesMax = max(n, 1) }},
+		{argMaxLength, 0, 1<<63 - 1, func(n int64) { s.LengthMax = boundOf(n) }},
+		{argMaxBytes, 0, 1<<63 - 1, func(n int64) { s.BytesMax = boundOf(n) }},
 		{argMaxPriority, 0, maxPriorityMax, func(n int64) { s.Lanes = int32(min(n+1, catalog.LanesMax)) }},
 		{argDeliveryLimit, 0, 1 << 30, func(n int64) { s.AttemptsMax = int32(n + 1) }},
 	} {

@@ -62,6 +62,8 @@ func (e *envelope) open(headers []record.HeaderField, queue string) {
 			}
 		} else if strings.HasPrefix(h.Key, headerEscape) {
 			e.fields++
+		} else if h.Key == headerTyped {
+			e.has |= wire.HasHeaders
 		} else if strings.HasPrefix(h.Key, headerTyped) {
 			e.typed = true
 		}

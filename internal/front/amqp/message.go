@@ -29,7 +29,7 @@ const (
 
 	// headerEscape begins the name of a header whose own name means something else in a record.
 	headerEscape = "amqp.header."
-	headerTyped  = "naru.type:" // and a header's name: the kind of its value, if that is no text
+	headerTyped  = "naru.type:" // and a header's name: the kind of its value, if that is no text. No name: there was an empty table
 	reservedAMQP = "amqp."
 	reservedNaru = "naru."
 )
@@ -93,9 +93,12 @@ func (p *publication) prepare() error {
 		p.add(headerTimestamp, p.number(x.Timestamp))
 	}
 	if x.Has&wire.HasExpiration != 0 {
-		ms, err := strconv.ParseUint(x.Expiration, 10, 32)
+		ms, err := strconv.ParseUint(x.Expiration, 10, 63)
 		if err != nil {
 			return failedPrecondition("invalid expiration '%s': not a number of milliseconds", x.Expiration)
+		}
+		if ms > expiresMax {
+			return failedPrecondition("invalid expiration '%s': {value_too_big,%d}", x.Expiration, ms)
 		}
 		p.msg.Expiry = ttlOf(int64(ms))
 	}
@@ -129,6 +132,9 @@ func (p *publication) texts(x *wire.Properties) {
 
 // table adds the headers, each after its kind if that cannot be told from its value.
 func (p *publication) table(t wire.Table) error {
+	if p.props.Has&wire.HasHeaders != 0 && t.Empty() {
+		p.add(headerTyped, kindTexts[wire.KindTable])
+	}
 	for name, v := range t.All() {
 		switch name {
 		case headerCC, headerBCC:

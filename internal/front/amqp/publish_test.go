@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	client "github.com/rabbitmq/amqp091-go"
+
+	wire "github.com/narumq/naru/internal/wire/amqp091"
 )
 
 // Every property comes back as it was sent.
@@ -285,6 +288,29 @@ func TestConfirmsBeforeClose(t *testing.T) {
 		}
 		if n != 10 {
 			t.Fatalf("%d of 10 were confirmed", n)
+		}
+	}
+}
+
+// An empty table of headers is not the same as none: clients look into what they get.
+func TestEmptyHeaders(t *testing.T) {
+	for _, has := range []wire.PropertyFlags{0, wire.HasHeaders} {
+		p := newPublication()
+		p.props.Has = has
+		ok(t, p.prepare())
+		var e envelope
+		if e.open(p.headers, "q"); e.has != has {
+			t.Errorf("properties %b came back as %b", has, e.has)
+		}
+	}
+}
+
+func TestExpirationLimit(t *testing.T) {
+	for ms, text := range map[int64]string{expiresMax: "", expiresMax + 1: "invalid expiration '315360000001': {value_too_big,315360000001}"} {
+		p := newPublication()
+		p.props.Has, p.props.Expiration = wire.HasExpiration, strconv.FormatInt(ms, 10)
+		if err := p.prepare(); err == nil != (text == "") || err != nil && !strings.Contains(err.Error(), text) {
+			t.Errorf("%d: %v", ms, err)
 		}
 	}
 }

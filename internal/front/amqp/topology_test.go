@@ -59,6 +59,7 @@ func TestRefusals(t *testing.T) {
 		{"more arguments", 406, "received the value 'x' of type 'longstr' but current is none",
 			declare(client.Table{"x-message-ttl": int64(1000), "x-dead-letter-exchange": "x"})},
 		{"negative", 406, "invalid arg 'x-message-ttl' for queue 'q2' in vhost '/': {value_negative,-1}", fresh(client.Table{"x-message-ttl": int32(-1)})},
+		{"ten years and more", 406, "{max_value_exceeded,315360000001}", fresh(client.Table{"x-message-ttl": int64(expiresMax + 1)})},
 		{"expires 0", 406, "invalid arg 'x-expires' for queue 'q2' in vhost '/': {value_zero,0}", fresh(client.Table{"x-expires": int32(0)})},
 		{"no number", 406, "expected integer, got longstr", fresh(client.Table{"x-max-length": "many"})},
 		{"priority", 406, "{max_value_exceeded,256}", fresh(client.Table{"x-max-priority": int32(256)})},
@@ -131,6 +132,7 @@ func TestRefusals(t *testing.T) {
 func TestDeclareTwice(t *testing.T) {
 	w := newWorld(t)
 	ch := w.channel()
+	queueOf(t, ch, "ten years", client.Table{"x-message-ttl": int64(expiresMax), "x-expires": int64(expiresMax)})
 	args := client.Table{"x-max-length": int64(5), "x-queue-type": "classic", "x-overflow": "reject-publish", "x-unknown": client.Table{"a": int32(1)}}
 	queueOf(t, ch, "q", args)
 	queueOf(t, ch, "q", client.Table{"x-max-length": int16(5), "x-overflow": "reject-publish"})

@@ -1,0 +1,70 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/exchange"
+)
+
+// Nothing stays in a queue that may hold nothing, not even a byte; but who waits gets what comes.
+func TestBoundNothing(t *testing.T) {
+	w := newQueueWorld(t)
+	if err := w.b.DeclareExchange("/", exchange.Spec{Name: "dlx", Kind: exchange.Fanout, Durable: true}); err != nil {
+		t.Fatal(err)
+	}
+	dead := routed(t, w.b, "dead", nil)
+	bind(t, w.b, "dlx", "dead", "")
+	q := routed(t, w.b, "nothing", func(s *catalog.QueueSettings) {
+		s.LengthMax, s.DeadLetterRoute = catalog.BoundNothing, &catalog.DeadLetterRoute{Namespace: "/", Exchange: "dlx"}
+	})
+	values := []string{"", "1"}
+	for _, value := range values {
+		publish(t, w.b, "", "nothing", value)
+	}
+	var got []string
+	for len(got) < len(values) {
+		for _, d := range waitFor(t, dead) {
+			got = append(got, string(d.Record.Value))
+		}
+	}
+	if slices.Sort(got); !slices.Equal(got, values) {
+		t.Errorf("dead letters %q", got)
+	}
+	if got := takeAll(t, q); len(got) > 0 {
+		t.Errorf("left %q", got)
+	}
+
+	received := make(chan []Delivery)
+	go func() {
+		list, err := q.Receive(context.Background(), ReceiveRequest{Max: 1, Wait: 10 * time.Second})
+		if err != nil {
+			t.Error(err)
+		}
+		received <- list
+	}()
+	for waiting := false; !waiting; runtime.Gosched() {
+		q.mu.Lock()
+		waiting = len(q.receives) > 0
+		q.mu.Unlock()
+	}
+	publish(t, w.b, "", "nothing", "awaited")
+	if list := <-received; len(list) != 1 || string(list[0].Record.Value) != "awaited" {
+		t.Errorf("received %+v", list)
+	}
+
+	full := routed(t, w.b, "full", func(s *catalog.QueueSettings) {
+		s.LengthMax, s.Overflow = catalog.BoundNothing, catalog.OverflowReject
+	})
+	if p := publish(t, w.b, "", "full", ""); !errors.Is(p.Err, ErrQueueFull) {
+		t.Errorf("%+v", p)
+	}
+	if got := takeAll(t, full); len(got) > 0 {
+		t.Errorf("%q", got)
+	}
+}
