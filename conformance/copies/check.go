@@ -128,46 +128,82 @@ func (c *checker) holds(end *Event, later *delivery) bool {
 	return false
 }
 
-// entries is how often a copy may have come into a queue: once, but for one to which it was moved by transactions.
-func (m *message) entries(queue string) int {
-	if queue == m.home {
-		return 1
-	}
+// entries is how many of a copy there may be in a queue: one, but for a queue to which it was moved by transactions. And dead
+// letters are moved at least once: each kill while they were on their way may leave two of each.
+func (c *checker) entries(m *message, queue string) int {
 	n := 0
 	for _, d := range m.deliveries {
 		if d.end != nil && d.end.To == queue {
 			n++
 		}
 	}
-	return n
+	if n > 0 && queue != m.home {
+		return n
+	}
+	return 1 << min(c.killsWhileDying(m), 30)
+}
+
+// killsWhileDying counts the lives that were killed while a copy was, or may have been, on its way as a dead letter.
+func (c *checker) killsWhileDying(m *message) int {
+	lives := map[int]bool{}
+	for i, d := range m.deliveries[:max(len(m.deliveries)-1, 0)] {
+		if !c.mayDie(d) {
+			continue
+		}
+		for life := d.Life; life <= m.deliveries[i+1].Life; life++ {
+			if !c.scene.Ordered[life] && life < m.deliveries[len(m.deliveries)-1].Life {
+				lives[life] = true
+			}
+		}
+	}
+	return len(lives)
+}
+
+// mayDie tells whether the copy may be a dead letter after a delivery.
+func (c *checker) mayDie(d *delivery) bool {
+	if c.scene.Limits[d.Queue] != "" {
+		return d.end == nil || d.end.Kind == Requeue
+	}
+	return c.scene.Retry[d.Queue] != "" && d.end != nil && d.end.Kind == Reject
+}
+
+// moved tells whether a copy came into a queue by a publish, so that its history began anew.
+func (m *message) moved(queue string) bool {
+	return queue != m.home && slices.ContainsFunc(m.deliveries, func(d *delivery) bool { return d.end != nil && d.end.To == queue })
 }
 
 // checkDeliveries looks for deliveries that should not be.
 func (c *checker) checkDeliveries(m *message) {
 	for i, later := range m.deliveries {
+		ended := 0
 		for _, earlier := range m.deliveries[:i] {
-			if earlier.Queue == later.Queue {
-				c.checkAgain(m, earlier, later)
-			} else if c.scene.Limits[later.Queue] == earlier.Queue && after(later, earlier.Channel, earlier.Start) {
+			switch one := c.entries(m, later.Queue) == 1; {
+			case earlier.Queue == later.Queue:
+				if c.gone(earlier, later) {
+					ended++
+				}
+				if one && earlier.Life == later.Life {
+					c.checkAgain(m, earlier, later)
+				}
+			case one && c.scene.Limits[later.Queue] == earlier.Queue && after(later, earlier.Channel, earlier.Start):
 				c.report(Resurrected, m.value, "came from %s after it had come from %s", later.Queue, earlier.Queue)
 			}
+		}
+		if n := c.entries(m, later.Queue); ended >= n {
+			c.report(Redelivered, m.value, "came from %s after the end of %d deliveries was certain, and there were %d of it at most", later.Queue, ended, n)
 		}
 	}
 }
 
-// checkAgain judges a second delivery from one queue.
-func (c *checker) checkAgain(m *message, earlier, later *delivery) {
-	if m.entries(later.Queue) > 1 {
-		return // there may be two of it
-	}
+// gone tells whether a delivery ended for good before a later one left the server.
+func (c *checker) gone(earlier, later *delivery) bool {
 	end := earlier.end
 	ended := end != nil && (end.Kind == Ack || end.Kind == Reject && c.scene.Retry[end.Queue] == "")
-	if ended && c.holds(end, later) && after(later, end.Channel, end.Time) {
-		c.report(Redelivered, m.value, "came from %s %d ms after its %v was certain", later.Queue, (later.Start-end.Time)/1e6, end.Kind)
-	}
-	if earlier.Life != later.Life {
-		return
-	}
+	return ended && c.holds(end, later) && after(later, end.Channel, end.Time)
+}
+
+// checkAgain judges a second delivery from one queue in one life.
+func (c *checker) checkAgain(m *message, earlier, later *delivery) {
 	if c.held(earlier, later) {
 		c.report(Shared, m.value, "came from %s while another consumer had it", later.Queue)
 	}

@@ -1,14 +1,36 @@
 package copies
 
+import "slices"
+
 // checkDeaths compares the history that a copy brought with what consumers did to it.
 func (c *checker) checkDeaths(m *message) {
+	one := c.entries(m, m.home) == 1
 	for i, later := range m.deliveries {
+		c.checkKept(m, later, m.deliveries[i+1:])
 		for _, earlier := range m.deliveries[:i] {
-			if after(later, earlier.Channel, earlier.Start) {
+			if one && !m.moved(later.Queue) && after(later, earlier.Channel, earlier.Start) {
 				c.checkCounts(m, earlier, later)
 			}
 		}
 		c.checkMade(m, m.deliveries[:i], later)
+	}
+}
+
+// checkKept looks for what came with a history, or was rejected for certain, was not settled, and never came again with that
+// much of a history. It holds also where there may be two of a copy.
+func (c *checker) checkKept(m *message, d *delivery, rest []*delivery) {
+	n := count(d.Deaths, m.home, rejected)
+	switch {
+	case d.Queue != m.home || len(rest) == 0 || d.end != nil && d.end.Kind == Ack:
+		return
+	case d.end != nil && d.end.Kind == Reject && d.end.Certain == Committed:
+		n++
+	}
+	if n == 0 || c.scene.Retry[m.home] == "" {
+		return
+	}
+	if !slices.ContainsFunc(rest, func(x *delivery) bool { return count(x.Deaths, m.home, rejected) >= n }) {
+		c.report(DeathsWrong, m.value, "had been rejected %d times in %s, and never came with that again", n, m.home)
 	}
 }
 
