@@ -102,6 +102,7 @@ type Broker struct {
 	routing     *routing
 	users       users
 	turn        atomic.Uint32 // of Produce, for records without a key
+	resharding  turnstile
 
 	lock    io.Closer       // nil: the caller's
 	ctx     context.Context // ends when the broker closes
@@ -114,7 +115,7 @@ type Broker struct {
 // Open recovers the data directory and starts the broker. Close it when done.
 func Open(cfg Config) (*Broker, error) {
 	cfg.setDefaults()
-	b := &Broker{cfg: cfg, log: cfg.Logger, serving: make(chan struct{})}
+	b := &Broker{cfg: cfg, log: cfg.Logger, serving: make(chan struct{}), resharding: make(turnstile, 1)}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	if err := b.open(); err != nil {
 		b.abandon()

@@ -6,7 +6,9 @@
 //
 // What exists is durable in the catalog before a record can refer to it. A log
 // start is durable in the catalog before the journal may drop what lies below.
-// A deleted topic is gone from the catalog before its bytes are dropped.
+// A deleted topic is gone from the catalog before its bytes are dropped. A partition
+// refuses appends, and has none on their way, before the catalog says where it ends;
+// those that take its place exist when that is durable.
 //
 // # Goroutines and locks
 //

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync/atomic"
@@ -58,6 +59,9 @@ func (p *Partition) Append(ctx context.Context, batch []byte, done func(Appended
 		return
 	}
 	p.log.Append(ctx, batch, h, func(a commitlog.Appended, err error) {
+		if errors.Is(err, commitlog.ErrClosed) {
+			err = p.closedError()
+		}
 		out := Appended{Base: a.Base, LogStart: a.LogStart, LogAppendTime: -1, Duplicate: a.Duplicate, Timestamp: a.Timestamp}
 		if stamp {
 			out.LogAppendTime = a.Timestamp

@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/fault"
 	"github.com/narumq/naru/internal/record"
 )
 
 // NewRecord is what Produce takes.
 type NewRecord struct {
-	Partition  int32 // below 0: by the key as Kafka's clients choose, or in turns
+	Partition  int32 // below 0: by the hash key, or by the key as Kafka's clients choose, or in turns
+	Hashed     bool  // Hash says where it belongs
+	Hash       catalog.HashKey
 	Timestamp  int64 // milliseconds since 1970; below 0: now
 	Key, Value []byte
 	Headers    []record.HeaderField
@@ -53,14 +56,13 @@ func (o *Once) producer(number int) (id int64, sequence int32) {
 // Errors: catalog.ErrUnknownTopic; of single records ErrUnknownPartition,
 // ErrOnceReused and those of Partition.Append.
 func (b *Broker) Produce(ctx context.Context, topic string, once *Once, list []NewRecord, done func([]Sent)) error {
-	parts, err := b.topics.partitionsOf(topic)
+	place, err := b.topics.placementOf(topic)
 	if err != nil {
 		return err
 	}
-	n := len(parts)
-	keyless := int(b.turn.Add(1)) % n
+	keyless := place.inTurn(b.turn.Add(1))
 	if once != nil {
-		keyless = partitionOf([]byte(once.Key), n)
+		keyless = place.byKey([]byte(once.Key))
 	}
 	c := &sending{results: make([]Sent, len(list)), done: done}
 	c.left.Store(int32(len(list)) + 1)
@@ -68,22 +70,26 @@ func (b *Broker) Produce(ctx context.Context, topic string, once *Once, list []N
 	run := sendingRun{ctx: ctx, once: once}
 	for i := range list {
 		r := &list[i]
-		to := int(r.Partition)
+		var to *Partition
 		switch {
-		case to >= n:
+		case int(r.Partition) >= len(place.parts):
 			c.results[i].Err = ErrUnknownPartition
 			c.finish(1)
 			continue
-		case to < 0 && r.Key != nil:
-			to = partitionOf(r.Key, n)
-		case to < 0:
+		case r.Partition >= 0:
+			to = place.parts[r.Partition]
+		case r.Hashed:
+			to = place.byHash(r.Hash)
+		case r.Key != nil:
+			to = place.byKey(r.Key)
+		default:
 			to = keyless
 		}
 		at := r.Timestamp
 		if at < 0 {
 			at = now
 		}
-		run.add(parts[to].sender(), outgoing{gathered{call: c, index: i, timestamp: at}, r.Key, r.Value, r.Headers})
+		run.add(to.sender(), outgoing{gathered{call: c, index: i, timestamp: at}, r.Key, r.Value, r.Headers})
 	}
 	run.flush()
 	c.finish(1)

@@ -17,7 +17,14 @@ const loadReadBytes = 256 << 10 // of one read
 
 // load fills the scheduler's windows from the log. Caller holds mu.
 func (q *Queue) load(now int64) (failed error) {
+	var drained []bool
+	if q.Meta().Settings.Ordered && len(q.parts) > 1 {
+		drained = q.drained()
+	}
 	for i := range q.parts {
+		if drained != nil && !q.mayLoad(i, drained) {
+			continue
+		}
 		if err := q.loadSource(queue.Source(i), now); err != nil {
 			failed = err
 		}

@@ -208,12 +208,31 @@ func (q *Queue) senderFor(m *Message, once *Once) (*sender, error) {
 		return q.senders[0], nil
 	case q.Meta().Settings.Lanes > 1:
 		return q.senders[min(max(int(m.Lane), 0), n-1)], nil
-	case m.Key != nil:
-		return q.senders[partitionOf(m.Key, n)], nil
-	case once != nil:
-		return q.senders[partitionOf([]byte(once.Key), n)], nil
+	}
+	key := m.Key
+	if key == nil && once != nil {
+		key = []byte(once.Key)
+	}
+	if place := q.senders[0].part.topic.place.Load(); place.topic.Resharded {
+		return q.senderAt(place, key)
+	}
+	if key != nil {
+		return q.senders[partitionOf(key, n)], nil
 	}
 	return q.senders[q.turn.Add(1)%uint32(n)], nil
+}
+
+// senderAt chooses among the open partitions of a topic that was resharded. Caller
+// holds sendersMu.
+func (q *Queue) senderAt(place *placement, key []byte) (*sender, error) {
+	to := place.inTurn(q.turn.Add(1))
+	if key != nil {
+		to = place.byKey(key)
+	}
+	if int(to.index) >= len(q.senders) { // the queue is about to take it up
+		return nil, to.closedError()
+	}
+	return q.senders[to.index], nil
 }
 
 // forward appends a record that comes from another queue, with its timestamp.

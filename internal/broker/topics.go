@@ -28,6 +28,7 @@ type topics struct {
 // topics.mu, by replacement.
 type topicState struct {
 	meta       atomic.Pointer[catalog.Topic]
+	place      atomic.Pointer[placement]
 	partitions []*Partition
 }
 
@@ -77,11 +78,16 @@ func (t *topics) put(b *Broker, topic *catalog.Topic) {
 	state.meta.Store(topic)
 	partitions := append([]*Partition(nil), state.partitions...)
 	for i := len(partitions); i < len(topic.Partitions); i++ {
-		partitions = append(partitions, &Partition{
+		p := &Partition{
 			broker: b, topic: state, index: int32(i),
 			log: commitlog.Open(b.journal, journal.StreamID(topic.Partitions[i].Stream)),
-		})
+		}
+		if topic.Partitions[i].Closed {
+			p.log.Close(b.ctx) // nothing is on its way
+		}
+		partitions = append(partitions, p)
 	}
+	state.place.Store(&placement{topic, partitions, topic.Open()})
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	state.partitions = partitions
@@ -158,6 +164,17 @@ func (t *topics) partitionsOf(name string) ([]*Partition, error) {
 	return state.partitions, nil
 }
 
+// placementOf is where a topic's records go now.
+func (t *topics) placementOf(name string) (*placement, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	state := t.byName[name]
+	if state == nil {
+		return nil, fmt.Errorf("%w: %s", catalog.ErrUnknownTopic, name)
+	}
+	return state.place.Load(), nil
+}
+
 // PartitionByID is Partition by the topic's id.
 func (b *Broker) PartitionByID(id catalog.UUID, index int32) (*Partition, error) {
 	b.topics.mu.RLock()
@@ -171,6 +188,9 @@ func (b *Broker) PartitionByID(id catalog.UUID, index int32) (*Partition, error)
 
 // CreateTopic makes a topic; see catalog.Catalog.Create.
 func (b *Broker) CreateTopic(spec catalog.TopicSpec, validateOnly bool) (*catalog.Topic, error) {
+	if spec.CreatedAt == 0 {
+		spec.CreatedAt = b.nowMS()
+	}
 	topic, err := b.catalog.Create(spec, validateOnly)
 	if err != nil || validateOnly {
 		return topic, err
@@ -224,6 +244,16 @@ func (b *Broker) AddPartitions(name string, total int32, validateOnly bool) erro
 	b.topics.register(topic)
 	b.topics.put(b, topic)
 	b.queues.topicGrew(topic)
+	return nil
+}
+
+// AnnotateTopic changes a topic's tags and labels; see catalog.Catalog.Annotate.
+func (b *Broker) AnnotateTopic(name string, edit func(tags, labels map[string]string) error) error {
+	topic, err := b.catalog.Annotate(name, edit)
+	if err != nil {
+		return err
+	}
+	b.topics.put(b, topic)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"crypto/md5"
 	"encoding/hex"
 	"fmt"
 	"math/big"
@@ -22,6 +23,10 @@ func HashKeyOf(digest [16]byte) HashKey {
 	}
 	return k
 }
+
+// HashKeyOfKey is the hash key of a record's key: its MD5 (RFC 1321), which spreads
+// and is no secret.
+func HashKeyOfKey(key []byte) HashKey { return HashKeyOf(md5.Sum(key)) }
 
 // ParseHashKey reads a decimal number without a sign or leading zeros.
 func ParseHashKey(s string) (HashKey, error) {

@@ -438,3 +438,24 @@ func TestPartitionCrashes(t *testing.T) {
 		t.Errorf("%d clones", len(clones))
 	}
 }
+
+// A closed partition knows where it ends when what was on its way has ended, and
+// refuses the rest; what was appended before is a duplicate still.
+func TestClose(t *testing.T) {
+	p := Open(openJournal(t, vfs.NewMem()), 1)
+	first := send(t, p, 7, 0, 0, 3)
+	end, err := p.Close(context.Background())
+	if o := <-first; err != nil || o.err != nil || end != 3 || p.HighWatermark() != 3 {
+		t.Fatalf("ends at %d, %v; the append: %+v", end, err, o)
+	}
+	if o := <-send(t, p, 7, 0, 3, 1); !errors.Is(o.err, ErrClosed) {
+		t.Errorf("an append: %+v", o)
+	}
+	if o := <-send(t, p, 7, 0, 0, 3); o.err != nil || !o.Duplicate || o.Base != 0 {
+		t.Errorf("the first again: %+v", o)
+	}
+	p.Reopen()
+	if o := <-send(t, p, 7, 0, 3, 1); o.err != nil || o.Base != 3 {
+		t.Errorf("after it was opened again: %+v", o)
+	}
+}

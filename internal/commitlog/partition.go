@@ -17,6 +17,9 @@ var (
 	ErrOutOfOrderSequence   = fault.New(fault.FailedPrecondition, "producer sequence out of order")
 	ErrInvalidProducerEpoch = fault.New(fault.FailedPrecondition, "producer epoch is fenced")
 	ErrDeleted              = fault.New(fault.NotFound, "partition deleted")
+	// ErrClosed: the partition takes no more records; others have its keys. Who
+	// looks again finds them.
+	ErrClosed = fault.New(fault.Aborted, "partition is closed")
 )
 
 // Partition is one ordered log.
@@ -32,6 +35,9 @@ type Partition struct {
 	producers producers     // guarded by mu
 	watches   watches       // guarded by mu
 	deleted   bool          // guarded by mu
+	closed    bool          // guarded by mu: no more appends
+	pending   int           // guarded by mu: appends on their way
+	settled   chan struct{} // guarded by mu: closed when none is; nil if nobody waits
 }
 
 // Open returns the partition whose bytes are stream id of the journal.
@@ -141,6 +147,9 @@ func (p *Partition) enqueue(a *appending) (again *Appended, finished bool, err e
 			return &Appended{Base: prior.base, LogStart: p.LogStart(), Timestamp: prior.timestamp, Duplicate: true}, true, nil
 		}
 	}
+	if p.closed { // what a producer sends again is still known
+		return nil, false, ErrClosed
+	}
 	a.entry.Base = p.next
 	record.SetBaseOffset(a.entry.Payload, p.next)
 	record.SetLeaderEpoch(a.entry.Payload, 0)
@@ -151,6 +160,7 @@ func (p *Partition) enqueue(a *appending) (again *Appended, finished bool, err e
 		p.producers.add(h, p.next, a)
 	}
 	p.next += record.Offset(h.Count)
+	p.pending++
 	return nil, false, nil
 }
 
@@ -168,6 +178,10 @@ func (a *appending) committed(e *journal.Entry, err error) {
 		p.watches.notify()
 	} else if a.header.ProducerID >= 0 {
 		p.producers.forget(&a.header, a)
+	}
+	if p.pending--; p.pending == 0 && p.settled != nil {
+		close(p.settled)
+		p.settled = nil
 	}
 	out.LogStart = p.LogStart()
 	followers := a.followers

@@ -22,6 +22,7 @@ var sentinels = []struct {
 	{commitlog.ErrOutOfOrderSequence, codeOutOfOrderSequence},
 	{commitlog.ErrInvalidProducerEpoch, codeInvalidProducerEpoch},
 	{commitlog.ErrDeleted, codeUnknownTopicOrPartition},
+	{commitlog.ErrClosed, codePolicyViolation}, // final: to send it there again is no use
 
 	{broker.ErrUnknownPartition, codeUnknownTopicOrPartition},
 	{broker.ErrForeignBatch, codeInvalidRecord},
