@@ -133,9 +133,11 @@ func TestApplyPolicy(t *testing.T) {
 	w := newWorld(t)
 	arguments := map[string]any{"x-max-length": json.Number("10"), "x-overflow": "drop-head"}
 	isMade(t, true)(w.s.DeclareQueue("/", "q", true, false, arguments))
-	ok(t, w.s.ApplyPolicy("/", "q", map[string]any{
+	policy := map[string]any{
 		"max-length": json.Number("5"), "message-ttl": json.Number("1000"), "overflow": "reject-publish", "dead-letter-exchange": "dlx", "ha-mode": "all",
-	}))
+	}
+	isMade(t, true)(w.s.ApplyPolicy("/", "q", policy))
+	isMade(t, false)(w.s.ApplyPolicy("/", "q", policy))
 	isMade(t, false)(w.s.DeclareQueue("/", "q", true, false, arguments))
 	q, err := w.b.NamespaceQueue("/", "q")
 	ok(t, err)
@@ -143,5 +145,6 @@ func TestApplyPolicy(t *testing.T) {
 	if s.LengthMax != 5 || s.Retention != time.Second || s.Overflow != catalog.OverflowDropHead || s.DeadLetterRoute == nil || s.DeadLetterRoute.Exchange != "dlx" {
 		t.Errorf("%+v", s)
 	}
-	explained(t, w.s.ApplyPolicy("/", "q", map[string]any{"max-length": "x"}), 406, "invalid arg 'x-max-length' for queue 'q' in vhost '/': expected integer, got longstr")
+	_, err = w.s.ApplyPolicy("/", "q", map[string]any{"max-length": "x"})
+	explained(t, err, 406, "invalid arg 'x-max-length' for queue 'q' in vhost '/': expected integer, got longstr")
 }

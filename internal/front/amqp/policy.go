@@ -2,6 +2,7 @@ package amqp
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/narumq/naru/internal/catalog"
@@ -18,13 +19,13 @@ var policyArguments = map[string]string{
 // PolicyKeys are those that ApplyPolicy takes, sorted.
 func PolicyKeys() []string { return slices.Sorted(maps.Keys(policyArguments)) }
 
-// ApplyPolicy gives a queue the settings of a policy. Where its arguments say something else they win; of two numbers the
-// smaller one does, as in RabbitMQ. The arguments stay what they were: a client may declare the queue as it did before. Keys
-// that are not among PolicyKeys are left out.
-func (s *Server) ApplyPolicy(vhost, name string, definition map[string]any) error {
+// ApplyPolicy gives a queue the settings of a policy, and tells whether it had others. Where its arguments say something else
+// they win; of two numbers the smaller one does, as in RabbitMQ. The arguments stay what they were: a client may declare the
+// queue as it did before. Keys that are not among PolicyKeys are left out.
+func (s *Server) ApplyPolicy(vhost, name string, definition map[string]any) (changed bool, err error) {
 	q, err := s.broker.NamespaceQueue(vhost, name)
 	if err != nil {
-		return queueRefusal(err, name, vhost)
+		return false, queueRefusal(err, name, vhost)
 	}
 	meta := q.Meta()
 	table := argumentTable(meta)
@@ -35,7 +36,7 @@ func (s *Server) ApplyPolicy(vhost, name string, definition map[string]any) erro
 		}
 		v, err := wire.ValueOf(given)
 		if err != nil {
-			return failedPrecondition("policy for %s: %s: %v", queueNamed(name, vhost), key, err)
+			return false, failedPrecondition("policy for %s: %s: %v", queueNamed(name, vhost), key, err)
 		}
 		argument := policyArguments[key]
 		if own, ok := table.Get(argument); ok {
@@ -49,15 +50,18 @@ func (s *Server) ApplyPolicy(vhost, name string, definition map[string]any) erro
 	}
 	d, err := declarationOf(name, &wire.QueueDeclare{Durable: Durable(meta), AutoDelete: AutoDelete(meta), Arguments: table}, vhost)
 	if err != nil {
-		return err
+		return false, err
+	}
+	d.settings.Lanes = meta.Settings.Lanes // which never change
+	if reflect.DeepEqual(d.settings, meta.Settings) {
+		return false, nil
 	}
 	_, err = s.broker.AlterQueue(meta.Name, func(spec *catalog.QueueSpec) error {
-		d.settings.Lanes = spec.Settings.Lanes
 		spec.Settings = d.settings
 		return nil
 	})
 	if err != nil {
-		return refusal(err, vhost)
+		return false, refusal(err, vhost)
 	}
-	return nil
+	return true, nil
 }
