@@ -54,6 +54,9 @@ var rooms = []room{
 		"internal/broker", "internal/exchange", "internal/queue", "internal/user", "internal/catalog", "internal/commitlog", "internal/record",
 		"internal/fault", "internal/wire/amqp091",
 	}},
+	{dir: "internal/front/management", level: 80, only: []string{
+		"internal/broker", "internal/exchange", "internal/user", "internal/catalog", "internal/record", "internal/fault",
+	}},
 	{dir: "internal/front/api", level: 80, only: []string{
 		"api/...", "internal/broker", "internal/group", "internal/queue", "internal/user", "internal/trigger", "internal/catalog", "internal/commitlog",
 		"internal/record", "internal/fault", "internal/vfs", // vfs: its tests fail a disk

@@ -25,6 +25,7 @@ type Config struct {
 	AWSAddr         string // host:port for AWS clients, or Off
 	AWSKeys         string // file of access keys; "": any credentials will do
 	AMQPAddr        string // host:port for AMQP 0-9-1 clients, or Off
+	ManagementAddr  string // host:port for tools of RabbitMQ's management API, or Off; served while AMQP is
 	HTTPAddr        string // API, console, metrics and health, or Off
 	APIRemote       bool   // answer the API on HTTPAddr to other machines too
 	Pprof           bool   // serve /debug/pprof on HTTPAddr
@@ -62,6 +63,7 @@ func DefaultConfig() Config {
 		KafkaAddr:         "127.0.0.1:9092",
 		AWSAddr:           "127.0.0.1:4566",
 		AMQPAddr:          Off,
+		ManagementAddr:    Off,
 		HTTPAddr:          "127.0.0.1:8080",
 		Sync:              journal.SyncPolicy{Mode: journal.SyncAlways},
 		SegmentBytes:      journal.SegmentBytesDefault,
@@ -102,6 +104,7 @@ func (c *Config) Settings() []Setting {
 		address("aws", "address of the endpoint for AWS clients (SQS), or off", &c.AWSAddr),
 		text("aws-keys", "FILE", "file of access keys, one `ID SECRET` a line (default: any credentials, on loopback only)", &c.AWSKeys),
 		address("amqp", "address of the endpoint for AMQP 0-9-1 (RabbitMQ) clients, usually 127.0.0.1:5672; not complete yet, and off", &c.AMQPAddr),
+		address("amqp-management", "address of the endpoint for tools of RabbitMQ's management API, usually 127.0.0.1:15672, or off; it needs --amqp", &c.ManagementAddr),
 		address("http", "address of the API (HTTP and gRPC), the console, /metrics, /healthz and /readyz, or off", &c.HTTPAddr),
 		boolean("api-remote", "answer the API to other machines too: it has no authentication yet", &c.APIRemote),
 		boolean("pprof", "serve /debug/pprof on the HTTP endpoint", &c.Pprof),
@@ -143,6 +146,9 @@ func (c *Config) validate() error {
 	}
 	if c.AWSAddr != Off && c.AWSKeys == "" && !loopback(c.AWSAddr) {
 		return fmt.Errorf("--aws %s is open to other machines and there are no access keys: set --aws-keys FILE, or --aws off", c.AWSAddr)
+	}
+	if c.AMQPAddr == Off && c.ManagementAddr != Off && c.ManagementAddr != DefaultConfig().ManagementAddr {
+		return fmt.Errorf("--amqp-management %s needs the AMQP endpoint, and --amqp is off", c.ManagementAddr)
 	}
 	if c.Pprof && c.HTTPAddr == Off {
 		return fmt.Errorf("--pprof needs the HTTP endpoint, and --http is off")

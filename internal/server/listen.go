@@ -31,14 +31,21 @@ func listen(name, addr string) (net.Listener, error) {
 }
 
 // listeners are those of the endpoints; nil are off.
-type listeners struct{ kafka, aws, amqp, http net.Listener }
+type listeners struct{ kafka, aws, amqp, management, http net.Listener }
 
 // listen opens all listeners, or none.
 func (c *Config) listen() (l listeners, err error) {
+	management := c.ManagementAddr
+	if c.AMQPAddr == Off {
+		management = Off
+	}
 	for _, e := range []struct {
 		name, addr string
 		to         *net.Listener
-	}{{"kafka", c.KafkaAddr, &l.kafka}, {"aws", c.AWSAddr, &l.aws}, {"amqp", c.AMQPAddr, &l.amqp}, {"http", c.HTTPAddr, &l.http}} {
+	}{
+		{"kafka", c.KafkaAddr, &l.kafka}, {"aws", c.AWSAddr, &l.aws}, {"amqp", c.AMQPAddr, &l.amqp},
+		{"amqp-management", management, &l.management}, {"http", c.HTTPAddr, &l.http},
+	} {
 		if *e.to, err = listen(e.name, e.addr); err != nil {
 			l.close()
 			return listeners{}, err
@@ -48,7 +55,7 @@ func (c *Config) listen() (l listeners, err error) {
 }
 
 func (l *listeners) close() {
-	for _, ln := range []net.Listener{l.kafka, l.aws, l.amqp, l.http} {
+	for _, ln := range []net.Listener{l.kafka, l.aws, l.amqp, l.management, l.http} {
 		if ln != nil {
 			ln.Close()
 		}

@@ -57,6 +57,8 @@ const (
 	awsProtocol   = "aws"
 	httpProtocol  = "http"
 	amqpProtocol  = "amqp"
+
+	managementProtocol = "amqp-management"
 )
 
 // secondsBuckets span from a write to a cached page to a disk in trouble.

@@ -44,11 +44,14 @@ type Server struct {
 	aws       *awsEndpoint
 	amqp      *amqp.Server
 	amqpAddr  net.Addr                   // nil: off
+	mgmt      *managementEndpoint        // nil: off
 	api       atomic.Pointer[api.Server] // nil until the broker is open
 	version   string
 	activity  *activity
 	httpConns connTable
 	awsConns  connTable
+
+	managementConns connTable
 
 	state  atomic.Pointer[string] // why not ready; nil is ready
 	failed chan error             // an endpoint that ended by itself
@@ -75,7 +78,7 @@ func Start(cfg Config, opt Options) (*Server, error) {
 		opt.FS = vfs.OS()
 	}
 	s := &Server{cfg: cfg, log: opt.Log, started: time.Now(), metrics: newMetrics(opt.Version), failed: make(chan error, 4), version: opt.Version}
-	s.httpConns.protocol, s.awsConns.protocol = httpProtocol, awsProtocol
+	s.httpConns.protocol, s.awsConns.protocol, s.managementConns.protocol = httpProtocol, awsProtocol, managementProtocol
 	s.notReady("starting")
 	s.warn()
 	if err := s.start(opt); err != nil {
@@ -133,6 +136,9 @@ func (s *Server) start(opt Options) (err error) {
 		if err := s.serveAMQP(l.amqp); err != nil {
 			return err
 		}
+		if l.management != nil {
+			s.serveManagement(l.management)
+		}
 	}
 	if l.kafka != nil {
 		return s.serveKafka(l.kafka)
@@ -181,6 +187,9 @@ func (s *Server) Endpoints() []Endpoint {
 	if s.amqp != nil {
 		list = append(list, Endpoint{"amqp", s.amqpAddr.String()})
 	}
+	if s.mgmt != nil {
+		list = append(list, Endpoint{"amqp-management", "http://" + s.mgmt.addr.String()})
+	}
 	if s.http != nil {
 		list = append(list, Endpoint{"http", "http://" + s.http.addr.String()})
 	}
@@ -207,6 +216,11 @@ func (s *Server) release(ctx context.Context) error {
 	if s.kafka != nil {
 		if err := s.kafka.Shutdown(ctx); err != nil {
 			problems = append(problems, fmt.Errorf("requests did not end in time: %w", err))
+		}
+	}
+	if s.mgmt != nil {
+		if err := s.mgmt.shutdown(ctx); err != nil {
+			problems = append(problems, fmt.Errorf("amqp-management: requests did not end in time: %w", err))
 		}
 	}
 	if s.amqp != nil {

@@ -65,7 +65,7 @@ func (s system) Connections() *naruv1.ListConnectionsResponse {
 			})
 		}
 	}
-	for _, t := range []*connTable{&s.httpConns, &s.awsConns} {
+	for _, t := range []*connTable{&s.httpConns, &s.awsConns, &s.managementConns} {
 		out.Connections = append(out.Connections, t.list(connectionsShown)...)
 	}
 	slices.SortFunc(out.Connections, func(a, b *naruv1.Connection) int {
@@ -85,6 +85,10 @@ func (s *Server) connectionCounts() map[string]int32 {
 	if s.amqp != nil {
 		out[amqpProtocol] = int32(s.amqp.Connections())
 		out["all"] += out[amqpProtocol]
+	}
+	if s.mgmt != nil {
+		out[managementProtocol] = s.managementConns.count()
+		out["all"] += out[managementProtocol]
 	}
 	return out
 }

@@ -1,0 +1,139 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"runtime/debug"
+	gometrics "runtime/metrics"
+	"strings"
+	"time"
+
+	"github.com/narumq/naru/internal/broker"
+	"github.com/narumq/naru/internal/front/amqp"
+	"github.com/narumq/naru/internal/front/management"
+)
+
+// Bounds of the management endpoint.
+const (
+	managementBodyTimeout    = 60 * time.Second // for a request to arrive, whole
+	managementConnectionsMax = 1000
+)
+
+// managementEndpoint is the endpoint of RabbitMQ's management API.
+type managementEndpoint struct {
+	addr   net.Addr
+	server *http.Server
+}
+
+// serveManagement begins to answer on ln.
+func (s *Server) serveManagement(ln net.Listener) {
+	handler := management.NewServer(management.Config{
+		Broker: s.broker, AMQP: managed{s.amqp}, Explain: amqp.Explain, Arguments: amqp.PlainValues, PolicyKeys: amqp.PolicyKeys(),
+		Node: s.node, Log: s.log,
+	})
+	e := &managementEndpoint{addr: ln.Addr(), server: &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: httpHeaderTimeout,
+		ReadTimeout:       managementBodyTimeout,
+		IdleTimeout:       httpIdleTimeout,
+		MaxHeaderBytes:    httpHeaderBytesMax,
+		ConnState:         s.managementConns.state,
+	}}
+	s.mgmt = e // before the first request asks for the endpoints
+	ln = limit(ln, min(managementConnectionsMax, s.cfg.ConnectionsMax))
+	go func() {
+		if err := e.server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- fmt.Errorf("amqp-management endpoint %s: %w", e.addr, err)
+		}
+	}()
+}
+
+// shutdown answers what was read.
+func (e *managementEndpoint) shutdown(ctx context.Context) error {
+	err := e.server.Shutdown(ctx)
+	if err != nil {
+		e.server.Close()
+	}
+	return err
+}
+
+// node is what the management API tells of the process.
+func (s *Server) node() management.Node {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	n := management.Node{
+		Name: "naru@" + host, Cluster: s.broker.ClusterID(), Version: s.version, OSPid: os.Getpid(), Started: s.started, DataDir: s.cfg.DataDir,
+		MemoryBytes: heldBytes(), Processors: runtime.GOMAXPROCS(0), Goroutines: runtime.NumGoroutine(),
+	}
+	if most := debug.SetMemoryLimit(-1); most < math.MaxInt64 {
+		n.MemoryMax = most
+	}
+	if free, err := s.broker.FreeBytes(); err == nil {
+		n.FreeBytes = free
+	}
+	if err := s.Ready(); err != nil {
+		n.Problem = err.Error()
+	}
+	for _, e := range s.Endpoints() {
+		host, port, err := net.SplitHostPort(strings.TrimPrefix(e.Addr, "http://"))
+		if err == nil {
+			n.Listeners = append(n.Listeners, management.Listener{Protocol: e.Name, Host: host, Port: port})
+		}
+	}
+	return n
+}
+
+// heldBytes is the memory that the process has of the system.
+func heldBytes() int64 {
+	sample := []gometrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	gometrics.Read(sample)
+	return int64(sample[0].Value.Uint64() - sample[1].Value.Uint64())
+}
+
+// managed is the AMQP endpoint as the management API sees it.
+type managed struct{ *amqp.Server }
+
+func converted[From, To any](list []From, convert func(From) To) []To {
+	out := make([]To, len(list))
+	for i, x := range list {
+		out[i] = convert(x)
+	}
+	return out
+}
+
+// Totals implements management.Sessions.
+func (m managed) Totals() management.Totals { return management.Totals(m.Stats()) }
+
+// Connections implements management.Sessions.
+func (m managed) Connections() []management.Connection {
+	return converted(m.ConnectionList(), func(x amqp.ConnectionInfo) management.Connection { return management.Connection(x) })
+}
+
+// Channels implements management.Sessions.
+func (m managed) Channels() []management.Channel {
+	return converted(m.ChannelList(), func(x amqp.ChannelInfo) management.Channel { return management.Channel(x) })
+}
+
+// Consumers implements management.Sessions.
+func (m managed) Consumers() []management.Consumer {
+	return converted(m.ConsumerList(), func(x amqp.ConsumerInfo) management.Consumer { return management.Consumer(x) })
+}
+
+// DescribeQueue implements management.Queues.
+func (m managed) DescribeQueue(q *broker.Queue) management.Queue {
+	return management.Queue(m.Server.DescribeQueue(q))
+}
+
+// Get implements management.Messages.
+func (m managed) Get(ctx context.Context, vhost, queue string, n, bytesMax int, mode string) ([]management.Message, error) {
+	list, err := m.Server.Get(ctx, vhost, queue, n, bytesMax, amqp.Fetch(mode))
+	return converted(list, func(x amqp.MessageInfo) management.Message { return management.Message(x) }), err
+}
