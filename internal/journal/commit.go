@@ -207,12 +207,12 @@ func (j *Journal) closeTail() {
 // write makes the commit durable as the policy says.
 func (c *commit) write() error {
 	began := time.Now()
-	if err := c.seg.file.WritevAt(c.bufs, c.start); err != nil {
+	if err := c.seg.disk.WritevAt(c.bufs, c.start); err != nil {
 		return err
 	}
 	written := time.Now()
 	if c.j.opt.Sync.Mode == SyncAlways {
-		if err := c.seg.file.Sync(); err != nil {
+		if err := c.seg.disk.Sync(); err != nil {
 			return err
 		}
 	}
@@ -266,7 +266,7 @@ func (j *Journal) syncNewest() error {
 	j.segMu.Unlock()
 	var failed error
 	for _, s := range open {
-		if err := s.file.Sync(); err != nil {
+		if err := s.disk.Sync(); err != nil {
 			failed = err
 		}
 		s.release()

@@ -85,24 +85,24 @@ func copyRun(r *run) runCopy {
 	return c
 }
 
-func (j *Journal) extentsOf(c runCopy) ([]extent, error) {
+func (v *view) extentsOf(c runCopy) ([]extent, error) {
 	if c.extents != nil {
 		return c.extents, nil
 	}
-	return j.footerExtents(c.seg, c.stream, c.base, c.last, c.footer)
+	return v.footerExtents(c.seg, c.stream, c.base, c.last, c.footer)
 }
 
 // footerExtents returns a sealed run's extents: from memory, from the footer,
 // or, if that is damaged, from the frames themselves.
-func (j *Journal) footerExtents(seg *segment, id StreamID, base, last record.Offset, r footerRange) ([]extent, error) {
-	extents, err := j.foot.get(seg, r)
+func (v *view) footerExtents(seg *segment, id StreamID, base, last record.Offset, r footerRange) ([]extent, error) {
+	extents, err := v.foot.get(seg, r)
 	if err == nil || !errors.Is(err, ErrDamaged) {
 		return extents, err
 	}
-	j.damage.report(Finding{File: seg.path, Position: seg.frames, Stream: id, Base: base, Last: last, Problem: err.Error()})
-	j.scanMu.Lock() // one at a time: it takes a segment's worth of memory
-	defer j.scanMu.Unlock()
-	if extents, err = j.foot.get(seg, r); err == nil {
+	v.damage.report(Finding{File: seg.path, Position: seg.frames, Stream: id, Base: base, Last: last, Problem: err.Error()})
+	v.scanMu.Lock() // one at a time: it takes a segment's worth of memory
+	defer v.scanMu.Unlock()
+	if extents, err = v.foot.get(seg, r); err == nil {
 		return extents, nil // somebody else did it meanwhile
 	}
 	view := &segment{path: seg.path, file: seg.file, salt: seg.salt, capacity: seg.frames}
@@ -121,20 +121,20 @@ func (j *Journal) footerExtents(seg *segment, id StreamID, base, last record.Off
 	if len(extents) == 0 {
 		return nil, fmt.Errorf("%w: %s holds no frame of stream %d offsets %d to %d", ErrDamaged, seg.path, id, base, last)
 	}
-	j.foot.put(extentKey{seg.id, r.first}, extents)
+	v.foot.put(extentKey{seg.id, r.first}, extents)
 	return extents, nil
 }
 
 // SeekTime returns the base offset of the first extent, at or above `from`,
 // that holds a timestamp of at least ms; ok is false if there is none. An
 // extent may hold several payloads, and begin below `from`.
-func (j *Journal) SeekTime(id StreamID, from record.Offset, ms int64) (base record.Offset, ok bool, err error) {
+func (v *view) SeekTime(id StreamID, from record.Offset, ms int64) (base record.Offset, ok bool, err error) {
 	for {
-		c, found := j.nextRun(id, from, ms)
+		c, found := v.nextRun(id, from, ms)
 		if !found {
 			return 0, false, nil
 		}
-		extents, err := j.extentsOf(c)
+		extents, err := v.extentsOf(c)
 		c.seg.release()
 		if err != nil {
 			return 0, false, err
@@ -149,8 +149,8 @@ func (j *Journal) SeekTime(id StreamID, from record.Offset, ms int64) (base reco
 }
 
 // nextRun returns the first run that ends at or above `from` and reaches ms.
-func (j *Journal) nextRun(id StreamID, from record.Offset, ms int64) (runCopy, bool) {
-	x := j.index
+func (v *view) nextRun(id StreamID, from record.Offset, ms int64) (runCopy, bool) {
+	x := v.index
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	s := x.streams[id]
@@ -167,8 +167,8 @@ func (j *Journal) nextRun(id StreamID, from record.Offset, ms int64) (runCopy, b
 
 // MaxTimestamp returns the greatest timestamp of the runs of a stream that
 // reach its log start; ok is false if there are none.
-func (j *Journal) MaxTimestamp(id StreamID) (ms int64, ok bool) {
-	x := j.index
+func (v *view) MaxTimestamp(id StreamID) (ms int64, ok bool) {
+	x := v.index
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	s := x.streams[id]
@@ -188,8 +188,8 @@ func (j *Journal) MaxTimestamp(id StreamID) (ms int64, ok bool) {
 // no more than bytesMax bytes (below 0: any number), by whole runs or extents:
 // what is returned never cuts a piece that is still wanted. A piece without
 // timestamps is too old if one behind it is.
-func (j *Journal) RetentionStart(id StreamID, olderThan, bytesMax int64) record.Offset {
-	x := j.index
+func (v *view) RetentionStart(id StreamID, olderThan, bytesMax int64) record.Offset {
+	x := v.index
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	s := x.streams[id]
@@ -242,8 +242,8 @@ func (c *retention) drop(maxTimestamp, bytes int64, last record.Offset) bool {
 
 // Available counts the bytes that a stream has from offset `from` on, up to
 // max, by extents: it may count up to one extent too many.
-func (j *Journal) Available(id StreamID, from record.Offset, max int) int {
-	x := j.index
+func (v *view) Available(id StreamID, from record.Offset, max int) int {
+	x := v.index
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	s := x.streams[id]

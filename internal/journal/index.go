@@ -67,7 +67,6 @@ func (x *index) stream(id StreamID) *stream {
 
 // add records a committed frame at pos of seg. Caller holds mu.
 func (x *index) add(seg *segment, f *frame, pos int64) {
-	size := f.size()
 	s := x.stream(f.stream)
 	var r *run
 	if s != nil {
@@ -86,13 +85,21 @@ func (x *index) add(seg *segment, f *frame, pos int64) {
 			seg.dead[f.stream] = r
 		}
 	}
-	r.last = f.last()
-	r.maxTimestamp = max(r.maxTimestamp, f.maxTimestamp)
-	r.bytes += size
+	size, n := f.size(), len(r.extents)
+	r.grow(f, pos)
 	if s != nil {
 		s.bytes += size
 		s.next = max(s.next, r.last+1)
 	}
+	seg.extents += len(r.extents) - n
+}
+
+// grow adds a frame at pos, which follows the last one.
+func (r *run) grow(f *frame, pos int64) {
+	size := f.size()
+	r.last = f.last()
+	r.maxTimestamp = max(r.maxTimestamp, f.maxTimestamp)
+	r.bytes += size
 	if n := len(r.extents); n > 0 {
 		e := &r.extents[n-1]
 		if e.end() == pos && int64(e.length)+size <= extentBytesMax {
@@ -105,7 +112,6 @@ func (x *index) add(seg *segment, f *frame, pos int64) {
 	r.extents = append(r.extents, extent{
 		base: f.base, count: f.count, pos: uint32(pos), length: uint32(size), maxTimestamp: f.maxTimestamp,
 	})
-	seg.extents++
 }
 
 // tail returns the run in seg that f continues, if there is one.

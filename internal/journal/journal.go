@@ -10,20 +10,16 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/narumq/naru/internal/record"
 	"github.com/narumq/naru/internal/vfs"
 )
 
 // Journal is an open data directory.
 type Journal struct {
-	fs    vfs.FS
-	dir   string
-	opt   Options
-	log   *slog.Logger
-	index *index
-	cache *cache
-	foot  *extentCache
-	stats counters
+	*view
+	fs  vfs.FS
+	dir string
+	opt Options
+	log *slog.Logger
 
 	queue  queue
 	nextID atomic.Uint64
@@ -44,8 +40,6 @@ type Journal struct {
 	closing   atomic.Bool
 	relocMu   sync.Mutex // one relocation at a time
 	leftovers []string   // guarded by relocMu: files that could not be removed
-	scanMu    sync.Mutex // one segment read whole at a time, beside recovery
-	damage    damageLog
 }
 
 // Open recovers the directory, which must exist, and starts the journal. The
@@ -57,13 +51,11 @@ func Open(fs vfs.FS, dir string, options Options) (*Journal, error) {
 		return nil, err
 	}
 	j := &Journal{
-		fs: fs, dir: dir, opt: opt, log: opt.Logger,
-		index: newIndex(opt.Live), cache: newCache(opt.CacheBytes), foot: newExtentCache(extentCacheBytesMax),
+		view: newView(opt, newCache(opt.CacheBytes)), fs: fs, dir: dir, opt: opt, log: opt.Logger,
 		segments: make(map[SegmentID]*segment), sealQ: make(chan *segment, 64),
 	}
 	j.queue.init()
 	j.space.init(opt.SegmentBytes)
-	j.damage.init(opt)
 	if err := j.recover(); err != nil {
 		j.closeFiles()
 		return nil, err
@@ -133,54 +125,6 @@ func (j *Journal) fail(err error) error {
 		j.space.wake()
 	}
 	return *j.failure.Load()
-}
-
-// Bounds returns the log start and one past the last committed offset.
-func (j *Journal) Bounds(id StreamID) (start, next record.Offset) {
-	j.index.mu.RLock()
-	defer j.index.mu.RUnlock()
-	if s := j.index.streams[id]; s != nil {
-		return s.start, s.next
-	}
-	start, _ = j.index.live(id)
-	return start, start
-}
-
-// StreamBytes is the space that a stream's frames take, dead ones included
-// until they are reclaimed.
-func (j *Journal) StreamBytes(id StreamID) int64 {
-	j.index.mu.RLock()
-	defer j.index.mu.RUnlock()
-	s := j.index.streams[id]
-	if s == nil {
-		return 0
-	}
-	total := s.bytes
-	for _, r := range s.runs {
-		if r.last >= s.start {
-			break
-		}
-		total -= r.bytes
-	}
-	return total
-}
-
-// Trim moves the log start of a stream up. The caller has made that durable:
-// what lies below may be gone at any moment after.
-func (j *Journal) Trim(id StreamID, start record.Offset) {
-	j.index.mu.Lock()
-	defer j.index.mu.Unlock()
-	if s := j.index.stream(id); s != nil {
-		s.start = max(s.start, start)
-		s.next = max(s.next, start)
-	}
-}
-
-// Drop forgets a stream whose deletion the caller has made durable.
-func (j *Journal) Drop(id StreamID) {
-	j.index.mu.Lock()
-	defer j.index.mu.Unlock()
-	delete(j.index.streams, id)
 }
 
 // EntryBytesMax is the longest payload that fits a segment.

@@ -63,7 +63,7 @@ func (s *segment) fillZeros(ctx context.Context) error {
 		}
 		pos += n
 		if pos/zeroSyncBytes != (pos-n)/zeroSyncBytes {
-			if err := s.file.Sync(); err != nil {
+			if err := s.disk.Sync(); err != nil {
 				return err
 			}
 		}
@@ -79,7 +79,7 @@ func (s *segment) zero(pos int64) (int64, error) {
 		return 0, nil
 	}
 	n := min(zeroBytes, s.capacity-pos)
-	_, err := s.file.WriteAt(zeros[:n], pos)
+	_, err := s.disk.WriteAt(zeros[:n], pos)
 	return n, err
 }
 

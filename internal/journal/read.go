@@ -1,11 +1,13 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"sort"
 
+	"github.com/narumq/naru/internal/objectstore"
 	"github.com/narumq/naru/internal/record"
 )
 
@@ -29,6 +31,9 @@ func (s *Slice) Release() {
 	s.Payloads = nil
 }
 
+// goneMax is how often a read looks again for an object that is not there any more.
+const goneMax = 3
+
 // readBytesMax bounds one read from disk.
 const readBytesMax = 1 << 20
 
@@ -36,20 +41,26 @@ const readBytesMax = 1 << 20
 // atLeastOne the first comes even if it is longer. The first payload may begin
 // below `from`. At the end of the stream the slice is empty. ErrDamaged means
 // that the very first payload cannot be had.
-func (j *Journal) Read(id StreamID, from record.Offset, maxBytes int, atLeastOne bool) (Slice, error) {
+func (v *view) Read(id StreamID, from record.Offset, maxBytes int, atLeastOne bool) (Slice, error) {
 	r := reader{
-		j: j, max: maxBytes, atLeastOne: atLeastOne,
-		out: Slice{Next: from, cache: j.cache},
+		v: v, max: maxBytes, atLeastOne: atLeastOne,
+		out: Slice{Next: from, cache: v.cache},
 	}
-	for !r.full {
+	for gone := 0; !r.full; {
 		at := r.out.Next
-		piece, ok, err := j.locate(id, at)
+		piece, ok, err := v.locate(id, at)
 		if err == nil && ok {
 			err = r.readPiece(piece)
 			if err == nil && !r.full && r.out.Next == at {
 				err = fmt.Errorf("%w: %s lists extents for stream %d offset %d that do not hold it", ErrDamaged, piece.run.seg.path, id, at)
 			}
 			piece.run.seg.release()
+		}
+		if errors.Is(err, objectstore.ErrNotFound) {
+			if gone++; gone < goneMax {
+				continue // merged with others meanwhile: the index tells where it is now
+			}
+			err = fmt.Errorf("%w: %w", ErrGone, err)
 		}
 		if err != nil {
 			if len(r.out.Payloads) > 0 {
@@ -75,8 +86,8 @@ type piece struct {
 
 // locate finds the piece that holds offset o and takes a reference to its
 // segment. ok is false at the end of the stream.
-func (j *Journal) locate(id StreamID, o record.Offset) (p piece, ok bool, err error) {
-	x := j.index
+func (v *view) locate(id StreamID, o record.Offset) (p piece, ok bool, err error) {
+	x := v.index
 	x.mu.RLock()
 	s := x.streams[id]
 	if s == nil || o >= s.next {
@@ -103,7 +114,7 @@ func (j *Journal) locate(id StreamID, o record.Offset) (p piece, ok bool, err er
 	foot := p.run.footer
 	x.mu.RUnlock()
 
-	all, err := j.footerExtents(p.run.seg, id, p.base, p.last, foot)
+	all, err := v.footerExtents(p.run.seg, id, p.base, p.last, foot)
 	if err != nil {
 		p.run.seg.release()
 		return p, false, err
@@ -132,7 +143,7 @@ func extentsFrom(all []extent, o record.Offset, growing bool) []extent {
 
 // reader gathers payloads.
 type reader struct {
-	j          *Journal
+	v          *view
 	max        int
 	atLeastOne bool
 	full       bool
@@ -161,11 +172,11 @@ func (r *reader) readPiece(p piece) error {
 func (r *reader) readRange(p piece, pos, end int64) error {
 	run := p.run
 	for pos < end && !r.full {
-		k := r.j.cache.get(run.seg.id, pos)
+		k := r.v.cache.get(run.seg.id, pos)
 		fresh := k == nil
 		if fresh {
 			var err error
-			if k, err = r.j.readChunk(run.seg, pos, r.want(end-pos)); err != nil {
+			if k, err = r.v.readChunk(run.seg, pos, r.want(end-pos)); err != nil {
 				return err
 			}
 		}
@@ -188,29 +199,29 @@ func (r *reader) want(left int64) int {
 }
 
 // readChunk reads up to n bytes at pos; more if the first frame is longer.
-func (j *Journal) readChunk(seg *segment, pos int64, n int) (*chunk, error) {
-	k := j.cache.buffer(n, false)
+func (v *view) readChunk(seg *segment, pos int64, n int) (*chunk, error) {
+	k := v.cache.buffer(n, false)
 	k.seg, k.start = seg.id, pos
 	if err := k.fill(seg, n); err != nil {
-		j.cache.release(k)
+		v.cache.release(k)
 		return nil, err
 	}
 	if n < frameHeaderBytes {
-		j.cache.release(k)
+		v.cache.release(k)
 		return nil, fmt.Errorf("%w: %s at byte %d: %d bytes are no frame", ErrDamaged, seg.path, pos, n)
 	}
 	f, ok := decodeFrame(k.mem)
 	if !ok || f.size() <= int64(n) {
 		return k, nil
 	}
-	j.cache.release(k)
+	v.cache.release(k)
 	if pos+f.size() > seg.capacity {
 		return nil, fmt.Errorf("%w: %s at byte %d: frame reaches past the segment", ErrDamaged, seg.path, pos)
 	}
-	k = j.cache.buffer(int(f.size()), false)
+	k = v.cache.buffer(int(f.size()), false)
 	k.seg, k.start = seg.id, pos
 	if err := k.fill(seg, int(f.size())); err != nil {
-		j.cache.release(k)
+		v.cache.release(k)
 		return nil, err
 	}
 	return k, nil
@@ -220,10 +231,14 @@ func (k *chunk) fill(seg *segment, n int) error {
 	m, err := seg.file.ReadAt(k.mem[:n], k.start)
 	k.n = m
 	k.close()
-	if err != nil && (err != io.EOF || m < frameHeaderBytes) {
+	switch {
+	case err == nil || err == io.EOF && m >= frameHeaderBytes:
+		return nil
+	case seg.disk == nil:
+		return fmt.Errorf("%s at byte %d: %w", seg.path, k.start, err) // a request failed, which proves nothing
+	default:
 		return fmt.Errorf("%w: %s at byte %d: %w", ErrDamaged, seg.path, k.start, err)
 	}
-	return nil
 }
 
 // takeFrames adds the frames of k from pos on to the output and returns where
@@ -241,7 +256,7 @@ func (r *reader) takeFrames(p piece, k *chunk, pos, end int64, fresh bool) (int6
 			}
 			if problem == errBadHeader {
 				if next, ok := p.resync(b[:limit-pos], r.out.Next); ok {
-					r.j.reportDamage(p, pos, b[:next], problem)
+					r.v.reportDamage(p, pos, b[:next], problem)
 					pos += next
 					continue
 				}
@@ -250,7 +265,7 @@ func (r *reader) takeFrames(p piece, k *chunk, pos, end int64, fresh bool) (int6
 				break
 			}
 			if problem != nil {
-				err = r.j.reportDamage(p, pos, b[:limit-pos], problem)
+				err = r.v.reportDamage(p, pos, b[:limit-pos], problem)
 				break
 			}
 		}
@@ -275,7 +290,7 @@ func (r *reader) takeFrames(p piece, k *chunk, pos, end int64, fresh bool) (int6
 		r.out.chunks = append(r.out.chunks, k)
 		r.count(fresh, int64(r.out.Bytes-bytes))
 	} else {
-		r.j.cache.release(k)
+		r.v.cache.release(k)
 	}
 	return pos, err
 }
@@ -283,10 +298,10 @@ func (r *reader) takeFrames(p piece, k *chunk, pos, end int64, fresh bool) (int6
 // count adds a piece with so many bytes of payloads.
 func (r *reader) count(fresh bool, bytes int64) {
 	if fresh {
-		r.j.stats.readsMissed.Add(1)
-		r.j.stats.bytesMissed.Add(bytes)
+		r.v.stats.readsMissed.Add(1)
+		r.v.stats.bytesMissed.Add(bytes)
 	} else {
-		r.j.stats.readsHit.Add(1)
-		r.j.stats.bytesHit.Add(bytes)
+		r.v.stats.readsHit.Add(1)
+		r.v.stats.bytesHit.Add(bytes)
 	}
 }

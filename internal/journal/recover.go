@@ -115,7 +115,7 @@ func openFound(fs vfs.FS, p string, id SegmentID) (f found, err error) {
 		file.Close()
 		return f, err
 	}
-	s := &segment{id: id, fs: fs, file: file, path: p, capacity: size, end: segmentHeaderBytes}
+	s := &segment{id: id, fs: fs, file: file, disk: file, path: p, capacity: size, end: segmentHeaderBytes}
 	s.refs.Store(1)
 	f.seg = s
 	b := make([]byte, segmentHeaderBytes)
@@ -219,10 +219,10 @@ func (j *Journal) mendHeader(f *found) error {
 	if s.relocated {
 		h.flags |= flagRelocated
 	}
-	if _, err := s.file.WriteAt(h.encode(), 0); err != nil {
+	if _, err := s.disk.WriteAt(h.encode(), 0); err != nil {
 		return err
 	}
-	return s.file.Sync()
+	return s.disk.Sync()
 }
 
 func (j *Journal) indexSealed(f *found) {
@@ -258,7 +258,7 @@ func (j *Journal) recoverOpen(f *found, mustBeWhole bool) error {
 	}
 	if !headerSound {
 		// The name and the frames tell all that the header did.
-		if _, err := s.file.WriteAt(segmentHeader{id: s.id, salt: s.salt}.encode(), 0); err != nil {
+		if _, err := s.disk.WriteAt(segmentHeader{id: s.id, salt: s.salt}.encode(), 0); err != nil {
 			return err
 		}
 	}
@@ -267,15 +267,15 @@ func (j *Journal) recoverOpen(f *found, mustBeWhole bool) error {
 
 // cut ends a recovered segment behind its last sound frame, for good.
 func (j *Journal) cut(s *segment) error {
-	if err := s.file.Truncate(s.end); err != nil {
+	if err := s.disk.Truncate(s.end); err != nil {
 		return err
 	}
-	if err := s.file.Sync(); err != nil {
+	if err := s.disk.Sync(); err != nil {
 		return err
 	}
 	s.capacity = s.end
 	if err := j.seal(s); err != nil {
-		return noSpaceIsFine(firstError(err, s.file.Truncate(s.end))) // no half footer
+		return noSpaceIsFine(firstError(err, s.disk.Truncate(s.end))) // no half footer
 	}
 	return nil
 }

@@ -367,7 +367,7 @@ func (w *relocation) flush() error {
 	if len(w.buf) == 0 {
 		return nil
 	}
-	if _, err := w.to.file.WriteAt(w.buf, w.flushed); err != nil {
+	if _, err := w.to.disk.WriteAt(w.buf, w.flushed); err != nil {
 		return err
 	}
 	w.flushed += int64(len(w.buf))

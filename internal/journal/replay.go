@@ -1,11 +1,8 @@
 package journal
 
-import "github.com/narumq/naru/internal/record"
-
 // Replayed is one append that recovery found.
 type Replayed struct {
 	Stream  StreamID
-	Base    record.Offset
 	Payload []byte // valid during the call only
 }
 
@@ -22,7 +19,7 @@ func (j *Journal) Replay(after SegmentID, each func(Replayed)) error {
 		view := &segment{id: s.id, file: s.file, path: s.path, salt: s.salt, capacity: s.end}
 		_, _, err := scan(view, true, func(f *frame, _ int64, payload []byte) {
 			if _, live := j.opt.Live(f.stream); live && checksum(payload) == f.payloadCRC {
-				each(Replayed{Stream: f.stream, Base: f.base, Payload: payload})
+				each(Replayed{Stream: f.stream, Payload: payload})
 			}
 		})
 		if err != nil {

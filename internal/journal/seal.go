@@ -50,19 +50,19 @@ func (j *Journal) seal(s *segment) error {
 // a crash in between leaves a segment without a footer, not one with a bad one.
 func (s *segment) writeFooter(footer []byte) error {
 	body, trailer := footer[:len(footer)-trailerBytes], footer[len(footer)-trailerBytes:]
-	if _, err := s.file.WriteAt(body, s.end); err != nil {
+	if _, err := s.disk.WriteAt(body, s.end); err != nil {
 		return err
 	}
-	if err := s.file.Truncate(s.end + int64(len(footer))); err != nil {
+	if err := s.disk.Truncate(s.end + int64(len(footer))); err != nil {
 		return err
 	}
-	if err := s.file.Sync(); err != nil {
+	if err := s.disk.Sync(); err != nil {
 		return err
 	}
-	if _, err := s.file.WriteAt(trailer, s.end+int64(len(body))); err != nil {
+	if _, err := s.disk.WriteAt(trailer, s.end+int64(len(body))); err != nil {
 		return err
 	}
-	return s.file.Sync()
+	return s.disk.Sync()
 }
 
 // discard removes a segment that no stream needs.

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"io"
 	"path"
 	"sync"
 	"sync/atomic"
@@ -10,13 +11,21 @@ import (
 	"github.com/narumq/naru/internal/vfs"
 )
 
-// segment is one file. Runs and extents are guarded by index.mu.
+// source is where the bytes of a segment are: a file, or an object.
+type source interface {
+	io.ReaderAt
+	io.Closer
+	Size() (int64, error)
+}
+
+// segment is one file, or one object. Runs and extents are guarded by index.mu.
 type segment struct {
 	id        SegmentID
 	salt      uint32
 	relocated bool
 	newest    SegmentID // of those whose frames it holds; itself if not relocated
-	file      vfs.File
+	file      source    // where to read
+	disk      vfs.File  // where to write; nil for an object
 	fs        vfs.FS
 	path      string
 	capacity  int64 // bytes preallocated
@@ -49,7 +58,7 @@ func createSegment(fs vfs.FS, dir, name string, h segmentHeader, capacity int64)
 	}
 	s := &segment{
 		id: h.id, salt: h.salt, relocated: h.flags&flagRelocated != 0,
-		file: file, fs: fs, path: p, capacity: capacity, end: segmentHeaderBytes,
+		file: file, disk: file, fs: fs, path: p, capacity: capacity, end: segmentHeaderBytes,
 	}
 	s.refs.Store(1)
 	if err := s.prepare(h); err != nil {
@@ -60,13 +69,13 @@ func createSegment(fs vfs.FS, dir, name string, h segmentHeader, capacity int64)
 }
 
 func (s *segment) prepare(h segmentHeader) error {
-	if err := s.file.Allocate(s.capacity); err != nil {
+	if err := s.disk.Allocate(s.capacity); err != nil {
 		return err
 	}
-	if _, err := s.file.WriteAt(h.encode(), 0); err != nil {
+	if _, err := s.disk.WriteAt(h.encode(), 0); err != nil {
 		return err
 	}
-	return s.file.Sync()
+	return s.disk.Sync()
 }
 
 // firstError keeps the error that came first; the second is of cleaning up.
@@ -145,7 +154,7 @@ func buildFooter(salt uint32, dataEnd int64, runs []*run, replaced []SegmentID) 
 // readFooter returns the table of a sealed segment; ok is false when there is
 // no sound footer, so that the segment must be scanned. A salt of 0 is that of
 // a damaged header: the footer's own then counts.
-func readFooter(file vfs.File, salt uint32) (t trailer, runs []runEntry, replaced []SegmentID, ok bool, err error) {
+func readFooter(file source, salt uint32) (t trailer, runs []runEntry, replaced []SegmentID, ok bool, err error) {
 	size, err := file.Size()
 	if err != nil || size < segmentHeaderBytes+trailerBytes {
 		return t, nil, nil, false, err

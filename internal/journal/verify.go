@@ -47,12 +47,12 @@ func (p *piece) resync(b []byte, want record.Offset) (next int64, ok bool) {
 }
 
 // reportDamage tells of what verify found in b, which was read from pos.
-func (j *Journal) reportDamage(p piece, pos int64, b []byte, problem error) error {
+func (v *view) reportDamage(p piece, pos int64, b []byte, problem error) error {
 	finding := Finding{File: p.run.seg.path, Position: pos, Stream: p.run.stream, Base: p.base, Last: p.last, Problem: problem.Error()}
 	if f, ok := decodeFrame(b); ok {
 		finding.Bytes, finding.Base, finding.Last = f.size(), f.base, f.last()
 	}
-	j.damage.report(finding)
+	v.damage.report(finding)
 	return fmt.Errorf("%w: %s", ErrDamaged, finding)
 }
 

@@ -1,0 +1,242 @@
+package journal
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/narumq/naru/internal/objectstore"
+)
+
+// An object is laid out as a sealed segment. Its last frame, of the stream chainStream, tells of each slot that has frames in
+// it which object came before:
+//
+//	per slot: 0 4 slot, 4 8 sequence of this object in the slot, 12 2 length of the key, 14 n key of the object before
+const (
+	chainStream     StreamID = 0 // partitions count from 1
+	chainEntryBytes          = 14
+
+	objectTailBytes = 64 << 10 // read at once: the chain and most footers
+	objectBytesMax  = 1 << 30
+	bucketTimeout   = 30 * time.Second // of one read
+)
+
+// link is one slot's entry in an object's chain.
+type link struct {
+	slot     SlotID
+	sequence uint64
+	prev     string
+}
+
+func encodeChain(links []link) []byte {
+	var b []byte
+	for _, l := range links {
+		b = le.AppendUint32(b, uint32(l.slot))
+		b = le.AppendUint64(b, l.sequence)
+		b = le.AppendUint16(b, uint16(len(l.prev)))
+		b = append(b, l.prev...)
+	}
+	return b
+}
+
+func decodeChain(b []byte) (links []link, err error) {
+	for len(b) > 0 {
+		if len(b) < chainEntryBytes || len(b) < chainEntryBytes+int(le.Uint16(b[12:])) {
+			return nil, fmt.Errorf("%w: chain cut short", ErrDamaged)
+		}
+		end := chainEntryBytes + int(le.Uint16(b[12:]))
+		links = append(links, link{SlotID(le.Uint32(b)), le.Uint64(b[4:]), string(b[chainEntryBytes:end])})
+		b = b[end:]
+	}
+	return links, nil
+}
+
+// encode makes the flush's object. Frames of one stream lie together, so that they form one run. Afterwards the entries'
+// payloads are not needed any more.
+func (f *flush) encode(salt uint32) {
+	size := int64(segmentHeaderBytes)
+	var links []link
+	for _, p := range f.parts {
+		slices.SortStableFunc(p.entries, func(a, b *Entry) int { return cmp.Compare(a.Stream, b.Stream) })
+		for _, e := range p.entries {
+			size += frameSize(len(e.Payload))
+		}
+		links = append(links, link{p.lane.slot, p.head.Sequence, p.prev})
+	}
+	w := newObjectWriter(salt, size)
+	for _, p := range f.parts {
+		first := len(w.runs)
+		for _, e := range p.entries {
+			w.frame(frame{payloadCRC: e.payloadCRC(), stream: e.Stream, base: e.Base, count: e.Count, maxTimestamp: e.MaxTimestamp}, e.Payload)
+		}
+		p.runs = w.runs[first:len(w.runs):len(w.runs)]
+	}
+	w.chain(links)
+	f.salt, f.end = salt, int64(len(w.body))
+	f.body = w.finish()
+}
+
+// objectWriter lays out an object.
+type objectWriter struct {
+	salt uint32
+	body []byte
+	runs []*run // of streams, in order
+}
+
+func newObjectWriter(salt uint32, size int64) *objectWriter {
+	w := &objectWriter{salt: salt, body: make([]byte, segmentHeaderBytes, size+size/64+4096)}
+	copy(w.body, segmentHeader{salt: salt}.encode())
+	return w
+}
+
+// frame adds a frame behind the last.
+func (w *objectWriter) frame(fr frame, payload []byte) {
+	pos := len(w.body)
+	fr.length, fr.salt, fr.commitStart = uint32(len(payload)), w.salt, segmentHeaderBytes
+	w.body = slices.Grow(w.body, int(fr.size()))[:pos+int(fr.size())]
+	fr.encode(w.body[pos:])
+	end := pos + frameHeaderBytes + copy(w.body[pos+frameHeaderBytes:], payload)
+	clear(w.body[end:])
+	r := (*run)(nil)
+	if n := len(w.runs); n > 0 {
+		r = w.runs[n-1]
+	}
+	if r == nil || r.stream != fr.stream || r.last+1 != fr.base {
+		r = &run{stream: fr.stream, base: fr.base, maxTimestamp: fr.maxTimestamp}
+		w.runs = append(w.runs, r)
+	}
+	r.grow(&fr, int64(pos))
+}
+
+func (w *objectWriter) chain(links []link) {
+	payload := encodeChain(links)
+	w.frame(frame{payloadCRC: checksum(payload), stream: chainStream, count: 1}, payload)
+}
+
+// finish adds the footer, and tells the runs their place in it.
+func (w *objectWriter) finish() []byte {
+	footer, ranges := buildFooter(w.salt, int64(len(w.body)), w.runs, nil)
+	for i, r := range w.runs {
+		r.footer = ranges[i]
+	}
+	return append(w.body, footer...)
+}
+
+// bucketObject is a segment's source in the bucket.
+type bucketObject struct {
+	store objectstore.Store
+	key   string
+	size  int64
+}
+
+func (o *bucketObject) ReadAt(b []byte, off int64) (int, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), bucketTimeout)
+	defer cancel()
+	got, err := o.store.Get(ctx, o.key, off, int64(len(b)))
+	n := copy(b, got)
+	if err == nil && n < len(b) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+func (o *bucketObject) Size() (int64, error) { return o.size, nil }
+func (o *bucketObject) Close() error         { return nil }
+
+// loaded is what an object's footer and chain tell.
+type loaded struct {
+	key   string
+	size  int64
+	salt  uint32
+	end   int64
+	runs  []runEntry
+	links []link
+}
+
+// loadObject reads the end of an object.
+func loadObject(ctx context.Context, store objectstore.Store, key string) (o loaded, err error) {
+	info, err := store.Stat(ctx, key)
+	if err != nil {
+		return o, err
+	}
+	o.key, o.size = key, info.Bytes
+	if o.size < segmentHeaderBytes+trailerBytes || o.size > objectBytesMax {
+		return o, fmt.Errorf("%w: object %s of %d bytes", ErrDamaged, key, o.size)
+	}
+	tail := &tailSource{bucketObject: bucketObject{store, key, o.size}}
+	tail.from = max(0, o.size-objectTailBytes)
+	if tail.bytes, err = store.Get(ctx, key, tail.from, -1); err != nil {
+		return o, err
+	}
+	t, runs, _, ok, err := readFooter(tail, 0)
+	if err != nil {
+		return o, err
+	}
+	if !ok {
+		return o, fmt.Errorf("%w: object %s has no sound footer", ErrDamaged, key)
+	}
+	o.salt, o.end = t.salt, t.dataEnd
+	for _, r := range runs {
+		if r.stream != chainStream {
+			o.runs = append(o.runs, r)
+		} else if o.links, err = readChain(tail, o, r); err != nil {
+			return o, fmt.Errorf("object %s: %w", key, err)
+		}
+	}
+	return o, nil
+}
+
+// tailSource reads from the end of an object that is in memory, and elsewhere from the bucket.
+type tailSource struct {
+	bucketObject
+	from  int64
+	bytes []byte
+}
+
+func (s *tailSource) ReadAt(b []byte, off int64) (int, error) {
+	if off < s.from {
+		return s.bucketObject.ReadAt(b, off)
+	}
+	n := 0
+	if at := off - s.from; at < int64(len(s.bytes)) {
+		n = copy(b, s.bytes[at:])
+	}
+	if n < len(b) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func readChain(src source, o loaded, r runEntry) ([]link, error) {
+	seg := &segment{file: src, path: o.key, salt: o.salt, frames: o.end}
+	extents, err := seg.readExtents(footerRange{r.first, r.n, r.extentsCRC})
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, extents[0].length)
+	if _, err := src.ReadAt(b, int64(extents[0].pos)); err != nil {
+		return nil, err
+	}
+	f, ok := decodeFrame(b)
+	if !ok || f.stream != chainStream || f.size() > int64(len(b)) {
+		return nil, fmt.Errorf("%w: the chain's frame", ErrDamaged)
+	}
+	payload := b[frameHeaderBytes : frameHeaderBytes+int(f.length)]
+	if checksum(payload) != f.payloadCRC {
+		return nil, fmt.Errorf("%w: the chain does not match its checksum", ErrDamaged)
+	}
+	return decodeChain(payload)
+}
+
+// linkOf returns a slot's entry.
+func (o *loaded) linkOf(slot SlotID) (link, bool) {
+	for _, l := range o.links {
+		if l.slot == slot {
+			return l, true
+		}
+	}
+	return link{}, false
+}

@@ -1,0 +1,249 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/narumq/naru/internal/objectstore"
+	"github.com/narumq/naru/internal/record"
+)
+
+// Slot is the journal of one slot on the object medium: what the broker that owns it appends to and reads. It does for the
+// streams of the slot what Journal does for those of a directory.
+type Slot struct {
+	*view
+	id       SlotID
+	flusher  *Flusher
+	opt      Options
+	lane     *lane
+	draining atomic.Bool
+
+	committed uint64 // guarded by index.mu: the sequence that the index has come to
+
+	work sync.Mutex // one manifest or relocation at a time
+}
+
+// openSlot reads a slot's log from the bucket.
+func openSlot(ctx context.Context, f *Flusher, id SlotID, head Head, opt Options) (*Slot, error) {
+	s := &Slot{view: newView(opt, f.cache), id: id, flusher: f, opt: opt, committed: head.Sequence}
+	if head.Manifest != "" {
+		m, err := loadManifest(ctx, f.store, head.Manifest)
+		if err != nil {
+			return nil, fmt.Errorf("slot %d: %w", id, err)
+		}
+		if m.slot != id || m.sequence != head.Manifested {
+			return nil, fmt.Errorf("%w: manifest %s is of slot %d sequence %d, slot %d wants %d", ErrDamaged, head.Manifest, m.slot, m.sequence, id, head.Manifested)
+		}
+		s.indexManifest(&m)
+	}
+	var objects []*loaded
+	if err := walkChain(ctx, f.store, id, head, func(o *loaded) { objects = append(objects, o) }); err != nil {
+		return nil, fmt.Errorf("slot %d: %w", id, err)
+	}
+	for i := len(objects) - 1; i >= 0; i-- {
+		s.indexObject(objects[i], head.Sequence-uint64(i))
+	}
+	return s, nil
+}
+
+func (s *Slot) indexManifest(m *manifest) {
+	x := s.index
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	segments := make([]*segment, len(m.objects))
+	for i, o := range m.objects {
+		segments[i] = s.segment(o.key, o.size, o.end, o.salt, o.newest)
+	}
+	for _, ms := range m.streams {
+		st := x.stream(ms.stream)
+		if st == nil {
+			continue // deleted
+		}
+		st.next = max(st.next, ms.next)
+		for _, r := range ms.runs {
+			x.addSealed(segments[r.object], r.runEntry)
+		}
+	}
+}
+
+// walkChain follows the chain of a slot's objects from the head to what the manifest covers; newest first.
+func walkChain(ctx context.Context, store objectstore.Store, slot SlotID, head Head, each func(*loaded)) error {
+	key := head.Last
+	for sequence := head.Sequence; sequence > head.Manifested; sequence-- {
+		o, err := loadObject(ctx, store, key)
+		if err != nil {
+			return fmt.Errorf("sequence %d: %w", sequence, err)
+		}
+		l, ok := o.linkOf(slot)
+		if !ok || l.sequence != sequence {
+			return fmt.Errorf("%w: object %s is not sequence %d of the slot", ErrDamaged, key, sequence)
+		}
+		each(&o)
+		key = l.prev
+	}
+	return nil
+}
+
+func (s *Slot) indexObject(o *loaded, sequence uint64) {
+	seg := s.segment(o.key, o.size, o.end, o.salt, sequence)
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
+	for _, r := range o.runs {
+		if s.flusher.opt.SlotOf(r.stream) == s.id {
+			s.index.addSealed(seg, r)
+		}
+	}
+}
+
+// segment is an object as the index knows it.
+func (s *Slot) segment(key string, size, end int64, salt uint32, newest uint64) *segment {
+	seg := &segment{
+		id: SegmentID(s.flusher.nextID.Add(1)), salt: salt, newest: SegmentID(newest), path: key,
+		file: &bucketObject{s.flusher.store, key, size}, capacity: size, end: end, frames: end,
+	}
+	seg.sealed.Store(true)
+	seg.refs.Store(1)
+	return seg
+}
+
+// publish lets readers see what a flush has committed for this slot.
+func (s *Slot) publish(f *flush, p *part, id SegmentID) {
+	seg := s.segment(f.key, int64(len(f.body)), f.end, f.salt, p.head.Sequence)
+	seg.id = id
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
+	for _, r := range p.runs {
+		st := s.index.stream(r.stream)
+		if st == nil {
+			continue // deleted meanwhile
+		}
+		r.seg = seg
+		seg.runs = append(seg.runs, r)
+		st.insert(r)
+		st.bytes += r.bytes
+		st.next = max(st.next, r.last+1)
+	}
+	s.committed = p.head.Sequence
+}
+
+// Admit takes room for an append; see Journal.Admit. ErrNotOwner: the slot is not owned any more, or is being handed over.
+func (s *Slot) Admit(ctx context.Context, payload int) error {
+	if payload > s.EntryBytesMax() {
+		return ErrTooLarge
+	}
+	if s.draining.Load() {
+		return ErrNotOwner
+	}
+	return s.flusher.admit(ctx, s.lane, cost(payload))
+}
+
+// Release gives admitted room back; see Journal.Release.
+func (s *Slot) Release(payload int) { s.flusher.release(cost(payload)) }
+
+// Enqueue hands entries to the next flush, in order. After an error no Done is called.
+func (s *Slot) Enqueue(entries ...*Entry) error { return s.flusher.enqueue(s.lane, entries) }
+
+// EntryBytesMax is the longest payload.
+func (s *Slot) EntryBytesMax() int { return s.flusher.opt.EntryBytesMax }
+
+// Err is nil while the slot takes appends.
+func (s *Slot) Err() error {
+	s.flusher.mu.Lock()
+	defer s.flusher.mu.Unlock()
+	return s.lane.lost
+}
+
+// ID is the slot's number.
+func (s *Slot) ID() SlotID { return s.id }
+
+// Head is the slot's head as it was committed last.
+func (s *Slot) Head() Head {
+	s.flusher.mu.Lock()
+	defer s.flusher.mu.Unlock()
+	return s.lane.head
+}
+
+// Replay gives each the frames of objects with a sequence above after; see Journal.Replay. It reads whole objects.
+func (s *Slot) Replay(after SegmentID, each func(Replayed)) error {
+	for _, r := range s.runsAfter(after) {
+		for from := r.base; from <= r.last; {
+			slice, err := s.Read(r.stream, from, readBytesMax, true)
+			if err != nil {
+				return err
+			}
+			for _, payload := range slice.Payloads {
+				each(Replayed{Stream: r.stream, Payload: payload})
+			}
+			from = slice.Next
+			slice.Release()
+		}
+	}
+	return nil
+}
+
+type pieceOfStream struct {
+	stream     StreamID
+	base, last record.Offset
+}
+
+func (s *Slot) runsAfter(after SegmentID) (list []pieceOfStream) {
+	s.index.mu.RLock()
+	defer s.index.mu.RUnlock()
+	for id, st := range s.index.streams {
+		for _, r := range st.runs {
+			if r.seg.newest > after && r.last >= st.start {
+				list = append(list, pieceOfStream{id, max(r.base, st.start), r.last})
+			}
+		}
+	}
+	return list
+}
+
+// Close stops the slot at once: what is on its way fails with ErrNotOwner. Drain comes before a planned end.
+func (s *Slot) Close() error {
+	s.draining.Store(true)
+	s.flusher.lose(s.lane, ErrNotOwner)
+	return nil
+}
+
+// Drain takes no more appends, waits until those that came are committed, and writes a manifest, so that the next owner has
+// little to read.
+func (s *Slot) Drain(ctx context.Context) error {
+	s.draining.Store(true)
+	if err := s.flusher.settle(ctx, s.lane); err != nil {
+		return err
+	}
+	return s.Manifest(ctx)
+}
+
+// Manifest writes down what the slot's log consists of, if anything was committed since the last time.
+func (s *Slot) Manifest(ctx context.Context) error {
+	s.work.Lock()
+	defer s.work.Unlock()
+	if h := s.Head(); h.Sequence == h.Manifested {
+		return nil
+	}
+	return s.install(ctx, nil, time.Now())
+}
+
+// install stores a manifest and commits it. After an error it is unknown whether it is the slot's manifest; the object stays, as
+// an orphan at worst.
+func (s *Slot) install(ctx context.Context, swap *replacement, began time.Time) error {
+	m := s.manifest(swap)
+	key, err := s.flusher.putManifest(ctx, &m)
+	if err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	s.flusher.install(s.lane, key, m.sequence, swap, began, func(err error) { done <- err })
+	if err := <-done; err != nil {
+		return err
+	}
+	if s.opt.Sealed != nil {
+		s.opt.Sealed(SegmentID(m.sequence))
+	}
+	return nil
+}
