@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"os"
 	"sync"
 
 	wire "github.com/narumq/naru/internal/wire/amqp091"
@@ -78,6 +79,8 @@ func (c *conn) mayPublish() error {
 		return nil
 	case <-c.s.draining:
 		return nil
+	case <-c.going:
+		return os.ErrDeadlineExceeded // as a read that was interrupted
 	case <-c.ctx.Done():
 		return c.ctx.Err()
 	}

@@ -16,10 +16,8 @@ type Config struct {
 	Log            *slog.Logger // nil: nothing is logged
 	Version        string       // of Naru, for the server properties
 	ConnectionsMax int          // 10,000; more are closed at once
-	// Authenticate tells whether a user may connect; nil lets everybody in.
-	Authenticate func(user, password string) bool
-	Limits       Limits
-	Observer     Observer
+	Limits         Limits
+	Observer       Observer
 }
 
 // Limits bound what peers can make the server hold or do. Zero means default.

@@ -42,9 +42,13 @@ type conn struct {
 	beat                        time.Duration // 0: no heartbeats
 	heartbeat                   chan time.Duration
 	opened                      atomic.Bool
+	access                      atomic.Pointer[access] // nil: not open yet
+	answers                     map[question]bool      // of what access allows
+	answersOf                   *access                // whose they are
 
 	until      time.Time              // when the handshake, or closing, has to be over
 	forced     atomic.Pointer[string] // why it has to end; nil: it has not
+	going      chan struct{}          // closed when it has to end
 	list       sync.Mutex             // held to change channels, and by others than the reader to look at them
 	channels   map[uint16]*channel
 	nChannels  atomic.Int32
@@ -63,7 +67,7 @@ func newConn(s *Server, accepted net.Conn) *conn {
 	c := &conn{
 		s: s, nc: nc, log: s.log.With("peer", nc.RemoteAddr()), out: newOutput(nc, &s.limits), since: time.Now(),
 		frameMax: wire.FrameUntuned, heartbeat: make(chan time.Duration, 1),
-		channels: map[uint16]*channel{}, exclusives: map[*broker.Queue]string{},
+		channels: map[uint16]*channel{}, exclusives: map[*broker.Queue]string{}, going: make(chan struct{}),
 	}
 	c.in = input{r: nc, before: c.beforeRead}
 	c.r.Intern = &c.interned
@@ -275,8 +279,7 @@ func (c *conn) own(head wire.Head, payload []byte) error {
 		c.out.send(0, &wire.ConnectionCloseOk{})
 		return io.EOF
 	case *wire.ConnectionUpdateSecret:
-		c.out.send(0, &wire.ConnectionUpdateSecretOk{})
-		return nil
+		return inMethod(c.updateSecret(m), m.ID())
 	case *wire.ConnectionCloseOk:
 		return io.EOF
 	default:

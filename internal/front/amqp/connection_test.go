@@ -7,8 +7,6 @@ import (
 	"time"
 
 	client "github.com/rabbitmq/amqp091-go"
-
-	wire "github.com/narumq/naru/internal/wire/amqp091"
 )
 
 func TestConnection(t *testing.T) {
@@ -59,31 +57,6 @@ func TestAMQPlain(t *testing.T) {
 		} else if err == nil {
 			t.Errorf("%s was accepted", auth.Mechanism())
 		}
-	}
-}
-
-func TestAuthenticate(t *testing.T) {
-	w := newWorld(t, func(c *Config) {
-		c.Authenticate = func(user, password string) bool { return user == "me" && password == "secret" }
-	})
-	for _, auth := range []client.Authentication{
-		&client.PlainAuth{Username: "me", Password: "secret"}, &client.AMQPlainAuth{Username: "me", Password: "secret"},
-	} {
-		c, err := client.DialConfig("amqp://"+w.addr+"/", client.Config{SASL: []client.Authentication{auth}})
-		ok(t, err)
-		c.Close()
-	}
-	_, err := client.Dial("amqp://me:wrong@" + w.addr + "/")
-	refused(t, err, 403, "username or password not allowed")
-	p := newPeer(t, must[net.Conn](t)(net.Dial("tcp", w.addr)))
-	p.send([]byte(wire.ProtocolHeader))
-	want[*wire.ConnectionStart](p)
-	properties := wire.NewTable(wire.Field{Name: "capabilities", Value: wire.NewTable(
-		wire.Field{Name: "authentication_failure_close", Value: wire.Bool(true)}).Value()})
-	p.method(0, &wire.ConnectionStartOk{Mechanism: "PLAIN", Response: "\x00me\x00wrong", ClientProperties: properties})
-	if e := want[*wire.ConnectionClose](p); e.ReplyCode != 403 || e.ReplyText !=
-		"ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN. For details see the broker logfile." {
-		t.Errorf("%+v", e)
 	}
 }
 

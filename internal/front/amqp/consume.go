@@ -6,6 +6,7 @@ import (
 	"github.com/narumq/naru/internal/broker"
 	"github.com/narumq/naru/internal/queue"
 	"github.com/narumq/naru/internal/record"
+	"github.com/narumq/naru/internal/user"
 	wire "github.com/narumq/naru/internal/wire/amqp091"
 )
 
@@ -81,6 +82,9 @@ func (ch *channel) basicConsume(m *wire.BasicConsume) error {
 	}
 	x, err := ch.newConsumer(m)
 	if err != nil {
+		return err
+	}
+	if err := ch.c.mayQueue(user.Read, name); err != nil {
 		return err
 	}
 	q, refused := ch.queue(name)
@@ -274,6 +278,9 @@ const deliveryBytes = 256
 func (ch *channel) basicGet(m *wire.BasicGet) error {
 	name, err := ch.named(m.Queue)
 	if err != nil {
+		return err
+	}
+	if err := ch.c.mayQueue(user.Read, name); err != nil {
 		return err
 	}
 	q, refused := ch.queue(name)

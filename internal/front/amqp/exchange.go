@@ -6,6 +6,7 @@ import (
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/exchange"
+	"github.com/narumq/naru/internal/user"
 	wire "github.com/narumq/naru/internal/wire/amqp091"
 )
 
@@ -24,9 +25,17 @@ func (ch *channel) exchangeDeclare(m *wire.ExchangeDeclare) error {
 		}
 		return ch.answer(m.NoWait, &wire.ExchangeDeclareOk{})
 	}
+	if err := ch.c.mayExchange(user.Configure, name); err != nil {
+		return err
+	}
 	spec, err := exchangeSpec(name, m, vhost)
 	if err != nil {
 		return err
+	}
+	if spec.Alternate != "" && !exists {
+		if err := ch.c.mayForward(ch.c.mayExchange(user.Read, name), spec.Alternate); err != nil {
+			return err
+		}
 	}
 	if !exists && strings.HasPrefix(name, reservedPrefix) {
 		return refuse(wire.AccessRefused, "exchange name '%s' contains reserved prefix 'amq.*'", name)
@@ -113,6 +122,9 @@ func (ch *channel) exchangeDelete(m *wire.ExchangeDelete) error {
 	case strings.HasPrefix(name, reservedPrefix):
 		return refuse(wire.AccessRefused, "deletion of system %s not allowed", exchangeNamed(name, vhost))
 	}
+	if err := ch.c.mayExchange(user.Configure, name); err != nil {
+		return err
+	}
 	err := ch.c.s.broker.DeleteExchange(vhost, name, m.IfUnused)
 	switch {
 	case err == nil, errors.Is(err, exchange.ErrNotFound): // it is gone, as the client wants it
@@ -146,12 +158,33 @@ func (ch *channel) exchangeUnbind(m *wire.ExchangeUnbind) error {
 }
 
 func (ch *channel) bind(x exchange.Binding) error {
+	if err := ch.mayBind(x); err != nil {
+		return err
+	}
 	return ch.c.s.bind(ch.c.vhost, x, func(name string) error {
 		if _, err := ch.queue(name); err != nil {
 			return err
 		}
 		return nil
 	})
+}
+
+// mayBind tells whether the user may write to the destination of a binding and read from its source.
+func (ch *channel) mayBind(x exchange.Binding) error {
+	may, toQueue := ch.c.mayQueue, x.DestinationKind == exchange.ToQueue
+	if x.Source == exchange.Default || !toQueue && x.Destination == exchange.Default {
+		return refuse(wire.AccessRefused, "operation not permitted on the default exchange")
+	}
+	if !toQueue {
+		may = ch.c.mayExchange
+	}
+	if err := may(user.Write, x.Destination); err != nil {
+		return err
+	}
+	if err := ch.c.mayExchange(user.Read, x.Source); err != nil {
+		return err
+	}
+	return ch.c.mayKeys(user.Read, x.Source, x.Key)
 }
 
 // bind binds, and says which end is missing, the source first. mayUse tells whether a queue is there and not another's.
@@ -186,11 +219,10 @@ func (s *Server) bind(vhost string, x exchange.Binding, mayUse func(queue string
 
 // unbind ends a binding. One that is not there is no error, as in RabbitMQ.
 func (ch *channel) unbind(x exchange.Binding) error {
-	toQueue := x.DestinationKind == exchange.ToQueue
-	if x.Source == exchange.Default || !toQueue && x.Destination == exchange.Default {
-		return refuse(wire.AccessRefused, "operation not permitted on the default exchange")
+	if err := ch.mayBind(x); err != nil {
+		return err
 	}
-	if toQueue {
+	if x.DestinationKind == exchange.ToQueue {
 		if _, err := ch.queue(x.Destination); err != nil && err.Code != wire.NotFound {
 			return err
 		}

@@ -1,12 +1,14 @@
 package amqp
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
+	"github.com/narumq/naru/internal/user"
 	wire "github.com/narumq/naru/internal/wire/amqp091"
 )
 
@@ -32,7 +34,8 @@ func (c *conn) handshake() error {
 	if err := c.expect(&ok); err != nil {
 		return err
 	}
-	if err := c.authenticate(&ok); err != nil {
+	u, err := c.authenticate(&ok)
+	if err != nil {
 		return err
 	}
 	l := &c.s.limits
@@ -52,7 +55,11 @@ func (c *conn) handshake() error {
 	if !c.s.broker.HasNamespace(open.VirtualHost) {
 		return inMethod(refuse(wire.NotAllowed, "vhost %s not found", open.VirtualHost), open.ID())
 	}
-	c.vhost, c.until = open.VirtualHost, time.Time{}
+	c.vhost = open.VirtualHost
+	if err := c.enter(u); err != nil {
+		return inMethod(err, open.ID())
+	}
+	c.until = time.Time{}
 	c.opened.Store(true)
 	c.out.send(0, &wire.ConnectionOpenOk{})
 	return nil
@@ -117,22 +124,35 @@ func (c *conn) expect(m wire.Method) error {
 	}
 }
 
-// authenticate takes up who the client says it is.
-func (c *conn) authenticate(m *wire.ConnectionStartOk) error {
+// authenticate takes up who the client says it is, and finds out whether it is.
+func (c *conn) authenticate(m *wire.ConnectionStartOk) (*user.User, error) {
 	c.client, c.mechanism = m.ClientProperties, m.Mechanism
 	c.capabilities()
 	password, err := c.login(m)
 	if err != nil {
-		return inMethod(err, m.ID())
+		return nil, inMethod(err, m.ID())
 	}
-	if let := c.s.cfg.Authenticate; let == nil || let(c.user, password) {
-		return nil
+	ctx, cancel := context.WithDeadline(c.ctx, c.until)
+	defer cancel()
+	u, err := c.s.broker.Authenticate(ctx, c.user, password)
+	if err == nil {
+		return u, nil
 	}
-	c.log.Warn("amqp: login refused", "user", c.user)
+	c.log.Warn("amqp: login refused", "user", c.user, "error", err)
 	if !c.failureClose {
-		return io.EOF
+		return nil, io.EOF
 	}
-	return refuse(wire.AccessRefused, "Login was refused using authentication mechanism %s. For details see the broker logfile.", m.Mechanism)
+	return nil, refuse(wire.AccessRefused, "Login was refused using authentication mechanism %s. For details see the broker logfile.", m.Mechanism)
+}
+
+// updateSecret looks at another password of the same user, as clients send it before one of theirs expires. Naru's do not.
+func (c *conn) updateSecret(m *wire.ConnectionUpdateSecret) error {
+	if _, err := c.s.broker.Authenticate(c.ctx, c.user, m.NewSecret); err != nil {
+		c.log.Warn("amqp: secret refused", "user", c.user, "error", err)
+		return refuse(wire.NotAllowed, "New secret was refused by one of the backends")
+	}
+	c.out.send(0, &wire.ConnectionUpdateSecretOk{})
+	return nil
 }
 
 // login reads the user's name and password.

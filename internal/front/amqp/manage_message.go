@@ -12,6 +12,7 @@ import (
 	"github.com/narumq/naru/internal/broker"
 	"github.com/narumq/naru/internal/exchange"
 	"github.com/narumq/naru/internal/queue"
+	"github.com/narumq/naru/internal/user"
 	wire "github.com/narumq/naru/internal/wire/amqp091"
 )
 
@@ -159,14 +160,20 @@ const publishWait = 30 * time.Second
 
 // PublishAs publishes a message in a user's name, and tells whether it was routed, when it is durable. Properties are named
 // as in MessageInfo.
-func (s *Server) PublishAs(ctx context.Context, user, vhost, to, key string, props map[string]any, body []byte) (routed bool, err error) {
+func (s *Server) PublishAs(ctx context.Context, by, vhost, to, key string, props map[string]any, body []byte) (routed bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, publishWait)
 	defer cancel()
-	c := &conn{s: s, user: user, vhost: vhost, ctx: ctx}
+	c := &conn{s: s, user: by, vhost: vhost, ctx: ctx}
 	// It is not used again: who does not wait any longer leaves it to the broker.
 	p := &publication{ch: &channel{c: c}, exchange: to, key: key, body: body}
 	p.lookUp = p.header
 	if p.props, err = propertiesOf(props); err != nil {
+		return false, err
+	}
+	if err := c.assume(by); err != nil {
+		return false, err
+	}
+	if err := c.mayExchange(user.Write, to); err != nil {
 		return false, err
 	}
 	if len(to) > wire.ShortStringMax || len(key) > wire.ShortStringMax {
@@ -176,6 +183,9 @@ func (s *Server) PublishAs(ctx context.Context, user, vhost, to, key string, pro
 		return false, err
 	}
 	if err := p.prepare(); err != nil {
+		return false, err
+	}
+	if err := p.mayKeys(); err != nil {
 		return false, err
 	}
 	if !p.props.Headers.Empty() {

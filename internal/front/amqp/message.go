@@ -9,6 +9,7 @@ import (
 	"github.com/narumq/naru/internal/broker"
 	"github.com/narumq/naru/internal/exchange"
 	"github.com/narumq/naru/internal/record"
+	"github.com/narumq/naru/internal/user"
 	wire "github.com/narumq/naru/internal/wire/amqp091"
 )
 
@@ -79,7 +80,7 @@ func (p *publication) prepare() error {
 	}
 	x := &p.props
 	p.texts(x)
-	if x.Has&wire.HasUserID != 0 && x.UserID != p.ch.c.user {
+	if x.Has&wire.HasUserID != 0 && x.UserID != p.ch.c.user && !p.ch.c.access.Load().user.HasTag(user.TagImpersonator) {
 		return failedPrecondition("user_id property set to '%s' but authenticated user was '%s'", x.UserID, p.ch.c.user)
 	}
 	if x.Has&wire.HasDeliveryMode != 0 {

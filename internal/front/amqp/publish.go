@@ -10,6 +10,7 @@ import (
 	"github.com/narumq/naru/internal/broker"
 	"github.com/narumq/naru/internal/exchange"
 	"github.com/narumq/naru/internal/record"
+	"github.com/narumq/naru/internal/user"
 	wire "github.com/narumq/naru/internal/wire/amqp091"
 )
 
@@ -150,9 +151,15 @@ func (ch *channel) contentBody(payload []byte) error {
 func (ch *channel) complete(p *publication) error {
 	s := ch.c.s
 	s.counters.published.Add(1)
-	err := ch.replaceReplyTo(p)
+	err := ch.c.mayExchange(user.Write, p.exchange)
+	if err == nil {
+		err = ch.replaceReplyTo(p)
+	}
 	if err == nil {
 		err = p.prepare()
+	}
+	if err == nil {
+		err = p.mayKeys()
 	}
 	if err == nil && ch.tx != nil { // else the broker tells at once
 		err = ch.mayPublishTo(p.exchange)
@@ -182,6 +189,15 @@ func (ch *channel) mayPublishTo(name string) error {
 		return refuse(wire.AccessRefused, "cannot publish to internal %s", exchangeNamed(name, ch.c.vhost))
 	}
 	return nil
+}
+
+// mayKeys tells whether the user may publish with the message's keys.
+func (p *publication) mayKeys() error {
+	c := p.ch.c
+	if c.access.Load().rights.All() {
+		return nil
+	}
+	return c.mayKeys(user.Write, p.exchange, slices.Concat([]string{p.m.Key}, p.m.CC, p.m.BCC)...)
 }
 
 // publish hands p to the broker. What the client has done wrong is an error.

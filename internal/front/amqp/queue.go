@@ -9,6 +9,7 @@ import (
 	"github.com/narumq/naru/internal/broker"
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/exchange"
+	"github.com/narumq/naru/internal/user"
 	wire "github.com/narumq/naru/internal/wire/amqp091"
 )
 
@@ -98,12 +99,22 @@ func (ch *channel) declare(name string, m *wire.QueueDeclare) (string, *broker.Q
 	if err != nil {
 		return name, nil, err
 	}
-	if name == "" {
+	made := name == ""
+	if made {
 		name = randomName("amq.gen-")
-	} else if have, err := b.NamespaceQueue(vhost, name); err == nil {
+	}
+	if err := ch.c.mayQueue(user.Configure, name); err != nil {
+		return name, nil, err
+	}
+	if have, err := b.NamespaceQueue(vhost, name); err == nil {
 		return name, have, ch.c.s.equivalent(ch.c, name, have, d)
-	} else if strings.HasPrefix(name, reservedPrefix) {
+	} else if !made && strings.HasPrefix(name, reservedPrefix) {
 		return name, nil, refuse(wire.AccessRefused, "queue name '%s' contains reserved prefix 'amq.*'", name)
+	}
+	if to := d.settings.DeadLetterRoute; to != nil {
+		if err := ch.c.mayForward(ch.c.mayQueue(user.Read, name), to.Exchange); err != nil {
+			return name, nil, err
+		}
 	}
 	ch.c.s.declaring.Lock()
 	q, err := b.CreateNamespaceQueue(vhost, name, d.spec())
@@ -164,6 +175,9 @@ func (ch *channel) queuePurge(m *wire.QueuePurge) error {
 	if err != nil {
 		return err
 	}
+	if err := ch.c.mayQueue(user.Read, name); err != nil {
+		return err
+	}
 	q, refused := ch.queue(name)
 	if refused != nil {
 		return refused
@@ -181,6 +195,9 @@ func (ch *channel) queuePurge(m *wire.QueuePurge) error {
 func (ch *channel) queueDelete(m *wire.QueueDelete) error {
 	name, err := ch.named(m.Queue)
 	if err != nil {
+		return err
+	}
+	if err := ch.c.mayQueue(user.Configure, name); err != nil {
 		return err
 	}
 	q, refused := ch.queue(name)

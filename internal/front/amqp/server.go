@@ -64,7 +64,7 @@ func (s *Server) Stats() Stats {
 	}
 }
 
-// NewServer returns a server that does not listen yet. The broker outlives it.
+// NewServer returns a server that does not listen yet. The broker outlives it. End it with Shutdown.
 func NewServer(cfg Config) (*Server, error) {
 	if cfg.Broker == nil {
 		return nil, errNoBroker
@@ -80,6 +80,7 @@ func NewServer(cfg Config) (*Server, error) {
 		mailboxes: map[*broker.Queue]*mailbox{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	go s.watchUsers(s.ctx)
 	return s, nil
 }
 

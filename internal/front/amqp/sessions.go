@@ -186,9 +186,7 @@ func (s *Server) ConsumerList() (list []ConsumerInfo) {
 func (s *Server) CloseConnection(name, reason string) bool {
 	for _, c := range s.open() {
 		if c.name() == name {
-			text := "broker forced connection closure with reason '" + reason + "'"
-			c.forced.Store(&text)
-			c.stopReading()
+			c.force("broker forced connection closure with reason '" + reason + "'")
 			return true
 		}
 	}

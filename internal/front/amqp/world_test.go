@@ -30,7 +30,7 @@ type world struct {
 
 func newWorld(t testing.TB, change ...func(*Config)) *world {
 	t.Helper()
-	w := &world{t: t, config: broker.Config{Dir: t.TempDir(), Store: catalog.NewMem(), RetentionEvery: -1}}
+	w := &world{t: t, config: broker.Config{Dir: t.TempDir(), Store: catalog.NewMem(), RetentionEvery: -1, PasswordRounds: 1}}
 	for _, f := range change {
 		f(&w.front)
 	}

@@ -1,0 +1,168 @@
+package amqp
+
+import (
+	"context"
+
+	"github.com/narumq/naru/internal/exchange"
+	"github.com/narumq/naru/internal/user"
+	wire "github.com/narumq/naru/internal/wire/amqp091"
+)
+
+// access is who has a connection, and what he may do in its virtual host. It never changes; a connection gets another.
+type access struct {
+	user   *user.User
+	rights *user.Rights
+}
+
+// question is one that a connection has asked: may its user do that with what has the name?
+type question struct {
+	p    user.Permission
+	name string
+}
+
+// answersMax is how many answers a connection remembers.
+const answersMax = 1_000
+
+// defaultExchangeName is how permissions call the exchange without a name.
+const defaultExchangeName = "amq.default"
+
+// mayQueue tells whether the user may do that with a queue.
+func (c *conn) mayQueue(p user.Permission, name string) error {
+	a := c.access.Load()
+	if a.rights.All() || c.allows(a, question{p, name}) {
+		return nil
+	}
+	return refuse(wire.AccessRefused, "access to %s refused for user '%s'", queueNamed(name, c.vhost), c.user)
+}
+
+// mayExchange tells whether the user may do that with an exchange.
+func (c *conn) mayExchange(p user.Permission, name string) error {
+	a := c.access.Load()
+	if a.rights.All() {
+		return nil
+	}
+	if name == exchange.Default {
+		name = defaultExchangeName
+	}
+	if c.allows(a, question{p, name}) {
+		return nil
+	}
+	return refuse(wire.AccessRefused, "access to %s refused for user '%s'", exchangeNamed(name, c.vhost), c.user)
+}
+
+// allows remembers the answers, so that a pattern is matched once for a name.
+func (c *conn) allows(a *access, q question) bool {
+	if c.answersOf != a || len(c.answers) >= answersMax {
+		c.answersOf, c.answers = a, map[question]bool{}
+	}
+	yes, known := c.answers[q]
+	if !known {
+		yes = a.rights.Allow(q.p, q.name)
+		c.answers[q] = yes
+	}
+	return yes
+}
+
+// mayForward tells whether the user may make what passes messages on to an exchange. read tells whether they may be read
+// from where they come from.
+func (c *conn) mayForward(read error, to string) error {
+	if read != nil {
+		return read
+	}
+	return c.mayExchange(user.Write, to)
+}
+
+// mayKeys tells whether the user may write to, or read from, an exchange with these keys. They matter where it is of kind
+// topic.
+func (c *conn) mayKeys(p user.Permission, name string, keys ...string) error {
+	rights := c.access.Load().rights
+	if rights.All() || !rights.HasTopics(name) {
+		return nil
+	}
+	if x, ok := c.s.broker.Exchange(c.vhost, name); !ok || x.Kind != exchange.Topic {
+		return nil
+	}
+	for _, key := range keys {
+		if !rights.AllowKey(p, name, key) {
+			return refuse(wire.AccessRefused, "access to topic '%s' in exchange topic '%s' in vhost '%s' refused for user '%s'", key, name, c.vhost, c.user)
+		}
+	}
+	return nil
+}
+
+// enter takes up what the user may do in the virtual host.
+func (c *conn) enter(u *user.User) error {
+	rights, may := u.Rights(c.vhost)
+	if !may {
+		return refuse(wire.NotAllowed, "access to vhost '%s' refused for user '%s'", c.vhost, c.user)
+	}
+	c.access.Store(&access{u, rights})
+	c.s.review(c) // what has changed since the login
+	return nil
+}
+
+// assume lets c do what a user may who has logged in elsewhere.
+func (c *conn) assume(name string) error {
+	u := user.Anyone(name)
+	if len(c.s.broker.Users()) > 0 {
+		var err error
+		if u, err = c.s.broker.User(name); err != nil {
+			return refuse(wire.AccessRefused, "user '%s' does not exist", name)
+		}
+	}
+	return c.enter(u)
+}
+
+// watchUsers keeps what connections may do up to date.
+func (s *Server) watchUsers(ctx context.Context) {
+	for {
+		changed := s.broker.UsersChanged()
+		s.mu.Lock()
+		list := make([]*conn, 0, len(s.conns))
+		for c := range s.conns {
+			list = append(list, c)
+		}
+		s.mu.Unlock()
+		for _, c := range list {
+			s.review(c)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// review looks at a connection's user again. One that is gone, or was let in without a look at the password, has to go.
+func (s *Server) review(c *conn) {
+	for {
+		a := c.access.Load()
+		if a == nil || len(s.broker.Users()) == 0 && a.user.IsAnyone() {
+			return
+		}
+		u, err := s.broker.User(a.user.Name)
+		switch {
+		case a.user.IsAnyone():
+			c.force("there are users now, log in as one")
+			return
+		case err != nil:
+			c.force("user '" + a.user.Name + "' was deleted")
+			return
+		case u == a.user:
+			return
+		}
+		rights, _ := u.Rights(c.vhost)
+		if c.access.CompareAndSwap(a, &access{u, rights}) {
+			return
+		}
+	}
+}
+
+// force makes the connection end with CONNECTION_FORCED.
+func (c *conn) force(text string) {
+	if c.forced.CompareAndSwap(nil, &text) && c.nc != nil {
+		close(c.going)
+		c.stopReading()
+	}
+}
