@@ -23,7 +23,8 @@ func (e unreachable) Error() string { return fmt.Sprintf("no broker at %s: %v", 
 func (e unreachable) Unwrap() error { return e.err }
 
 // flagEnv are the environment variables of the flags that name a server.
-var flagEnv = map[string]string{"--server": "NARU_SERVER", "--http": "NARU_HTTP_SERVER"}
+var flagEnv = map[string]string{"--server": "NARU_SERVER", "--http": "NARU_HTTP_SERVER",
+	"--management": "NARU_AMQP_MANAGEMENT_SERVER"}
 
 // explain turns what a library says into what a person can act on. It is the
 // one place for that; an error it does not know passes unchanged.

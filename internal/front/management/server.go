@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -145,8 +146,11 @@ func (c *call) decodeUpTo(v any, most int64) error {
 	err := d.Decode(v)
 	var tooLarge *http.MaxBytesError
 	var kind *json.UnmarshalTypeError
+	var p *problem
 	switch {
-	case err == nil, err.Error() == "EOF":
+	case errors.As(err, &p):
+		return p
+	case err == nil, errors.Is(err, io.EOF): // or there is no body
 		return nil
 	case errors.As(err, &tooLarge):
 		return &problem{http.StatusRequestEntityTooLarge, "bad_request", "body of more than the allowed size"}
