@@ -198,10 +198,11 @@ func TestFakeIsDeterministic(t *testing.T) {
 		}
 		return out
 	}
-	if history(1) != history(1) {
+	first, again := history(1), history(1)
+	if first != again {
 		t.Error("one seed, two histories")
 	}
-	if history(1) == history(2) {
+	if first == history(2) {
 		t.Error("two seeds, one history")
 	}
 }

@@ -32,6 +32,6 @@
 //
 // # Locks and goroutines
 //
-// Probe starts a few goroutines and waits for them. Fake has one mutex, which
-// is not held while a gate runs.
+// Probe starts a few goroutines and waits for them; otherwise only net/http has its
+// own. Fake has one mutex, which is not held while a gate runs.
 package objectstore
