@@ -15,6 +15,8 @@ const (
 	// buffersBytesMax bounds them for all queues together; past it, each source
 	// keeps what one read brought.
 	buffersBytesMax = 64 << 20
+	// keptBytesMax bounds what one read brings beyond that: a batch that is longer is kept only if there is room for it.
+	keptBytesMax = 1 << 20
 	// againBytesMax bounds the batch that is kept for records that are read again.
 	againBytesMax = 1 << 20
 	recordBytes   = 96 // of a record.Record, without what it points to

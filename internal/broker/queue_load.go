@@ -54,29 +54,32 @@ func (q *Queue) loadSource(s queue.Source, now int64) error {
 		if err != nil {
 			return fmt.Errorf("queue %s: %w", q.Meta().Name, err)
 		}
-		err = q.loadBatches(s, from, slice.Payloads, slice.Next, now)
+		passed, err := q.loadBatches(s, from, slice.Payloads, slice.Next, now)
 		slice.Release()
-		if err != nil {
-			return fmt.Errorf("queue %s: %w", q.Meta().Name, err)
+		if err != nil || passed {
+			return err
 		}
 	}
 }
 
 // loadBatches decodes batches from offset `from` on and gives them to the
-// scheduler.
-func (q *Queue) loadBatches(s queue.Source, from record.Offset, batches [][]byte, next record.Offset, now int64) error {
+// scheduler. passed: there was no room to keep one.
+func (q *Queue) loadBatches(s queue.Source, from record.Offset, batches [][]byte, next record.Offset, now int64) (passed bool, err error) {
 	metas := q.metas[:0]
 	for _, b := range batches {
 		kept, err := q.decode(b, func(rec *record.Record) bool { return rec.Offset >= from && q.filter.Match(rec) })
 		if err != nil {
-			return err
+			return false, fmt.Errorf("queue %s: %w", q.Meta().Name, err)
 		}
 		for i := range kept.records {
 			metas = append(metas, q.metaOf(&kept.records[i]))
 		}
-		if kept.left > 0 {
+		switch {
+		case kept.bytes > keptBytesMax && q.t.buffered.Load()+int64(kept.bytes) > buffersBytesMax:
+			passed = true // it is read again when it is delivered
+		case kept.left > 0:
 			q.keep(s, kept)
-		} else if len(q.spares) < sparesMax {
+		case len(q.spares) < sparesMax:
 			q.spares = append(q.spares, kept.records)
 		}
 	}
@@ -86,7 +89,7 @@ func (q *Queue) loadBatches(s queue.Source, from record.Offset, batches [][]byte
 		q.take(s, metas[i].Offset)
 	}
 	q.metas = metas
-	return nil
+	return passed, nil
 }
 
 // decode copies a batch and reads the records that want wants.

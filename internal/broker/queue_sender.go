@@ -15,6 +15,8 @@ const (
 	// gatherBytesMax is how much is gathered for a partition while others are on
 	// their way; past it, senders wait. A topic with smaller batches has its own.
 	gatherBytesMax = 512 << 10
+	// batchBytesKept is the largest batch whose memory is kept for others.
+	batchBytesKept = 2 << 20
 	// appendsMax is how many batches of a partition are on their way at once: one
 	// is being committed, one is next.
 	appendsMax = 2
@@ -188,7 +190,7 @@ func (s *sender) append(batch []byte, list []gathered) {
 			refused = true
 			return
 		}
-		if err == nil { // the journal has copied it
+		if err == nil && cap(memory) <= batchBytesKept { // the journal has copied it
 			batchMemory.Put(&memory)
 		}
 		s.appended(list, a, err)

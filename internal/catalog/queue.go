@@ -93,8 +93,12 @@ const (
 	LanesMax               = 10
 	BoundNothing           = -1 // a bound of 0, as 0 is none
 	QueuesMax              = 100_000
-	// queueBatchBytesMax is max.message.bytes of topics made for queues.
-	queueBatchBytesMax = "8388608"
+	// MessageBytesCap is the most that MessageBytesMax may be: the 16 MiB that AMQP 0-9-1 clients are used to, and headers.
+	MessageBytesCap = 17 << 20
+	// queueBatchBytesMax is max.message.bytes of topics made for queues, at least; queueBatchExtra is how much more it is
+	// than one message, whose headers of the queue's own do not count.
+	queueBatchBytesMax = 8 << 20
+	queueBatchExtra    = 1 << 20
 )
 
 // DefaultQueueSettings are those of a queue that says nothing.
@@ -123,8 +127,8 @@ func (s *QueueSettings) check() error {
 		return bad("%d lanes, 1 to %d are allowed", s.Lanes, LanesMax)
 	case s.Lease < 0 || s.Delay < 0 || s.Wait < 0 || s.Retention < 0:
 		return bad("negative time")
-	case s.MessageBytesMax < 1 || s.MessageBytesMax > 1<<20:
-		return bad("messages of at most %d bytes, 1 to %d are allowed", s.MessageBytesMax, 1<<20)
+	case s.MessageBytesMax < 1 || s.MessageBytesMax > MessageBytesCap:
+		return bad("messages of at most %d bytes, 1 to %d are allowed", s.MessageBytesMax, MessageBytesCap)
 	case s.AttemptsMax < 0:
 		return bad("%d attempts", s.AttemptsMax)
 	case s.LengthMax < BoundNothing || s.BytesMax < BoundNothing:
@@ -226,11 +230,15 @@ func (c *Catalog) queueTopic(q *Queue, internal bool) (made *Topic, nextStream u
 }
 
 func queueTopicSettings(s *QueueSettings) map[string]string {
-	out := map[string]string{"max.message.bytes": queueBatchBytesMax, "retention.ms": retentionMS(s)}
+	out := map[string]string{"max.message.bytes": batchBytesMax(s), "retention.ms": retentionMS(s)}
 	if s.Stream && s.BytesMax > 0 {
 		out["retention.bytes"] = fmt.Sprint(s.BytesMax)
 	}
 	return out
+}
+
+func batchBytesMax(s *QueueSettings) string {
+	return fmt.Sprint(max(queueBatchBytesMax, int(s.MessageBytesMax)+queueBatchExtra))
 }
 
 func retentionMS(s *QueueSettings) string {
@@ -288,17 +296,23 @@ func (c *Catalog) AlterQueue(name string, now int64, change func(*QueueSpec) err
 	return &q, altered, nil
 }
 
-// alteredTopic is the queue's own topic with another retention, or nil.
+// alteredTopic is the queue's own topic with other settings, or nil.
 func (c *Catalog) alteredTopic(old, q *Queue) (*Topic, error) {
-	if !q.Owned || old.Settings.Retention == q.Settings.Retention {
+	was, want := queueTopicSettings(&old.Settings), queueTopicSettings(&q.Settings)
+	if !q.Owned || maps.Equal(was, want) {
 		return nil, nil
 	}
 	t, err := c.Topic(q.Topic)
 	if err != nil {
 		return nil, err
 	}
-	value := retentionMS(&q.Settings)
-	settings, err := c.rules.alter(t.Settings, []Change{{Name: "retention.ms", Value: &value, Op: Set}})
+	var changes []Change
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if value := want[name]; value != was[name] {
+			changes = append(changes, Change{Name: name, Value: &value, Op: Set})
+		}
+	}
+	settings, err := c.rules.alter(t.Settings, changes)
 	if err != nil {
 		return nil, err
 	}

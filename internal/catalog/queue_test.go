@@ -81,8 +81,10 @@ func TestQueueRules(t *testing.T) {
 		"no lanes":      func(s *QueueSettings) { s.Lanes = 0 },
 		"ordered lanes": func(s *QueueSettings) { s.Ordered, s.Lanes = true, 2 },
 		"time":          func(s *QueueSettings) { s.Delay = -1 },
-		"size":          func(s *QueueSettings) { s.MessageBytesMax = 1<<20 + 1 },
+		"size":          func(s *QueueSettings) { s.MessageBytesMax = MessageBytesCap + 1 },
 		"dedup":         func(s *QueueSettings) { s.Dedup = "all" },
+		"stream lanes":  func(s *QueueSettings) { s.Stream, s.Lanes = true, 2 },
+		"stream length": func(s *QueueSettings) { s.Stream, s.LengthMax = true, 2 },
 	} {
 		spec := queueSpec("q", "")
 		change(&spec.Settings)
@@ -120,5 +122,29 @@ func TestDamagedQueues(t *testing.T) {
 		if _, err := Open(Options{Store: store, Random: seeded(1)}); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestQueueOfLongMessages: the topic of a queue takes its longest message, also after a change; that of a stream keeps what
+// the stream says.
+func TestQueueOfLongMessages(t *testing.T) {
+	c := open(t, NewMem())
+	spec := queueSpec("q", "")
+	spec.Settings.Stream, spec.Settings.BytesMax = true, 5_000
+	if _, _, err := c.CreateQueue(spec, 1); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int32{DefaultMessageBytesMax, MessageBytesCap, 100} {
+		if _, _, err := c.AlterQueue("q", 2, func(s *QueueSpec) error { s.Settings.MessageBytesMax = size; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		topic, err := c.Topic("q")
+		if err != nil || topic.Settings.MaxMessageBytes <= size || topic.Settings.RetentionBytes != 5_000 {
+			t.Errorf("messages of %d bytes: %+v, %v", size, topic.Settings, err)
+		}
+	}
+	_, _, err := c.AlterQueue("q", 2, func(s *QueueSpec) error { s.Settings.Stream = false; return nil })
+	if !errors.Is(err, ErrInvalidQueue) {
+		t.Errorf("a stream became a queue: %v", err)
 	}
 }

@@ -54,6 +54,7 @@ type conn struct {
 	nChannels  atomic.Int32
 	consumers  atomic.Int32 // of all channels
 	content    int64        // bytes of messages that are not published yet
+	bodyUntil  time.Time    // when the first of the long ones has to be complete; zero: there is none
 	settling   []*channel   // with acks that were not handed on
 	exclusives map[*broker.Queue]string
 	closing    bool // the client has been told to go, or has said so
@@ -193,6 +194,7 @@ func (c *conn) beforeRead(begun bool) error {
 	case begun:
 		at = time.Now().Add(c.s.limits.FrameMax)
 	}
+	at = earlier(at, c.bodyUntil)
 	c.nc.SetReadDeadline(at)
 	if !c.closing && (c.s.stopping() || c.forced.Load() != nil) {
 		return os.ErrDeadlineExceeded

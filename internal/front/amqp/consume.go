@@ -240,10 +240,14 @@ func (x *consumer) deliver(rec *record.Record, attempts int32, tag *queue.Tag) b
 	ch := x.ch
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	if x.creditLocked() == 0 || !ch.c.out.lock() {
+	o := ch.c.out
+	if x.creditLocked() == 0 || !o.lock() {
 		return false
 	}
-	o := ch.c.out
+	if o.waiting() >= 4*o.bytesMax { // others were quicker; who looks at its credit again waits for room
+		o.unlock()
+		return false
+	}
 	ch.tag++
 	name, counted := replyQueue, false
 	if x.box != nil {

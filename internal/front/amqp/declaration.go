@@ -77,6 +77,7 @@ func declarationOf(name string, m *wire.QueueDeclare, vhost string) (*declaratio
 		vhost: vhost, durable: m.Durable && !m.Exclusive, exclusive: m.Exclusive, autoDelete: m.AutoDelete,
 		settings: catalog.DefaultQueueSettings(),
 	}
+	d.settings.MessageBytesMax = catalog.MessageBytesCap         // what clients may send, config.go says
 	d.settings.Retention, d.settings.DeadLetterExpired = 0, true // what expires goes by itself, wherever it goes
 	for name, v := range m.Arguments.All() {
 		if _, twice := find(d.arguments, name); !twice {

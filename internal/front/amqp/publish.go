@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/narumq/naru/internal/broker"
 	"github.com/narumq/naru/internal/exchange"
@@ -24,8 +25,10 @@ type publication struct {
 	raw       []byte // the properties as they came
 	excess    uint64 // the body's length, if that is too much; it is not kept
 	body      []byte
-	size      int64  // in the connection's window
-	seq       uint64 // to confirm; 0: none
+	size      int64     // in the connection's window
+	reserved  int64     // of the bodies' memory
+	until     time.Time // when the body has to be complete; zero: whenever
+	seq       uint64    // to confirm; 0: none
 	held      *transaction
 
 	m       exchange.Message
@@ -62,6 +65,7 @@ const bodyBytesKept = 64 << 10
 
 // recycle ends p.
 func (p *publication) recycle() {
+	p.release()
 	if cap(p.body) > bodyBytesKept {
 		p.body = nil
 	}
@@ -79,6 +83,7 @@ func (p *publication) recycle() {
 func (ch *channel) drop(p *publication) {
 	if p != nil {
 		ch.c.content -= int64(len(p.body))
+		ch.c.arrived(p)
 		p.recycle()
 	}
 }
@@ -114,6 +119,9 @@ func (ch *channel) contentHeader(payload []byte) error {
 		p.excess = h.BodySize // refused when all has come, as clients expect it
 	}
 	p.raw = append(p.raw[:0], properties...)
+	if err := ch.reserve(p, h.BodySize); err != nil {
+		return inMethod(err, wire.IDBasicPublish)
+	}
 	ch.missing = h.BodySize
 	return ch.contentBody(nil)
 }
@@ -129,7 +137,7 @@ func (ch *channel) contentBody(payload []byte) error {
 	ch.missing -= uint64(len(payload))
 	if p.excess == 0 {
 		ch.c.content += int64(len(payload))
-		p.body = append(p.body, payload...)
+		p.grow(payload, ch.missing)
 	}
 	if ch.c.content > ch.c.s.limits.ContentBytesMax {
 		return refuse(wire.ResourceError, "more than %d bytes of messages that are not complete", ch.c.s.limits.ContentBytesMax)
@@ -139,6 +147,7 @@ func (ch *channel) contentBody(payload []byte) error {
 	}
 	ch.incoming = nil
 	ch.c.content -= int64(len(p.body))
+	ch.c.arrived(p)
 	if excess := p.excess; excess > 0 {
 		p.recycle()
 		err := failedPrecondition("message size %d is larger than configured max size %d", excess, ch.c.s.limits.MessageBytesMax)
@@ -169,6 +178,7 @@ func (ch *channel) complete(p *publication) error {
 		return err
 	}
 	if ch.tx != nil {
+		p.release() // a transaction has a bound of its own, and may take any time
 		return ch.tx.publish(p)
 	}
 	if ch.confirms != nil {

@@ -67,7 +67,7 @@ func TestBodies(t *testing.T) {
 	w := newWorld(t)
 	ch := w.confirming()
 	queueOf(t, ch, "q", nil)
-	for _, n := range []int{0, 1, 131072 - 9, 131072 - 8, 131072 - 7, 300_000, 1 << 20} {
+	for _, n := range []int{0, 1, 131072 - 9, 131072 - 8, 131072 - 7, 300_000, 1 << 20, 3 << 20} {
 		body := []byte(strings.Repeat("x", n))
 		if !confirmed(t, ch, "", "q", client.Publishing{Body: body}) {
 			t.Fatalf("%d bytes: nacked", n)
@@ -77,8 +77,8 @@ func TestBodies(t *testing.T) {
 		}
 	}
 	closed := ch.NotifyClose(make(chan *client.Error, 1))
-	publish(t, ch, "", "q", strings.Repeat("x", 5<<20+1))
-	refused(t, next(t, closed), 406, "PRECONDITION_FAILED - message size 5242881 is larger than configured max size 1048576")
+	publish(t, ch, "", "q", strings.Repeat("x", 16<<20+1))
+	refused(t, next(t, closed), 406, "PRECONDITION_FAILED - message size 16777217 is larger than configured max size 16777216")
 }
 
 func TestMandatory(t *testing.T) {

@@ -32,6 +32,7 @@ type Server struct {
 	work      sync.WaitGroup            // one for each connection
 
 	blocked pressure
+	bodies  bodyMemory
 	replies replies
 
 	mail      sync.Mutex
@@ -79,6 +80,7 @@ func NewServer(cfg Config) (*Server, error) {
 		draining: make(chan struct{}), listeners: map[net.Listener]struct{}{}, conns: map[*conn]struct{}{},
 		mailboxes: map[*broker.Queue]*mailbox{},
 	}
+	s.bodies.left = s.limits.BodyBytesMax
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	go s.watchUsers(s.ctx)
 	return s, nil
