@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -27,23 +28,27 @@ type users struct {
 	key   []byte
 	slots chan struct{} // so many hash at a time: guessing does not take the machine
 
-	mu      sync.Mutex
-	known   map[string][sha256.Size]byte // guarded by mu; by name
-	changed chan struct{}                // guarded by mu; closed at the next change
+	mu       sync.Mutex
+	known    map[string][sha256.Size]byte // guarded by mu; by name
+	watchers map[int]func()               // guarded by mu
+	last     int                          // guarded by mu: key of the last watcher
 }
 
 func (s *users) init() {
 	s.key = make([]byte, sha256.Size)
 	rand.Read(s.key) // never fails
 	s.slots = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
-	s.known, s.changed = make(map[string][sha256.Size]byte), make(chan struct{})
+	s.known, s.watchers = make(map[string][sha256.Size]byte), make(map[int]func())
 }
 
+// tell calls those who watch.
 func (s *users) tell() {
 	s.mu.Lock()
-	close(s.changed)
-	s.changed = make(chan struct{})
+	list := slices.Collect(maps.Values(s.watchers))
 	s.mu.Unlock()
+	for _, f := range list {
+		f()
+	}
 }
 
 // Users returns all users, by name. Change neither the slice nor what it holds. While
@@ -53,12 +58,20 @@ func (b *Broker) Users() []*user.User { return b.catalog.Users() }
 // User returns a user, or catalog.ErrUnknownUser.
 func (b *Broker) User(name string) (*user.User, error) { return b.catalog.User(name) }
 
-// UsersChanged returns a channel that is closed when users or permissions change for the
-// next time. Take it first, then look.
-func (b *Broker) UsersChanged() <-chan struct{} {
-	b.users.mu.Lock()
-	defer b.users.mu.Unlock()
-	return b.users.changed
+// WatchUsers calls f after each change of users or permissions, before the call that
+// changed them returns; f may be called by several at a time. stop ends that.
+func (b *Broker) WatchUsers(f func()) (stop func()) {
+	s := &b.users
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last++
+	key := s.last
+	s.watchers[key] = f
+	return func() {
+		s.mu.Lock()
+		delete(s.watchers, key)
+		s.mu.Unlock()
+	}
 }
 
 // UserSpec says what a user shall be.

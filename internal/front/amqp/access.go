@@ -1,7 +1,8 @@
 package amqp
 
 import (
-	"context"
+	"maps"
+	"slices"
 
 	"github.com/narumq/naru/internal/exchange"
 	"github.com/narumq/naru/internal/user"
@@ -113,24 +114,13 @@ func (c *conn) assume(name string) error {
 	return c.enter(u)
 }
 
-// watchUsers keeps what connections may do up to date.
-func (s *Server) watchUsers(ctx context.Context) {
-	for {
-		changed := s.broker.UsersChanged()
-		s.mu.Lock()
-		list := make([]*conn, 0, len(s.conns))
-		for c := range s.conns {
-			list = append(list, c)
-		}
-		s.mu.Unlock()
-		for _, c := range list {
-			s.review(c)
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return
-		}
+// usersChanged makes what connections may do what it is now.
+func (s *Server) usersChanged() {
+	s.mu.Lock()
+	list := slices.Collect(maps.Keys(s.conns))
+	s.mu.Unlock()
+	for _, c := range list {
+		s.review(c)
 	}
 }
 

@@ -24,6 +24,7 @@ type Server struct {
 	draining chan struct{} // closed: no more frames
 	ctx      context.Context
 	cancel   context.CancelFunc // ends every connection at once
+	unwatch  func()             // ends the watch over users
 
 	mu        sync.Mutex
 	closed    bool                      // guarded by mu
@@ -82,7 +83,7 @@ func NewServer(cfg Config) (*Server, error) {
 	}
 	s.bodies.left = s.limits.BodyBytesMax
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	go s.watchUsers(s.ctx)
+	s.unwatch = s.broker.WatchUsers(s.usersChanged)
 	return s, nil
 }
 
@@ -206,6 +207,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		close(done)
 	}()
 	defer s.cancel()
+	defer s.unwatch()
 	defer s.closeMailboxes()
 	select {
 	case <-done:
