@@ -67,8 +67,8 @@ func (k HashKey) Compare(o HashKey) int {
 	return 1
 }
 
-// next is the key after k; 0 after the last.
-func (k HashKey) next() HashKey {
+// Next is the key after k; 0 after the last.
+func (k HashKey) Next() HashKey {
 	lo, carry := bits.Add64(k.Lo, 1, 0)
 	return HashKey{k.Hi + carry, lo}
 }

@@ -312,7 +312,7 @@ func checkTree(parts []PartitionMeta) error {
 		if parts[i].Keys.First != next || ended {
 			return fmt.Errorf("partition %d begins at hash key %s, not at %s", i, parts[i].Keys.First, next)
 		}
-		next, ended = parts[i].Keys.Last.next(), parts[i].Keys.Last == HashKeyMax
+		next, ended = parts[i].Keys.Last.Next(), parts[i].Keys.Last == HashKeyMax
 	}
 	if !ended {
 		return fmt.Errorf("no partition has hash key %s", next)

@@ -18,10 +18,10 @@ func TestHashKeys(t *testing.T) {
 		if err != nil || back != k {
 			t.Fatalf("%s became %s: %v", k, back, err)
 		}
-		if k != HashKeyMax && new(big.Int).Sub(k.next().big(), k.big()).Cmp(big.NewInt(1)) != 0 {
-			t.Fatalf("after %s comes %s", k, k.next())
+		if k != HashKeyMax && new(big.Int).Sub(k.Next().big(), k.big()).Cmp(big.NewInt(1)) != 0 {
+			t.Fatalf("after %s comes %s", k, k.Next())
 		}
-		if k != (HashKey{}) && k.before().next() != k {
+		if k != (HashKey{}) && k.before().Next() != k {
 			t.Fatalf("before %s is %s", k, k.before())
 		}
 		stored, ok := parseHexadecimal(k.hexadecimal())
@@ -157,7 +157,7 @@ func TestReshardRefuses(t *testing.T) {
 	third := topic.Partitions[1].Keys
 	for name, plan := range map[string]func() (Reshard, error){
 		"at the start":    func() (Reshard, error) { return topic.PlanSplit(1, third.First) },
-		"past the end":    func() (Reshard, error) { return topic.PlanSplit(1, third.Last.next()) },
+		"past the end":    func() (Reshard, error) { return topic.PlanSplit(1, third.Last.Next()) },
 		"not there":       func() (Reshard, error) { return topic.PlanSplit(3, third.Last) },
 		"not adjacent":    func() (Reshard, error) { return topic.PlanMerge(0, 2) },
 		"with itself":     func() (Reshard, error) { return topic.PlanMerge(1, 1) },

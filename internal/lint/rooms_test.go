@@ -50,6 +50,9 @@ var rooms = []room{
 	{dir: "internal/front/sqs", level: 80, only: []string{
 		"internal/front/aws", "internal/broker", "internal/queue", "internal/catalog", "internal/commitlog", "internal/record", "internal/fault",
 	}},
+	{dir: "internal/front/kinesis", level: 80, only: []string{
+		"internal/front/aws", "internal/broker", "internal/catalog", "internal/commitlog", "internal/record", "internal/fault",
+	}},
 	{dir: "internal/front/amqp", level: 80, only: []string{
 		"internal/broker", "internal/exchange", "internal/queue", "internal/user", "internal/catalog", "internal/commitlog", "internal/record",
 		"internal/fault", "internal/wire/amqp091",

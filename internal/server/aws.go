@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/narumq/naru/internal/front/aws"
+	"github.com/narumq/naru/internal/front/kinesis"
 	"github.com/narumq/naru/internal/front/sqs"
 )
 
@@ -18,9 +19,10 @@ const awsBodyTimeout = 60 * time.Second
 
 // awsEndpoint is the endpoint of AWS services.
 type awsEndpoint struct {
-	addr   net.Addr
-	server *http.Server
-	sqs    *sqs.Server
+	addr    net.Addr
+	server  *http.Server
+	sqs     *sqs.Server
+	kinesis *kinesis.Server
 }
 
 // awsKeys reads the access keys, if there are any.
@@ -41,9 +43,9 @@ func (s *Server) awsKeys() (*aws.Keys, error) {
 
 // serveAWS begins to answer on ln.
 func (s *Server) serveAWS(ln net.Listener, keys *aws.Keys) *awsEndpoint {
-	e := &awsEndpoint{addr: ln.Addr(), sqs: sqs.NewServer(s.broker)}
+	e := &awsEndpoint{addr: ln.Addr(), sqs: sqs.NewServer(s.broker), kinesis: kinesis.NewServer(s.broker, kinesis.Config{Limits: s.cfg.KinesisLimits})}
 	handler := aws.NewServer(aws.Config{
-		Services: map[string]aws.Service{sqs.Target: e.sqs}, Query: e.sqs, Keys: keys, Log: s.log, Observer: s.metrics.awsObserver(),
+		Services: map[string]aws.Service{sqs.Target: e.sqs, kinesis.Target: e.kinesis}, Query: e.sqs, Keys: keys, Log: s.log, Observer: s.metrics.awsObserver(),
 	})
 	e.server = &http.Server{
 		Handler:           handler,
@@ -69,9 +71,10 @@ func (s *Server) serveAWS(ln net.Listener, keys *aws.Keys) *awsEndpoint {
 	return e
 }
 
-// shutdown answers what was read; long polls end at once.
+// shutdown answers what was read; long polls and subscriptions end at once.
 func (e *awsEndpoint) shutdown(ctx context.Context) error {
 	e.sqs.Stop()
+	e.kinesis.Stop()
 	err := e.server.Shutdown(ctx)
 	if err != nil {
 		e.server.Close()

@@ -24,6 +24,7 @@ type Config struct {
 	KafkaAdvertised string // host:port that clients are told to come back to; "" is the address itself
 	AWSAddr         string // host:port for AWS clients, or Off
 	AWSKeys         string // file of access keys; "": any credentials will do
+	KinesisLimits   bool   // hold Kinesis clients to the limits that Amazon has
 	AMQPAddr        string // host:port for AMQP 0-9-1 clients, or Off
 	ManagementAddr  string // host:port for tools of RabbitMQ's management API, or Off; served while AMQP is
 	HTTPAddr        string // API, console, metrics and health, or Off
@@ -101,8 +102,9 @@ func (c *Config) Settings() []Setting {
 		text("data", "DIR", "directory that holds everything, made if it is missing", &c.DataDir),
 		address("kafka", "address of the Kafka endpoint, or off", &c.KafkaAddr),
 		advertised("kafka-advertised", "address that Kafka clients are told to connect to (default: the endpoint's own)", &c.KafkaAdvertised),
-		address("aws", "address of the endpoint for AWS clients (SQS), or off", &c.AWSAddr),
+		address("aws", "address of the endpoint for AWS clients (SQS, Kinesis), or off", &c.AWSAddr),
 		text("aws-keys", "FILE", "file of access keys, one `ID SECRET` a line (default: any credentials, on loopback only)", &c.AWSKeys),
+		boolean("kinesis-limits", "hold Kinesis clients to Amazon's limits, of shards and of calls, so that programs can be tested against them", &c.KinesisLimits),
 		address("amqp", "address of the endpoint for AMQP 0-9-1 (RabbitMQ) clients, usually 127.0.0.1:5672; not complete yet, and off", &c.AMQPAddr),
 		address("amqp-management", "address of the endpoint for tools of RabbitMQ's management API, usually 127.0.0.1:15672, or off; it needs --amqp", &c.ManagementAddr),
 		address("http", "address of the API (HTTP and gRPC), the console, /metrics, /healthz and /readyz, or off", &c.HTTPAddr),

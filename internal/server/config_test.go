@@ -59,7 +59,7 @@ func TestPrecedence(t *testing.T) {
 func TestEverySettingEverywhere(t *testing.T) {
 	other := map[string]string{ // differs from the default
 		"data": "/elsewhere", "kafka": "127.0.0.1:1", "kafka-advertised": "example.com:9", "http": "off",
-		"aws": "127.0.0.1:2", "aws-keys": "/keys", "amqp": "127.0.0.1:3", "amqp-management": "127.0.0.1:4",
+		"aws": "127.0.0.1:2", "aws-keys": "/keys", "kinesis-limits": "true", "amqp": "127.0.0.1:3", "amqp-management": "127.0.0.1:4",
 		"pprof": "true", "api-remote": "true", "sync": "os", "segment-bytes": "1MiB", "cache-bytes": "2MiB",
 		"auto-create-topics": "false", "default-partitions": "3", "group-initial-delay": "7s",
 		"trigger-programs": "true", "connections-max": "5", "request-bytes-max": "2MiB", "memory-bytes": "3GiB",

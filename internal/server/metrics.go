@@ -12,6 +12,7 @@ import (
 
 	"github.com/narumq/naru/internal/front/aws"
 	"github.com/narumq/naru/internal/front/kafka"
+	"github.com/narumq/naru/internal/front/kinesis"
 	"github.com/narumq/naru/internal/front/sqs"
 	"github.com/narumq/naru/internal/journal"
 )
@@ -191,7 +192,7 @@ func (m *metrics) api(name string) *apiMetrics {
 func (m *metrics) awsObserver() aws.Observer {
 	return aws.Observer{Done: func(action string, failed bool, took time.Duration) {
 		m.answered.Add(1)
-		if !sqs.Serves(action) {
+		if !sqs.Serves(action) && !kinesis.Serves(action) {
 			action = "unknown"
 		}
 		code := "0"
