@@ -39,6 +39,7 @@ type api struct {
 	timeout  time.Duration
 	queues   naruv1connect.QueueServiceClient
 	triggers naruv1connect.TriggerServiceClient
+	users    naruv1connect.UserServiceClient
 }
 
 func (a *app) api() (*api, error) {
@@ -52,6 +53,7 @@ func (a *app) api() (*api, error) {
 	}}}
 	c.queues = naruv1connect.NewQueueServiceClient(c.client, c.base(), connect.WithReadMaxBytes(answerBytesMax))
 	c.triggers = naruv1connect.NewTriggerServiceClient(c.client, c.base(), connect.WithReadMaxBytes(answerBytesMax))
+	c.users = naruv1connect.NewUserServiceClient(c.client, c.base(), connect.WithReadMaxBytes(answerBytesMax))
 	return c, nil
 }
 

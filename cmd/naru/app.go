@@ -113,7 +113,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.AddCommand(
 		a.serveCommand(), a.topicCommand(), a.groupCommand(),
 		a.produceCommand(), a.consumeCommand(),
-		a.queueCommand(), a.sendCommand(), a.receiveCommand(), a.triggerCommand(), a.benchCommand(),
+		a.queueCommand(), a.sendCommand(), a.receiveCommand(), a.triggerCommand(), a.userCommand(), a.benchCommand(),
 		a.importCommand(), a.demoCommand(),
 		a.checkCommand(), a.versionCommand(),
 	)

@@ -88,6 +88,35 @@ type UserSpec struct {
 //
 // Errors: user.ErrInvalid, catalog.ErrLimit, those of the store.
 func (b *Broker) PutUser(name string, spec UserSpec) (created bool, err error) {
+	return b.putUser(name, spec, func(bool) error { return nil })
+}
+
+// CreateUser is PutUser for a user who does not exist. Errors: catalog.ErrUserExists,
+// those of PutUser.
+func (b *Broker) CreateUser(name string, spec UserSpec) error {
+	_, err := b.putUser(name, spec, func(exists bool) error {
+		if exists {
+			return fmt.Errorf("%w: %.60q", catalog.ErrUserExists, name)
+		}
+		return nil
+	})
+	return err
+}
+
+// UpdateUser is PutUser for a user who exists. Errors: catalog.ErrUnknownUser, those of
+// PutUser.
+func (b *Broker) UpdateUser(name string, spec UserSpec) error {
+	_, err := b.putUser(name, spec, func(exists bool) error {
+		if !exists {
+			return fmt.Errorf("%w: %.60q", catalog.ErrUnknownUser, name)
+		}
+		return nil
+	})
+	return err
+}
+
+// putUser is PutUser if may allows it.
+func (b *Broker) putUser(name string, spec UserSpec, may func(exists bool) error) (created bool, err error) {
 	hash := spec.Hash
 	if spec.Password != nil {
 		salt := make([]byte, user.SaltBytes)
@@ -100,6 +129,9 @@ func (b *Broker) PutUser(name string, spec UserSpec) (created bool, err error) {
 	}
 	return created, b.changeUser(name, func(u *user.User, exists bool) error {
 		created = !exists
+		if err := may(exists); err != nil {
+			return err
+		}
 		if hash != nil {
 			u.Hash = *hash
 		}

@@ -109,6 +109,12 @@ func TestPermissions(t *testing.T) {
 	if err := w.b.SetPermissions("anna", "nowhere", user.All); !errors.Is(err, ErrUnknownNamespace) {
 		t.Error(err)
 	}
+	if err := w.b.CreateUser("anna", UserSpec{}); !errors.Is(err, catalog.ErrUserExists) {
+		t.Error(err)
+	}
+	if err := w.b.UpdateUser("nobody", UserSpec{}); !errors.Is(err, catalog.ErrUnknownUser) || len(w.b.Users()) != 1 {
+		t.Error(err)
+	}
 	w.restart()
 	u, err := w.b.User("anna")
 	must(err)

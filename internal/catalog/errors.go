@@ -29,6 +29,8 @@ var (
 	ErrUnknownUser = fault.New(fault.NotFound, "user does not exist")
 	// ErrReshard: partitions that cannot be split or merged as asked. The text says why.
 	ErrReshard = fault.New(fault.FailedPrecondition, "partitions cannot be split or merged so")
+	// ErrUserExists: the name is taken.
+	ErrUserExists = fault.New(fault.AlreadyExists, "user already exists")
 	// ErrLimit: a named limit of the catalog is reached.
 	ErrLimit = fault.New(fault.ResourceExhausted, "catalog limit reached")
 	// ErrDamaged: a stored value that nobody wrote, or that contradicts another.

@@ -67,6 +67,7 @@ func (rt *router) init(s *Server) {
 	for _, f := range []protoreflect.FileDescriptor{
 		naruv1.File_naru_v1_topics_proto, naruv1.File_naru_v1_queues_proto, naruv1.File_naru_v1_groups_proto,
 		naruv1.File_naru_v1_calls_proto, naruv1.File_naru_v1_system_proto, naruv1.File_naru_v1_triggers_proto,
+		naruv1.File_naru_v1_users_proto,
 	} {
 		for i := range f.Services().Len() {
 			list := f.Services().Get(i).Methods()

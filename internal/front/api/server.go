@@ -87,6 +87,7 @@ func NewServer(cfg Config) *Server {
 	s.mux.Handle(naruv1connect.NewGroupServiceHandler(s, options...))
 	s.mux.Handle(naruv1connect.NewCallServiceHandler(s, options...))
 	s.mux.Handle(naruv1connect.NewTriggerServiceHandler(s, options...))
+	s.mux.Handle(naruv1connect.NewUserServiceHandler(s, options...))
 	s.mux.Handle(naruv1connect.NewSystemServiceHandler(s, options...))
 	s.mux.Handle(healthPath, s.health(options))
 	reflector := grpcreflect.NewStaticReflector(append([]string{healthService}, services...)...)
@@ -115,7 +116,8 @@ func Paths() []string {
 // services are those of the definition.
 var services = []string{
 	naruv1connect.TopicServiceName, naruv1connect.QueueServiceName, naruv1connect.GroupServiceName,
-	naruv1connect.CallServiceName, naruv1connect.TriggerServiceName, naruv1connect.SystemServiceName,
+	naruv1connect.CallServiceName, naruv1connect.TriggerServiceName, naruv1connect.UserServiceName,
+	naruv1connect.SystemServiceName,
 }
 
 // ServeHTTP implements http.Handler.

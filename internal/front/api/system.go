@@ -124,6 +124,9 @@ func (s *Server) methods() map[string]method {
 
 		"ListTriggers": unary(s.ListTriggers), "GetTrigger": unary(s.GetTrigger), "CreateTrigger": unary(s.CreateTrigger), "DeleteTrigger": unary(s.DeleteTrigger),
 
+		"ListUsers": unary(s.ListUsers), "CreateUser": unary(s.CreateUser), "UpdateUser": unary(s.UpdateUser), "DeleteUser": unary(s.DeleteUser),
+		"PermitUser": unary(s.PermitUser), "ForbidUser": unary(s.ForbidUser),
+
 		"GetStatus": unary(s.GetStatus), "GetActivity": unary(s.GetActivity), "ListConnections": unary(s.ListConnections), "ListSettings": unary(s.ListSettings),
 	}
 }
