@@ -88,10 +88,15 @@ func (v *verifier) identify(r *http.Request, now time.Time) (signature, error) {
 		return g, denied("InvalidSignatureException", "RequestExpired", "Signature expired: "+g.stamp+" is too far from "+now.UTC().Format(stampForm)+".")
 	}
 	// What the request asks for must be signed: the action too, where a header says it.
-	for _, name := range []string{"Host", "X-Amz-Target"} {
-		if (name == "Host" || r.Header.Get(name) != "") && !slices.Contains(g.signed, strings.ToLower(name)) {
-			return g, denied("InvalidSignatureException", "SignatureDoesNotMatch", "'"+name+"' must be a signed header.")
-		}
+	missing := ""
+	switch signs := func(name string) bool { return slices.Contains(g.signed, name) }; {
+	case !signs("host") && !(r.ProtoMajor == 2 && signs(":authority")):
+		missing = "Host"
+	case r.Header.Get("X-Amz-Target") != "" && !signs("x-amz-target"):
+		missing = "X-Amz-Target"
+	}
+	if missing != "" {
+		return g, denied("InvalidSignatureException", "SignatureDoesNotMatch", "'"+missing+"' must be a signed header.")
 	}
 	return g, nil
 }
@@ -161,7 +166,7 @@ func canonical(r *http.Request, body []byte, g *signature) string {
 	for _, name := range g.signed {
 		value := strings.Join(r.Header.Values(name), ",")
 		switch name {
-		case "host":
+		case "host", ":authority": // which is what AWS's SDK for JavaScript signs over HTTP/2
 			value = r.Host
 		case "content-length":
 			value = r.Header.Get("Content-Length")

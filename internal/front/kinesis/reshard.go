@@ -63,7 +63,7 @@ func splitShard(ctx context.Context, s *Server, _ *aws.Call, in *splitShardIn) (
 }
 
 func closedShard(n int32, stream string) error {
-	return inUse("Shard %s in stream %s under account %s has already been merged or split, and thus is not eligible for merging or splitting.", shardID(n), stream, Account)
+	return invalidArgument("Shard %s in stream %s under account %s has already been merged or split, and thus is not eligible for merging or splitting.", shardID(n), stream, Account)
 }
 
 // resharded is the error of a change that came too late.
