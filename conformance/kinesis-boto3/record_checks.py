@@ -10,6 +10,7 @@ from harness import equal, fails, holds, until
 from kinesis import HASH_KEYS, hash_of, hash_range
 
 EVERY = bytes(range(256))
+MIB = (1 << 20) - 1  # of data, and a key of one byte
 
 
 def put(k):
@@ -111,7 +112,7 @@ def large_answers(k):
     """An answer holds at most 10 MiB; what does not fit comes next."""
     name = k.stream()
     for i in range(14):
-        k.put(name, bytes([i]) * (1 << 20), key="k")
+        k.put(name, bytes([i]) * MIB, key="k")
     iterator, got, sizes = k.iterator(name), [], []
     while len(got) < 14:
         answer = k.get(iterator)
@@ -124,8 +125,15 @@ def large_answers(k):
 
 def empty_and_sizes(k):
     name = k.stream()
-    k.put(name, b"", b"x" * (1 << 20), key="k" * 256)
-    equal([len(d) for d in k.data(name, 2)], [0, 1 << 20])
+    k.put(name, b"", b"x" * MIB)
+    k.put(name, b"x" * (MIB - 255), key="k" * 256)
+    equal([len(d) for d in k.data(name, 3)], [0, MIB, MIB - 255])
+    for size in (MIB + 1, 2 * MIB):
+        try:
+            k.client.put_record(StreamName=name, Data=b"x" * size, PartitionKey="k")
+        except (k.client.exceptions.InvalidArgumentException, k.client.exceptions.ValidationException):
+            continue
+        raise AssertionError(f"{size} bytes were accepted")
 
 
 def aggregated(k):

@@ -64,8 +64,8 @@ def lax(k):
 
 def sequence_numbers(k):
     name = k.stream()
-    for number in ("0", "abc", "1" * 200):
-        fails("InvalidArgumentException", k.client.get_shard_iterator, StreamName=name, ShardId="shardId-000000000000",
+    for number, code in (("0", "InvalidArgumentException"), ("abc", "ValidationException"), ("1" * 200, "ValidationException")):
+        fails(code, k.client.get_shard_iterator, StreamName=name, ShardId="shardId-000000000000",
               ShardIteratorType="AT_SEQUENCE_NUMBER", StartingSequenceNumber=number)
     fails("InvalidArgumentException", k.client.get_shard_iterator, StreamName=name, ShardId="shardId-000000000000", ShardIteratorType="AT_SEQUENCE_NUMBER")
     fails("InvalidArgumentException", k.client.get_shard_iterator, StreamName=name, ShardId="shardId-000000000000", ShardIteratorType="AT_TIMESTAMP")

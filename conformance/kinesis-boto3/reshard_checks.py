@@ -83,7 +83,6 @@ def counting(k):
         covers(shards)
         sizes = [end - start + 1 for start, end in map(hash_range, shards)]
         holds(max(sizes) - min(sizes) <= target, f"{by}: {sizes}")
-    fails("InvalidArgumentException", k.client.update_shard_count, StreamName=name, TargetShardCount=7, ScalingType="UNIFORM_SCALING")
 
 
 def order(k):

@@ -81,6 +81,11 @@ func equal(what string, got, want any) {
 	}
 }
 
+func is[E error](err error) bool {
+	var e E
+	return errors.As(err, &e)
+}
+
 // refused fails unless the error is of the SDK's type E, and says what it should.
 func refused[E smithy.APIError](err error, contains ...string) {
 	var e E

@@ -1,5 +1,5 @@
 // SubscribeToShard.
-const { assert, fails, first, text, unique, until } = require('./harness')
+const { assert, fails, first, sleep, text, unique, until } = require('./harness')
 
 async function register(k, name) {
   const { Consumer: { ConsumerARN } } = await k.client.registerStreamConsumer({ StreamARN: await k.arn(name), ConsumerName: unique('c') })
@@ -7,7 +7,17 @@ async function register(k, name) {
   return ConsumerARN
 }
 
-const subscribe = (k, ConsumerARN, StartingPosition, ShardId = first) => k.client.subscribeToShard({ ConsumerARN, ShardId, StartingPosition })
+// subscribe tries again while the subscription before has not ended yet.
+async function subscribe(k, ConsumerARN, StartingPosition, ShardId = first) {
+  for (;;) {
+    try {
+      return await k.client.subscribeToShard({ ConsumerARN, ShardId, StartingPosition })
+    } catch (e) {
+      if (e.name !== 'ResourceInUseException') throw e
+      await sleep(200)
+    }
+  }
+}
 
 // read collects n records, or all that come until the stream ends.
 async function read(answer, n = Infinity, each = () => {}) {

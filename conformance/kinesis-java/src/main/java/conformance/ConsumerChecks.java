@@ -139,7 +139,8 @@ final class ConsumerChecks {
         String last = kinesis.put(name, "k", "나루").sequenceNumber();
         reader.await();
         equal(texts(reader.records()), List.of("0", "1", "나루"), "records");
-        equal(List.of(reader.last().continuationSequenceNumber(), reader.last().millisBehindLatest()), List.of(last, 0L), "the last event");
+        holds(reader.last().continuationSequenceNumber().compareTo(last) >= 0, "it goes on before its last record");
+        equal(reader.last().millisBehindLatest(), 0L, "behind");
     }
 
     private void continued() throws Exception {
@@ -165,7 +166,7 @@ final class ConsumerChecks {
 
     private void large() throws Exception {
         String name = kinesis.stream(1), consumer = register(name);
-        byte[] mib = new byte[1 << 20];
+        byte[] mib = new byte[(1 << 20) - 1];
         for (int i = 0; i < 16; i++) {
             mib[0] = (byte) i;
             kinesis.client.putRecord(r -> r.streamName(name).partitionKey("k").data(SdkBytes.fromByteArray(mib)));
@@ -173,7 +174,7 @@ final class ConsumerChecks {
         Reader reader = subscribe(consumer, FIRST, r -> r.records().size() >= 16, from(ShardIteratorType.TRIM_HORIZON)).await();
         for (int i = 0; i < 16; i++) {
             byte[] got = reader.records().get(i).data().asByteArray();
-            holds(got.length == 1 << 20 && got[0] == i, "record " + i);
+            holds(got.length == mib.length && got[0] == i, "record " + i);
         }
     }
 
