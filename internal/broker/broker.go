@@ -258,6 +258,7 @@ func (b *Broker) start() {
 	close(b.serving)
 	b.work.Go(func() { b.producers.saveLoop(ctx) })
 	b.work.Go(func() { b.queues.pump(ctx) })
+	b.startLinks()
 	if b.cfg.RetentionEvery > 0 {
 		b.work.Go(func() { b.retentionLoop(ctx) })
 	}

@@ -143,13 +143,18 @@ func (q *Queue) reconfigure(meta *catalog.Queue) {
 	q.poke()
 }
 
-// topicGrew lets the topic's queues read its new partitions.
+// topicGrew lets the topic's queues, and links, read its new partitions.
 func (t *queues) topicGrew(topic *catalog.Topic) {
 	t.admin.Lock() // a queue that is being made may have seen fewer
 	defer t.admin.Unlock()
 	for _, q := range t.all() {
 		if q.Meta().Topic == topic.Name {
 			q.grow(topic)
+		}
+	}
+	for _, l := range t.b.routing.allLinks() {
+		if l.name.topic == topic.Name {
+			l.grew()
 		}
 	}
 }

@@ -39,10 +39,11 @@ type routing struct {
 	admin sync.Mutex // held from planning a mutation to its end
 	mu    sync.RWMutex
 	table routingTables
+	links map[linkName]*link
 }
 
 func (b *Broker) openRouting() (err error) {
-	r := &routing{b: b, table: newRoutingTables()}
+	r := &routing{b: b, table: newRoutingTables(), links: make(map[linkName]*link)}
 	if r.log, err = b.openState(routingTopic, &routingMachine{r}); err != nil {
 		return err
 	}
@@ -173,9 +174,15 @@ func (b *Broker) Exchanges(ns string) (list []exchange.Spec) {
 	return list
 }
 
-// Exchange returns an exchange.
+// Exchange returns an exchange: one that was declared, else one that stands for a
+// topic.
 func (b *Broker) Exchange(ns, name string) (spec exchange.Spec, ok bool) {
 	b.routing.read(ns, func(t *exchange.Table) { spec, ok = t.Get(name) })
+	if !ok {
+		if _, ok = b.topicExchange(ns, name); ok {
+			spec = exchange.Spec{Name: name, Kind: exchange.Fanout, Durable: true}
+		}
+	}
 	return spec, ok
 }
 
@@ -207,12 +214,26 @@ func (b *Broker) Bind(ns string, x exchange.Binding) error {
 		}
 		durable = q.Meta().Labels[LabelTransient] == ""
 	}
-	return b.routing.change(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.Bind(x, durable) })
+	err := b.routing.change(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.Bind(x, durable) })
+	if errors.Is(err, exchange.ErrNotFound) {
+		for _, name := range []string{x.Source, x.Destination} {
+			if topic, ok := b.topicExchange(ns, name); ok && (name == x.Source || x.DestinationKind == exchange.ToExchange) {
+				return b.bindTopic(topic, &x)
+			}
+		}
+	}
+	return err
 }
 
 // Unbind ends a binding; see exchange.Table.Unbind.
 func (b *Broker) Unbind(ns string, x exchange.Binding) error {
-	return b.routing.change(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.Unbind(x) })
+	err := b.routing.change(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.Unbind(x) })
+	declared := false
+	b.routing.read(ns, func(t *exchange.Table) { _, declared = t.Get(x.Source) })
+	if err == nil && !declared && ns == DefaultNamespace && x.DestinationKind == exchange.ToQueue {
+		return b.unbindTopic(x.Source, x.Destination)
+	}
+	return err
 }
 
 // Published is what became of a message.
@@ -239,6 +260,12 @@ func (b *Broker) publish(ctx context.Context, ns, name string, m *exchange.Messa
 	var err error
 	if !b.routing.read(ns, func(t *exchange.Table) { err = t.Route(r, name, m) }) {
 		err = fmt.Errorf("%w: %s", ErrUnknownNamespace, ns)
+	}
+	if errors.Is(err, exchange.ErrNotFound) {
+		if topic, ok := b.topicExchange(ns, name); ok {
+			b.publishTopic(ctx, topic, m, &msg, done)
+			return
+		}
 	}
 	if err != nil {
 		done(Published{Err: err})
@@ -373,6 +400,11 @@ func mapsClone(m map[string]string) map[string]string {
 func (b *Broker) DeleteNamespaceQueue(ns, name string) error {
 	if err := b.DeleteQueue(queueName(ns, name)); err != nil {
 		return err
+	}
+	if ns == DefaultNamespace {
+		if err := b.unlinkQueue(name); err != nil {
+			return err
+		}
 	}
 	return b.routing.change(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.RemoveQueue(name), nil })
 }

@@ -24,6 +24,7 @@ func newRoutingTables() routingTables {
 const (
 	keyNamespace = 'n' // no value: it is gone
 	keyTable     = 't'
+	keyLink      = 'l' // another layout: see linkName
 )
 
 func namespaceKey(ns string) []byte {
@@ -44,6 +45,11 @@ type routingMachine struct{ r *routing }
 func (m *routingMachine) Apply(rec record.Record) error {
 	if len(rec.Key) < 2 {
 		return fmt.Errorf("%w: key of %d bytes", exchange.ErrMalformed, len(rec.Key))
+	}
+	if rec.Key[0] == keyLink {
+		m.r.mu.Lock()
+		defer m.r.mu.Unlock()
+		return m.r.applyLink(rec.Key, rec.Value)
 	}
 	n, size := binary.Uvarint(rec.Key[1:])
 	if size <= 0 || n > uint64(len(rec.Key)-1-size) {
@@ -77,6 +83,12 @@ func (m *routingMachine) Snapshot(emit func(key, value []byte)) {
 	for ns, t := range m.r.table {
 		emit(namespaceKey(ns), []byte{})
 		t.Snapshot(func(key, value []byte) { emit(routingKey(ns, key), value) })
+	}
+	for name, l := range m.r.links {
+		l.mu.Lock()
+		value := l.state.encode(linkMade)
+		l.mu.Unlock()
+		emit(name.key(), value)
 	}
 }
 

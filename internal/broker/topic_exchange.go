@@ -1,0 +1,156 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/exchange"
+	"github.com/narumq/naru/internal/fault"
+	"github.com/narumq/naru/internal/record"
+	"github.com/narumq/naru/internal/statelog"
+)
+
+// ErrTopicExchange refuses a binding between exchanges of which one is a topic.
+var ErrTopicExchange = fault.New(fault.Unimplemented, "the exchange is a topic, which can be bound to queues only")
+
+// topicExchange tells whether name is the exchange that stands for the topic of that name: one in the default namespace, where
+// no exchange was declared by the name, and that was not made for a queue.
+func (b *Broker) topicExchange(ns, name string) (*catalog.Topic, bool) {
+	if ns != DefaultNamespace {
+		return nil, false
+	}
+	topic, err := b.catalog.Topic(name)
+	if err != nil || topic.Internal {
+		return nil, false
+	}
+	if q, err := b.catalog.Queue(name); err == nil && q.Owned { // the topic of a queue has the queue's name
+		return nil, false
+	}
+	return topic, true
+}
+
+// publishTopic appends a message to the topic that an exchange stands for, under the routing key.
+func (b *Broker) publishTopic(ctx context.Context, topic *catalog.Topic, m *exchange.Message, msg *Message, done func(Published)) {
+	rec := NewRecord{Partition: -1, Timestamp: -1, Value: msg.Value, Headers: msg.Headers}
+	if m.Key != "" {
+		rec.Key = []byte(m.Key)
+	}
+	if msg.Expiry > 0 {
+		at := fmt.Append(nil, b.nowMS()+msg.Expiry.Milliseconds())
+		rec.Headers = append(append(make([]record.HeaderField, 0, len(msg.Headers)+1), msg.Headers...), record.HeaderField{Key: HeaderExpires, Value: at})
+	}
+	err := b.Produce(ctx, topic.Name, nil, []NewRecord{rec}, func(list []Sent) { done(Published{Queues: 1, Err: list[0].Err}) })
+	if err != nil {
+		done(Published{Err: fmt.Errorf("%w: '%s'", exchange.ErrNotFound, topic.Name)})
+	}
+}
+
+// bindTopic makes a link from a topic to a queue, from what comes now on. It returns when that is durable.
+func (b *Broker) bindTopic(topic *catalog.Topic, x *exchange.Binding) error {
+	if x.DestinationKind != exchange.ToQueue {
+		return fmt.Errorf("%w: '%s'", ErrTopicExchange, topic.Name)
+	}
+	q, err := b.NamespaceQueue(DefaultNamespace, x.Destination)
+	if err != nil {
+		return err
+	}
+	parts, err := b.topics.partitionsOf(topic.Name)
+	if err != nil {
+		return err
+	}
+	r := b.routing
+	r.admin.Lock()
+	defer r.admin.Unlock()
+	name := linkName{topic.Name, x.Destination}
+	if l := r.link(name); l != nil && l.current(b) {
+		return nil
+	} else if l != nil {
+		l.stop()
+	} else if r.linkCount() >= linksMax {
+		return fmt.Errorf("%w: %d bindings to topics", exchange.ErrLimit, linksMax)
+	}
+	state := linkState{topic: topic.ID, queue: q.id}
+	for _, p := range parts {
+		state.next = append(state.next, p.HighWatermark())
+	}
+	if err := r.store([]statelog.Command{{Key: name.key(), Value: state.encode(linkMade)}}); err != nil {
+		return err
+	}
+	r.link(name).start(b)
+	return nil
+}
+
+// unbindTopic ends a link, if there is one.
+func (b *Broker) unbindTopic(topic, queue string) error {
+	r := b.routing
+	r.admin.Lock()
+	defer r.admin.Unlock()
+	return r.unlink(linkName{topic, queue})
+}
+
+// endLink ends a link whose topic or queue is gone, unless another has its place already.
+func (b *Broker) endLink(l *link) error {
+	r := b.routing
+	r.admin.Lock()
+	defer r.admin.Unlock()
+	if r.link(l.name) != l {
+		return nil
+	}
+	return r.unlink(l.name)
+}
+
+// unlink ends a link. Caller holds admin.
+func (r *routing) unlink(name linkName) error {
+	l := r.link(name)
+	if l == nil {
+		return nil
+	}
+	err := r.store([]statelog.Command{{Key: name.key()}})
+	if err == nil {
+		l.stop()
+	}
+	return err
+}
+
+// unlinkQueue ends the links of a queue that was deleted.
+func (b *Broker) unlinkQueue(queue string) (failed error) {
+	r := b.routing
+	r.admin.Lock()
+	defer r.admin.Unlock()
+	for _, l := range r.allLinks() {
+		if l.name.queue == queue {
+			failed = errors.Join(failed, r.unlink(l.name))
+		}
+	}
+	return failed
+}
+
+func (r *routing) link(name linkName) *link {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.links[name]
+}
+
+func (r *routing) linkCount() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.links)
+}
+
+func (r *routing) allLinks() (list []*link) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, l := range r.links {
+		list = append(list, l)
+	}
+	return list
+}
+
+// startLinks lets the links go on from where they were. Those whose topic or queue is gone end.
+func (b *Broker) startLinks() {
+	for _, l := range b.routing.allLinks() {
+		l.start(b)
+	}
+}
