@@ -4,7 +4,8 @@ import "time"
 
 // Limits of a request and of what is remembered between them.
 const (
-	bodyBytesMax        = 2 << 20  // of a request; a message has 1 MiB
+	bodyBytesMax        = 2 << 20  // of a request
+	publishBytesMax     = 24 << 20 // of one with a message: 16 MiB as base64
 	definitionsBytesMax = 64 << 20 // of a file with definitions
 	getMessagesMax      = 1_000    // of one get
 	getBytesMax         = 16 << 20 // of bodies, but for the last

@@ -32,7 +32,7 @@ func publish(c *call) (reply, error) {
 		Payload    *string         `json:"payload"`
 		Encoding   *string         `json:"payload_encoding"`
 	}
-	if err := c.decode(&body); err != nil {
+	if err := c.decodeUpTo(&body, publishBytesMax); err != nil {
 		return reply{}, err
 	}
 	err := missing(map[string]bool{
