@@ -49,6 +49,7 @@ type Queue struct {
 	dead     []queue.DeadLetter
 	dying    []func()             // dead letters on their way, in order
 	burying  bool                 // somebody sends them
+	burial   *burial              // those that go to an exchange; nil: there are none
 	moved    map[queue.Tag]string // ids of dead letters that a crash left in both queues, without attempts
 	receives []*receive
 	timer    *time.Timer

@@ -75,7 +75,18 @@ func (q *Queue) routeDead(d queue.DeadLetter) {
 		q.putOff(d.Tag, err)
 	default:
 		why, lane := deathReasons[d.Reason], int32(d.Tag.Source)
-		q.send(func() { q.publishDead(rec, why, lane, func(err error) { go q.buried(d.Tag, err) }) })
+		b := q.setsOut()
+		q.send(func() {
+			q.publishDead(rec, why, lane, func(err error) {
+				go func() {
+					q.buried(d.Tag, err)
+					q.mu.Lock()
+					done := q.arrives(b)
+					q.mu.Unlock()
+					done.run()
+				}()
+			})
+		})
 	}
 }
 

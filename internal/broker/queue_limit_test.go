@@ -68,3 +68,33 @@ func TestBoundNothing(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// Who waits for dead letters waits for those before, and for none that come later.
+func TestBurials(t *testing.T) {
+	q := &Queue{}
+	var told []int
+	wait := func(n int) { q.AfterBurials(func() { told = append(told, n) }) }
+	step := func(what string, want ...int) {
+		t.Helper()
+		if !slices.Equal(told, want) {
+			t.Errorf("%s: told %v, want %v", what, told, want)
+		}
+	}
+	wait(0)
+	step("nothing is on its way", 0)
+	first := q.setsOut()
+	wait(1)
+	second := q.setsOut()
+	wait(2)
+	third := q.setsOut()
+	q.arrives(second).run()
+	step("the second before the first", 0)
+	q.arrives(third).run()
+	q.arrives(first).run()
+	step("all", 0, 1, 2)
+	if q.burial != nil {
+		t.Error("something is on its way")
+	}
+	wait(3)
+	step("nothing again", 0, 1, 2, 3)
+}

@@ -2,6 +2,7 @@ package amqp
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	client "github.com/rabbitmq/amqp091-go"
@@ -299,5 +300,34 @@ func foreignHeaders() []record.HeaderField {
 		{Key: "naru.type:f", Value: []byte("Number.float")}, {Key: "b", Value: []byte{0xff}}, {Key: "naru.type:b", Value: []byte("Binary")},
 		{Key: "raw", Value: []byte{0xfe}}, {Key: "s", Value: []byte("text")}, {Key: broker.HeaderReplyTo, Value: []byte("there")},
 		{Key: "naru.other", Value: []byte("x")},
+	}
+}
+
+// Who rejects a message, and then looks where it goes, finds it.
+func TestRejectThenGet(t *testing.T) {
+	w := newWorld(t)
+	ch := w.channel()
+	ok(t, ch.ExchangeDeclare("dlx", "fanout", true, false, false, false, nil))
+	queueOf(t, ch, "dead", nil)
+	ok(t, ch.QueueBind("dead", "", "dlx", false, nil))
+	queueOf(t, ch, "q", client.Table{"x-dead-letter-exchange": "dlx"})
+	queueOf(t, ch, "nowhere", client.Table{"x-dead-letter-exchange": "none"})
+	for i := range 50 {
+		publish(t, ch, "", "q", strconv.Itoa(i))
+		d := got(t, ch, "q")
+		if i%2 == 0 {
+			ok(t, d.Reject(false))
+		} else {
+			ok(t, d.Nack(true, false))
+		}
+		if dead := got(t, ch, "dead"); string(dead.Body) != strconv.Itoa(i) {
+			t.Errorf("%d: %q is dead", i, dead.Body)
+		}
+	}
+	publish(t, ch, "", "nowhere", "lost")
+	d := got(t, ch, "nowhere")
+	ok(t, d.Reject(false))
+	if q := must[client.Queue](t)(ch.QueueDeclarePassive("nowhere", true, false, false, false, nil)); q.Messages != 0 {
+		t.Errorf("%+v", q)
 	}
 }

@@ -232,6 +232,8 @@ func (ch *channel) settle(how settling, list []delivery, done func(error)) {
 			s.queue.Nack(s.tags, 0, outcome.add)
 		default:
 			s.queue.Reject(s.tags, outcome.add)
+			ch.c.window.enter(0) // who looks into a queue next finds the dead letters
+			s.queue.AfterBurials(func() { ch.c.window.exit(0) })
 		}
 	}
 	outcome.add(nil)
