@@ -18,6 +18,7 @@ func (s *Server) serveAMQP(ln net.Listener) (err error) {
 	if err := s.amqp.CleanUp(); err != nil {
 		return err
 	}
+	s.pressure = s.watchPressure(s.amqp)
 	s.amqpAddr = ln.Addr()
 	go func() {
 		if err := s.amqp.Serve(ln); err != nil {

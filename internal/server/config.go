@@ -44,6 +44,7 @@ type Config struct {
 
 	ConnectionsMax  int   // per endpoint
 	RequestBytesMax int   // one request frame
+	DiskFreeMin     int64 // 0 is two segments
 	MemoryBytes     int64 // soft limit of the heap (GOMEMLIMIT); 0 is by the container
 
 	TriggerPrograms bool           // triggers that a client made may start programs
@@ -124,6 +125,7 @@ func (c *Config) Settings() []Setting {
 		boolean("trigger-programs", "let clients make triggers that start programs on this machine; those of the --config file always may", &c.TriggerPrograms),
 		integer("connections-max", "most connections per endpoint", &c.ConnectionsMax, 1, 1_000_000),
 		size("request-bytes-max", "largest request accepted", &c.RequestBytesMax, 64<<10, 1<<30),
+		size("disk-free-min", "free space of the disk below which publishers over AMQP have to wait; 0 is two segments", &c.DiskFreeMin, 0, 1<<50),
 		size("memory-bytes", "soft limit of memory (default: nine tenths of a container limit; GOMEMLIMIT wins)", &c.MemoryBytes, 0, 1<<44),
 		integer("topic-metrics-max", "topics, and groups, that get metrics of their own", &c.TopicMetricsMax, 0, 100_000),
 		duration("shutdown-timeout", "how long a graceful shutdown may take", &c.ShutdownTimeout, time.Second),

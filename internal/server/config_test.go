@@ -62,7 +62,7 @@ func TestEverySettingEverywhere(t *testing.T) {
 		"aws": "127.0.0.1:2", "aws-keys": "/keys", "kinesis-limits": "true", "amqp": "127.0.0.1:3", "amqp-management": "127.0.0.1:4",
 		"pprof": "true", "api-remote": "true", "sync": "os", "segment-bytes": "1MiB", "cache-bytes": "2MiB",
 		"auto-create-topics": "false", "default-partitions": "3", "group-initial-delay": "7s",
-		"trigger-programs": "true", "connections-max": "5", "request-bytes-max": "2MiB", "memory-bytes": "3GiB",
+		"trigger-programs": "true", "connections-max": "5", "request-bytes-max": "2MiB", "memory-bytes": "3GiB", "disk-free-min": "1GiB",
 		"topic-metrics-max": "4", "shutdown-timeout": "9s", "log-level": "debug", "log-format": "json",
 	}
 	var plain Config

@@ -79,6 +79,9 @@ func (s *Server) node() management.Node {
 	if free, err := s.broker.FreeBytes(); err == nil {
 		n.FreeBytes = free
 	}
+	if s.pressure != nil {
+		n.DiskAlarm, n.MemoryAlarm = s.pressure.scarce()
+	}
 	if err := s.Ready(); err != nil {
 		n.Problem = err.Error()
 	}

@@ -36,6 +36,7 @@ type metrics struct {
 	connectionsAll  prometheus.Counter
 	connectionsOver prometheus.Counter
 	malformed       prometheus.Counter
+	blocked         *prometheus.GaugeVec   // by resource
 	requests        *prometheus.CounterVec // by protocol, API and error
 	requestSeconds  *prometheus.HistogramVec
 	requestBytes    *prometheus.CounterVec
@@ -87,6 +88,7 @@ func newMetrics(version string) *metrics {
 	m.connections = m.gauge("naru_connections", "Open connections of protocol clients.")
 	m.connectionsAll = m.counter("naru_connections_opened_total", "Connections accepted.")
 	m.connectionsOver = m.counter("naru_connections_refused_total", "Connections closed because there were too many.")
+	m.blocked = m.gaugeVec("naru_blocked", "1 while publishers over AMQP wait for room, by resource: disk, memory.", "resource")
 	m.malformed = m.counter("naru_connections_malformed_total", "Connections closed over what they sent.")
 	m.requests = m.counterVec("naru_requests_total",
 		"Requests answered, by API and the first error code in the answer (0: none).", "protocol", "api", "error")

@@ -48,6 +48,7 @@ type Server struct {
 	api       atomic.Pointer[api.Server] // nil until the broker is open
 	version   string
 	activity  *activity
+	pressure  *pressure // nil: nobody waits for room
 	httpConns connTable
 	awsConns  connTable
 
@@ -127,8 +128,6 @@ func (s *Server) start(opt Options) (err error) {
 	if err := s.startTriggers(); err != nil {
 		return err
 	}
-	s.activity = s.watchActivity()
-	s.api.Store(api.NewServer(api.Config{Broker: s.broker, System: system{s}, Remote: s.cfg.APIRemote, Log: s.log}))
 	if l.aws != nil {
 		s.aws = s.serveAWS(l.aws, keys)
 	}
@@ -141,8 +140,13 @@ func (s *Server) start(opt Options) (err error) {
 		}
 	}
 	if l.kafka != nil {
-		return s.serveKafka(l.kafka)
+		if err := s.serveKafka(l.kafka); err != nil {
+			return err
+		}
 	}
+	// These look at the endpoints, which do not change from here on.
+	s.activity = s.watchActivity()
+	s.api.Store(api.NewServer(api.Config{Broker: s.broker, System: system{s}, Remote: s.cfg.APIRemote, Log: s.log}))
 	return nil
 }
 
@@ -222,6 +226,9 @@ func (s *Server) release(ctx context.Context) error {
 		if err := s.mgmt.shutdown(ctx); err != nil {
 			problems = append(problems, fmt.Errorf("amqp-management: requests did not end in time: %w", err))
 		}
+	}
+	if s.pressure != nil {
+		s.pressure.end()
 	}
 	if s.amqp != nil {
 		if err := s.amqp.Shutdown(ctx); err != nil {

@@ -142,6 +142,8 @@ type Node struct {
 	MemoryBytes int64 // that it has of the system
 	MemoryMax   int64 // 0: no limit is set
 	FreeBytes   int64 // of the disk
+	DiskAlarm   bool  // publishers wait for space
+	MemoryAlarm bool  // publishers wait for memory
 	Processors  int
 	Goroutines  int
 	Problem     string // why it is not ready; empty: it is

@@ -71,8 +71,8 @@ func (s *Server) shownNode() object {
 	n := s.cfg.Node()
 	o := object{
 		"name": n.Name, "type": "disc", "running": n.Problem == "", "os_pid": number(n.OSPid), "uptime": sinceMillis(n.Started),
-		"processors": n.Processors, "mem_used": n.MemoryBytes, "mem_limit": n.MemoryMax, "mem_alarm": false,
-		"disk_free": n.FreeBytes, "disk_free_alarm": false, "db_dir": n.DataDir, "rates_mode": "basic", "exchange_types": exchangeTypes(),
+		"processors": n.Processors, "mem_used": n.MemoryBytes, "mem_limit": n.MemoryMax, "mem_alarm": n.MemoryAlarm,
+		"disk_free": n.FreeBytes, "disk_free_alarm": n.DiskAlarm, "db_dir": n.DataDir, "rates_mode": "basic", "exchange_types": exchangeTypes(),
 		"auth_mechanisms": []object{
 			{"name": "PLAIN", "description": "SASL PLAIN", "enabled": true}, {"name": "AMQPLAIN", "description": "AMQPLAIN", "enabled": true},
 		},
