@@ -96,7 +96,7 @@ func (r *reading) fill(recordsMax, bytesMax int) error {
 		}
 		more, err := r.take(slice.Payloads, recordsMax, bytesMax)
 		if err == nil && more {
-			more = slice.Next > r.next
+			more = len(slice.Payloads) > 0 // else it is the end
 			r.next = max(r.next, slice.Next)
 		}
 		slice.Release()

@@ -81,4 +81,3 @@ func TestShapes(t *testing.T) {
 		}
 	}
 }
-

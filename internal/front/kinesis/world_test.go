@@ -84,7 +84,7 @@ func (w *world) must(action, body string, out any) {
 	w.t.Helper()
 	status, doc := w.call(action, body)
 	if status != http.StatusOK {
-		w.t.Fatalf("%s %s: %d %s", action, body, status, doc)
+		w.t.Fatalf("%s %s: %d %s", action, clip(body), status, clip(doc))
 	}
 	if out == nil {
 		if doc != "" {
@@ -92,8 +92,8 @@ func (w *world) must(action, body string, out any) {
 		}
 		return
 	}
-	if err := json.Unmarshal([]byte(doc), out); err != nil {
-		w.t.Fatalf("%s answered %s: %v", action, doc, err)
+	if err := aws.Unmarshal(&aws.Call{Body: []byte(doc)}, out); err != nil {
+		w.t.Fatalf("%s answered %s: %v", action, clip(doc), err)
 	}
 }
 
@@ -106,7 +106,7 @@ func (w *world) fails(action, body, shape, message string) {
 		Message string `json:"message"`
 	}
 	if err := json.Unmarshal([]byte(doc), &e); err != nil || status == http.StatusOK || e.Type != shape || !strings.Contains(e.Message, message) {
-		w.t.Errorf("%s %s: %d %s\nwant %s: %s", action, body, status, doc, shape, message)
+		w.t.Errorf("%s %s: %d %s\nwant %s: %s", action, clip(body), status, clip(doc), shape, message)
 	}
 }
 
