@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ const (
 	// whose length is not said, largeRequestsMax are held at once; more wait.
 	smallBytesMax    = 64 << 10
 	largeRequestsMax = 64
+	// firstBytesMax is what is allocated before a body's first byte is there.
+	firstBytesMax = 1 << 20
 
 	defaultRegion = "us-east-1"
 )
@@ -164,13 +167,13 @@ func fromWebPage(h http.Header) bool {
 
 func readBody(w http.ResponseWriter, r *http.Request, bytesMax int64) ([]byte, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, bytesMax)
-	var b []byte
-	var err error
-	if n := r.ContentLength; n > 0 && n <= smallBytesMax {
-		b = make([]byte, n)
-		_, err = io.ReadFull(r.Body, b)
-	} else {
-		b, err = io.ReadAll(r.Body)
+	var in bytes.Buffer
+	// A length that is only claimed costs no more than firstBytesMax.
+	in.Grow(int(min(max(r.ContentLength, 0), firstBytesMax)) + bytes.MinRead)
+	_, err := in.ReadFrom(r.Body)
+	b := in.Bytes()
+	if n := r.ContentLength; err == nil && n > int64(len(b)) {
+		err = io.ErrUnexpectedEOF
 	}
 	var tooLarge *http.MaxBytesError
 	switch {

@@ -131,7 +131,7 @@ func (s *jsonSource) str() ([]byte, error) {
 		}
 	}
 	inner := s.doc[begin+1 : s.at-1]
-	if plain && utf8.Valid(inner) && bytes.IndexFunc(inner, isControl) < 0 {
+	if plain && utf8.Valid(inner) && !hasControl(inner) {
 		return inner, nil
 	}
 	var out string
@@ -141,7 +141,15 @@ func (s *jsonSource) str() ([]byte, error) {
 	return []byte(out), nil
 }
 
-func isControl(r rune) bool { return r < ' ' }
+// hasControl tells whether there are characters that must be escaped.
+func hasControl(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' {
+			return true
+		}
+	}
+	return false
+}
 
 func (s *jsonSource) number() (value, error) {
 	begin := s.at
