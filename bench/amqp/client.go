@@ -115,8 +115,9 @@ func (p *publisher) close() { p.conn.Close() }
 
 // consumer hands out what comes and acks each message by itself.
 type consumer struct {
-	conn *amqp.Connection
-	wg   sync.WaitGroup
+	conn     *amqp.Connection
+	channels []*amqp.Channel
+	wg       sync.WaitGroup
 }
 
 // consume reads queues on one connection, a channel each, and calls f for each message before its ack.
@@ -143,7 +144,8 @@ func (c *consumer) add(queue string, prefetch int, f func([]byte)) error {
 	if err := ch.Qos(prefetch, 0, false); err != nil {
 		return err
 	}
-	deliveries, err := ch.Consume(queue, "", false, false, false, false, nil)
+	c.channels = append(c.channels, ch)
+	deliveries, err := ch.Consume(queue, consumerTag, false, false, false, false, nil)
 	if err != nil {
 		return err
 	}
@@ -158,7 +160,16 @@ func (c *consumer) add(queue string, prefetch int, f func([]byte)) error {
 	return nil
 }
 
+// consumerTag is that of the one consumer of a channel.
+const consumerTag = "bench"
+
+// close waits until what came is acked.
 func (c *consumer) close() {
-	c.conn.Close()
+	for _, ch := range c.channels {
+		if ch.Cancel(consumerTag, false) != nil {
+			break // the connection is gone, and with it the deliveries
+		}
+	}
 	c.wg.Wait()
+	c.conn.Close()
 }
