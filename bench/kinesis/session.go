@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/narumq/naru/bench/internal/peer"
+	"github.com/narumq/naru/bench/internal/report"
+)
+
+// session is one round of one side.
+type session struct {
+	command
+	spec   peer.Spec
+	home   peer.Home
+	server *peer.Process
+	values map[string]float64
+}
+
+func (s *session) say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "%-10s %s\n", s.spec.Name, fmt.Sprintf(format, args...))
+}
+
+func (s *session) run(ctx context.Context, r *report.Run) error {
+	before, err := peer.ReadMachine()
+	if err != nil {
+		return err
+	}
+	if err := s.begin(ctx); err != nil {
+		r.Failed["start"] = err.Error()
+	} else {
+		for _, row := range s.rows() {
+			began := time.Now()
+			if err := row.do(ctx); err != nil {
+				r.Failed[row.id] = err.Error()
+				s.say("%s: %v", row.id, err)
+			}
+			s.say("%s: %.0f per second, p50 %.2f ms, p99 %.2f ms, in %.1f s", row.id, s.values[row.id+".rate"], s.values[row.id+".p50"], s.values[row.id+".p99"], time.Since(began).Seconds())
+		}
+	}
+	if s.server != nil {
+		err = s.server.Stop()
+	}
+	if len(r.Failed) > 0 {
+		s.say("failed; see %s", s.home.Dir)
+	} else {
+		err = errors.Join(err, os.RemoveAll(s.home.Dir))
+	}
+	after, readErr := peer.ReadMachine()
+	s.values["others.cpu"] = after.OthersSince(before)
+	return errors.Join(err, readErr, ctx.Err())
+}
+
+// begin starts the server and looks at it idle.
+func (s *session) begin(ctx context.Context) error {
+	dir, err := os.MkdirTemp(s.out, "kinesis-"+s.spec.Name+"-")
+	if err != nil {
+		return err
+	}
+	if s.home, err = peer.NewHome(dir, s.profile && s.spec.Name == report.Naru); err != nil {
+		return err
+	}
+	if s.server, err = s.spec.Start(s.home); err != nil {
+		return err
+	}
+	took, err := s.server.AwaitReady(ctx, func() error {
+		c, err := dial(s.home.Addr())
+		if err != nil {
+			return err
+		}
+		defer c.close()
+		return c.ask("ListStreams", nil, "{}")
+	})
+	if err != nil {
+		return err
+	}
+	s.values["ready.ms"] = milliseconds(took)
+	select {
+	case <-time.After(s.idle): // not to wait for anything: this is what idle means
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	u, err := s.server.Usage()
+	s.values["idle.mib"] = mebibytes(u.RSSBytes)
+	s.say("ready in %.0f ms, idle at %.0f MiB", s.values["ready.ms"], s.values["idle.mib"])
+	return err
+}
+
+// measured notes what a row used for each million of the records that do returns.
+func (s *session) measured(ctx context.Context, id string, do func() (int64, error)) error {
+	if err := peer.SyncFiles(s.home.Dir); err != nil {
+		return err
+	}
+	runtime.GC()
+	if err := s.server.ResetPeak(); err != nil {
+		return err
+	}
+	profiled := make(chan error, 1)
+	if s.home.Profiled {
+		path := filepath.Join(s.out, "kinesis-"+id+".pprof")
+		go func() { profiled <- s.home.FetchProfile(ctx, 1, path) }()
+	} else {
+		profiled <- nil
+	}
+	before, err := s.server.Usage()
+	if err != nil {
+		return err
+	}
+	own := peer.OwnCPU()
+	n, err := do()
+	own = peer.OwnCPU() - own
+	after, usageErr := s.server.Usage()
+	if err := errors.Join(err, usageErr, <-profiled); err != nil {
+		return err
+	}
+	if n == 0 {
+		return errors.New("no record got through")
+	}
+	millions := float64(n) / 1e6
+	s.values[id+".cpu"] = (after.CPU - before.CPU).Seconds() / millions
+	s.values[id+".client"] = own.Seconds() / millions
+	s.values[id+".peak"] = mebibytes(after.PeakBytes)
+	return nil
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func mebibytes(n int64) float64 { return float64(n) / (1 << 20) }
