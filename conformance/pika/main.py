@@ -19,6 +19,7 @@ import consuming  # noqa: F401
 import acknowledging  # noqa: F401
 import bounds  # noqa: F401
 import dead_letters  # noqa: F401
+import streams  # noqa: F401
 import queue_types  # noqa: F401
 import replies  # noqa: F401
 import edges  # noqa: F401
