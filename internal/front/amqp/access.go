@@ -85,7 +85,7 @@ func (c *conn) mayKeys(p user.Permission, name string, keys ...string) error {
 	}
 	for _, key := range keys {
 		if !rights.AllowKey(p, name, key) {
-			return refuse(wire.AccessRefused, "access to topic '%s' in exchange topic '%s' in vhost '%s' refused for user '%s'", key, name, c.vhost, c.user)
+			return refuse(wire.AccessRefused, "access to topic '%s' in exchange '%s' in vhost '%s' refused for user '%s'", key, name, c.vhost, c.user)
 		}
 	}
 	return nil

@@ -230,7 +230,7 @@ func TestTopicPermissions(t *testing.T) {
 	ok(t, ch.QueueBind("q", "open.#", "amq.topic", false, nil))
 	ok(t, publishTo(ch, "amq.direct", "other", client.Publishing{}))
 	refused(t, publishTo(ch, "amq.topic", "other.x", client.Publishing{}), 403,
-		"ACCESS_REFUSED - access to topic 'other.x' in exchange topic 'amq.topic' in vhost '/' refused for user 'me'")
+		"ACCESS_REFUSED - access to topic 'other.x' in exchange 'amq.topic' in vhost '/' refused for user 'me'")
 	refused(t, publishTo(dial(), "amq.topic", "me.x", client.Publishing{Headers: client.Table{"CC": []any{"other"}}}), 403, "access to topic 'other'")
 	refused(t, dial().QueueBind("q", "closed", "amq.topic", false, nil), 403, "access to topic 'closed'")
 }
