@@ -13,18 +13,29 @@ import (
 // empty directory.
 func start(t testing.TB) *embed.Etcd {
 	cfg := embed.NewConfig()
-	cfg.Dir, cfg.LogLevel = t.TempDir(), "fatal"
-	cfg.LogOutputs = []string{"/dev/null"}
+	cfg.Dir = t.TempDir()
 	client, peer := address(t), address(t)
 	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
 	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
+	return restart(t, cfg)
+}
+
+// restart starts an etcd on what an earlier one left.
+func restart(t testing.TB, cfg *embed.Config) *embed.Etcd {
+	cfg.LogLevel, cfg.LogOutputs = "fatal", []string{"/dev/null"}
 	cfg.UnsafeNoFsync = true // the test's machine does not lose power
 	server, err := embed.StartEtcd(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		select {
+		case <-server.Server.StopNotify(): // the test did it
+		default:
+			server.Close()
+		}
+	})
 	select {
 	case <-server.Server.ReadyNotify():
 	case <-time.After(20 * time.Second):

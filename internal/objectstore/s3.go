@@ -33,7 +33,8 @@ type S3Config struct {
 	// identity, the container's or machine's role.
 	AccessKey, SecretKey, SessionToken string
 	// RequestTimeout is for one request without the time for its body, 0 for
-	// RequestTimeoutDefault. Bodies get a second more for each BytesPerSecondMin.
+	// RequestTimeoutDefault. Bodies get a second more for each BytesPerSecondMin;
+	// those of answers from when the answer has begun.
 	RequestTimeout time.Duration
 	// WritesMax and ReadsMax are how many requests may be on their way, 0 for
 	// WritesMaxDefault and ReadsMaxDefault. What is more waits.

@@ -1,7 +1,6 @@
 package objectstore
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -38,13 +37,8 @@ var refusals = map[string]error{
 }
 
 // classify gives an error of the SDK its class. It keeps the text.
-func classify(ctx context.Context, kind OpKind, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case fault.CodeOf(err) != fault.Unknown: // ours already
+func classify(kind OpKind, err error) error {
+	if fault.CodeOf(err) != fault.Unknown { // ours already
 		return err
 	}
 	var api smithy.APIError

@@ -20,7 +20,7 @@ import (
 // if it knows checksums.
 func (s *S3) Put(ctx context.Context, key string, body []byte) error {
 	op := Op{Kind: OpPut, Key: key, Body: body}
-	return s.request(ctx, op, int64(len(body)), func(ctx context.Context) (int64, error) {
+	return s.request(ctx, op, func(ctx context.Context, _ *time.Timer) (int64, error) {
 		_, err := s.api.PutObject(ctx, &s3.PutObjectInput{
 			Bucket: &s.cfg.Bucket, Key: s.name(key),
 			Body: bytes.NewReader(body), ContentLength: aws.Int64(int64(len(body))),
@@ -45,19 +45,15 @@ func (s *S3) Get(ctx context.Context, key string, offset, length int64) ([]byte,
 		return nil, err
 	}
 	op := Op{Kind: OpGet, Key: key, Offset: offset, Length: length}
-	expected := length
-	if length < 0 {
-		expected = GetBytesMax
-	}
 	var body []byte
-	err := s.request(ctx, op, expected, func(ctx context.Context) (_ int64, err error) {
-		body, err = s.get(ctx, op)
+	err := s.request(ctx, op, func(ctx context.Context, limit *time.Timer) (_ int64, err error) {
+		body, err = s.get(ctx, op, limit)
 		return int64(len(body)), err
 	})
 	return body, err
 }
 
-func (s *S3) get(ctx context.Context, op Op) ([]byte, error) {
+func (s *S3) get(ctx context.Context, op Op, limit *time.Timer) ([]byte, error) {
 	in := &s3.GetObjectInput{Bucket: &s.cfg.Bucket, Key: s.name(op.Key)}
 	from := fmt.Sprintf("bytes %d-", op.Offset)
 	switch {
@@ -85,6 +81,7 @@ func (s *S3) get(ctx context.Context, op Op) ([]byte, error) {
 	case size > GetBytesMax:
 		return nil, fmt.Errorf("%w: the object has %d bytes, more than %d", ErrInvalid, size, GetBytesMax)
 	}
+	limit.Reset(s.timeFor(size))
 	body := make([]byte, size)
 	if _, err := io.ReadFull(out.Body, body); err != nil {
 		return nil, err
@@ -99,7 +96,7 @@ func (s *S3) get(ctx context.Context, op Op) ([]byte, error) {
 // Stat implements Store.
 func (s *S3) Stat(ctx context.Context, key string) (Info, error) {
 	info := Info{Key: key}
-	err := s.request(ctx, Op{Kind: OpStat, Key: key}, 0, func(ctx context.Context) (int64, error) {
+	err := s.request(ctx, Op{Kind: OpStat, Key: key}, func(ctx context.Context, _ *time.Timer) (int64, error) {
 		out, err := s.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.cfg.Bucket, Key: s.name(key)})
 		if err != nil {
 			return 0, err
@@ -119,7 +116,7 @@ func (s *S3) List(ctx context.Context, prefix, after string, limit int) ([]Info,
 	var infos []Info
 	for {
 		var more bool
-		err := s.request(ctx, op, 0, func(ctx context.Context) (_ int64, err error) {
+		err := s.request(ctx, op, func(ctx context.Context, _ *time.Timer) (_ int64, err error) {
 			var page []Info
 			page, more, err = s.list(ctx, op)
 			infos = append(infos, page...)
@@ -165,7 +162,7 @@ func (s *S3) Delete(ctx context.Context, keys ...string) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	return s.request(ctx, Op{Kind: OpDelete, Keys: keys}, 0, func(ctx context.Context) (int64, error) {
+	return s.request(ctx, Op{Kind: OpDelete, Keys: keys}, func(ctx context.Context, _ *time.Timer) (int64, error) {
 		if len(keys) == 1 {
 			_, err := s.api.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.cfg.Bucket, Key: s.name(keys[0])})
 			return 0, err
@@ -197,34 +194,32 @@ func (s *S3) root() string {
 
 func (s *S3) name(key string) *string { return aws.String(s.root() + key) }
 
-// request checks a call, waits for its turn, and does it within its time. expected
-// is how large its body may be.
-func (s *S3) request(ctx context.Context, op Op, expected int64, do func(context.Context) (int64, error)) error {
-	turn := s.reads
-	if op.Kind == OpPut {
-		turn = s.writes
-	}
-	err := op.check()
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err == nil {
-		select {
-		case turn <- struct{}{}:
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-	}
-	if err != nil {
+// timeFor is how long a request with so large a body may take.
+func (s *S3) timeFor(bytes int64) time.Duration {
+	return s.cfg.RequestTimeout + time.Duration(bytes/BytesPerSecondMin)*time.Second
+}
+
+// request checks a call, waits for its turn, and does it until the timer ends it.
+func (s *S3) request(ctx context.Context, op Op, do func(context.Context, *time.Timer) (int64, error)) error {
+	if err := s.begin(ctx, op); err != nil {
 		return fmt.Errorf("objectstore: %s: %w", op, err)
 	}
-	defer func() { <-turn }()
-	limit := s.cfg.RequestTimeout + time.Duration(expected/BytesPerSecondMin)*time.Second
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer func() { <-s.turns(op.Kind) }()
+	limited, cancel := context.WithCancel(ctx)
 	defer cancel()
+	limit := time.AfterFunc(s.timeFor(int64(len(op.Body))), cancel)
+	defer limit.Stop()
 	start := time.Now()
-	size, err := do(ctx)
-	err = classify(ctx, op.Kind, err)
+	size, err := do(limited, limit)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case limited.Err() != nil:
+		err = context.DeadlineExceeded
+	default:
+		err = classify(op.Kind, err)
+	}
 	if s.cfg.Observe != nil {
 		s.cfg.Observe(S3Request{Kind: op.Kind, Bytes: size, Took: time.Since(start), Err: err})
 	}
@@ -232,4 +227,28 @@ func (s *S3) request(ctx context.Context, op Op, expected int64, do func(context
 		return fmt.Errorf("objectstore: %s: %w", op, err)
 	}
 	return nil
+}
+
+// turns has a place for each request of a kind that may be on its way.
+func (s *S3) turns(kind OpKind) chan struct{} {
+	if kind == OpPut {
+		return s.writes
+	}
+	return s.reads
+}
+
+// begin takes a turn.
+func (s *S3) begin(ctx context.Context, op Op) error {
+	if err := op.check(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case s.turns(op.Kind) <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -200,6 +200,41 @@ func TestS3TimeLimit(t *testing.T) {
 				t.Errorf("%d bytes: %v after %v, want %v", size, err, took, want)
 			}
 		}
+		start := time.Now()
+		_, err := s.Get(t.Context(), "a", 0, -1)
+		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != 3*time.Second {
+			t.Errorf("a get without an answer: %v after %v", err, took)
+		}
+	})
+}
+
+// stuck is a body that gives nothing until its request ends.
+type stuck struct{ ctx context.Context }
+
+func (b stuck) Read([]byte) (int, error) {
+	<-b.ctx.Done()
+	return 0, b.ctx.Err()
+}
+
+func (b stuck) Close() error { return nil }
+
+func TestS3TimeLimitOfBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, objectstore.S3Config{
+			Endpoint: "http://s3.test", RequestTimeout: 3 * time.Second,
+			Transport: transport(func(r *http.Request) (*http.Response, error) {
+				time.Sleep(2 * time.Second) // the bubble's
+				resp, err := answer(r, 200, "")
+				resp.Body, resp.ContentLength = stuck{r.Context()}, 7<<20
+				resp.Header.Set("Content-Length", "7340032")
+				return resp, err
+			}),
+		})
+		start := time.Now()
+		_, err := s.Get(t.Context(), "a", 0, -1)
+		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != 12*time.Second {
+			t.Errorf("%v after %v, want 2 s, 3 s and 7 MiB", err, took)
+		}
 	})
 }
 
