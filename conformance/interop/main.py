@@ -1,9 +1,11 @@
-"""One message, two protocols: what boto3 sends is read with librdkafka, and the
-other way round, as docs/messages.md says. The tables there are these checks.
+"""One message, several protocols: what boto3 sends to a queue or a stream is read
+with librdkafka, and the other way round, as docs/messages.md says. The tables
+there are these checks.
 
     main.py --bootstrap HOST:PORT [--only TITLE]
 
-The endpoint for SQS and its keys come from the variables of every AWS client.
+The endpoint for SQS and Kinesis and its keys come from the variables of every AWS
+client, the API's address from NARU_HTTP.
 """
 
 import argparse
@@ -16,7 +18,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "boto3"))
-from harness import Sqs, Suite, equal, unique  # noqa: E402 (the path comes first)
+import kinesis_checks  # noqa: E402 (the path comes first)
+from harness import Sqs, Suite, equal, unique  # noqa: E402
 
 BINARY = bytes(range(256))
 
@@ -195,6 +198,7 @@ def main():
     suite, both = Suite("interop", o.only), Both(o.bootstrap)
     for title, check in CHECKS:
         suite.run(title, check, both)
+    kinesis_checks.run(suite, both)
     return suite.finish()
 
 
