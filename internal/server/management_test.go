@@ -118,7 +118,7 @@ func TestManagementMessages(t *testing.T) {
 	if code != 200 || !strings.Contains(text, `"redelivered":true`) || !strings.Contains(text, `"payload":"/////w==","payload_bytes":4,"payload_encoding":"base64"`) {
 		t.Error(code, text)
 	}
-	x.want(200, "[]", "POST", "queues/%2F/q/get", `{"count":1,"ackmode":"ack_requeue_true","encoding":"auto"}`)
+	x.want(200, "[]", "POST", "queues/%2F/q/get", `{"count":"1","ackmode":"ack_requeue_true","encoding":"auto"}`)
 	x.want(400, `{"error":"bad_request","reason":"[{key_missing,ackmode}]"}`, "POST", "queues/%2F/q/get", `{"count":1,"encoding":"auto"}`)
 	x.want(200, `{"routed":true}`, "POST", "exchanges/%2F/amq.default/publish", message)
 	x.want(400, `{"error":"bad_request","reason":"queue 'q' in vhost '/' not empty"}`, "DELETE", "queues/%2F/q?if-empty=true", "")

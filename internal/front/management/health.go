@@ -36,12 +36,30 @@ func single(c *call) (reply, error) {
 	return c.one(object{"status": "ok", "reason": "single node cluster"})
 }
 
-// alarms is ok while the broker takes messages.
-func alarms(c *call) (reply, error) {
+// inService is ok while the broker takes messages.
+func inService(c *call) (reply, error) {
 	if why := c.cfg.Node().Problem; why != "" {
 		return failed(object{"reason": why})
 	}
 	return well(c)
+}
+
+// alarms is ok while nobody who publishes has to wait.
+func alarms(c *call) (reply, error) {
+	n := c.cfg.Node()
+	list := []object{}
+	for _, a := range []struct {
+		on       bool
+		resource string
+	}{{n.DiskAlarm, "disk"}, {n.MemoryAlarm, "memory"}} {
+		if a.on {
+			list = append(list, object{"node": n.Name, "resource": a.resource})
+		}
+	}
+	if len(list) > 0 {
+		return failed(object{"reason": "There are alarms in effect in the cluster", "alarms": list})
+	}
+	return inService(c)
 }
 
 func portListener(c *call) (reply, error) {

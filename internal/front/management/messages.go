@@ -74,10 +74,10 @@ func publish(c *call) (reply, error) {
 
 func getMessages(c *call) (reply, error) {
 	body := struct {
-		Count    *int    `json:"count"`
-		Mode     *string `json:"ackmode"`
-		Encoding *string `json:"encoding"`
-		Truncate *int    `json:"truncate"`
+		Count    *integer `json:"count"`
+		Mode     *string  `json:"ackmode"`
+		Encoding *string  `json:"encoding"`
+		Truncate *integer `json:"truncate"`
 	}{}
 	if err := c.decode(&body); err != nil {
 		return reply{}, err
@@ -100,7 +100,7 @@ func getMessages(c *call) (reply, error) {
 	if err := c.allowed(need{user.Read, c.vars["queue"]}); err != nil {
 		return reply{}, err
 	}
-	list, err := c.cfg.AMQP.Get(c.r.Context(), c.vars["vhost"], c.vars["queue"], *body.Count, getBytesMax, *body.Mode)
+	list, err := c.cfg.AMQP.Get(c.r.Context(), c.vars["vhost"], c.vars["queue"], int(*body.Count), getBytesMax, *body.Mode)
 	if err != nil {
 		return reply{}, c.explained(err)
 	}
@@ -111,9 +111,9 @@ func getMessages(c *call) (reply, error) {
 	return reply{status: http.StatusOK, body: out}, nil
 }
 
-func shownMessage(m *Message, encoding string, truncate *int) object {
+func shownMessage(m *Message, encoding string, truncate *integer) object {
 	body := m.Body
-	if truncate != nil && *truncate >= 0 && len(body) > *truncate {
+	if truncate != nil && *truncate >= 0 && len(body) > int(*truncate) {
 		body = body[:*truncate]
 	}
 	o := object{

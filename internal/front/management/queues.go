@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/narumq/naru/internal/broker"
 	"github.com/narumq/naru/internal/catalog"
@@ -103,8 +105,21 @@ func (b *boolean) UnmarshalJSON(text []byte) error {
 	case `false`, `"false"`, `null`, `""`:
 		*b = false
 	default:
-		return badRequest("not_boolean: %s", text)
+		return badRequest("not_boolean: %.40s", text)
 	}
+	return nil
+}
+
+// integer is JSON's, or, as tools send it, a text.
+type integer int
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *integer) UnmarshalJSON(text []byte) error {
+	i, err := strconv.Atoi(strings.Trim(string(text), `"`))
+	if err != nil {
+		return badRequest("not_integer: %.40s", text)
+	}
+	*n = integer(i)
 	return nil
 }
 
