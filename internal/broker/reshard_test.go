@@ -95,6 +95,14 @@ func (s *reshardSim) load(crash bool) {
 			s.change(rng)
 		}
 	})
+	clients.Go(func() { // other changes of the topic must not hide these
+		for i := range 30 {
+			err := b.AnnotateTopic("t", func(_, labels map[string]string) error { labels["n"] = fmt.Sprint(i); return nil })
+			if err != nil {
+				s.t.Error(err)
+			}
+		}
+	})
 	if !crash {
 		clients.Wait()
 		return
@@ -290,5 +298,26 @@ func TestProduceToWhatIsOpen(t *testing.T) {
 	sent := produce(t, w.b, "t", nil, NewRecord{Partition: 0, Timestamp: -1})
 	if err := sent[0].Err; !errors.Is(err, commitlog.ErrClosed) || !strings.Contains(err.Error(), fmt.Sprint(topic.Children(0))) {
 		t.Errorf("%v does not say that %v took over", err, topic.Children(0))
+	}
+}
+
+// A change that is shown late shows what is there by then.
+func TestLateChangeHidesNothing(t *testing.T) {
+	w := newQueueWorld(t)
+	p := w.topic("t", nil)
+	before := p.Topic()
+	if _, err := w.b.SetOpenPartitions(context.Background(), "t", 2); err != nil {
+		t.Fatal(err)
+	}
+	w.b.topics.put(w.b, before)
+	if sent := produce(t, w.b, "t", nil, NewRecord{Partition: -1, Timestamp: -1}); !p.Closed() || sent[0].Err != nil {
+		t.Errorf("closed: %v; %+v", p.Closed(), sent[0])
+	}
+	if err := w.b.DeleteTopic("t"); err != nil {
+		t.Fatal(err)
+	}
+	w.b.topics.put(w.b, before)
+	if _, err := w.b.Partition("t", 0); !errors.Is(err, catalog.ErrUnknownTopic) {
+		t.Errorf("the topic came back: %v", err)
 	}
 }

@@ -18,10 +18,11 @@ var ErrUnknownPartition = fault.New(fault.NotFound, "unknown partition")
 
 // topics holds the open partitions of every topic.
 type topics struct {
-	mu      sync.RWMutex
-	byName  map[string]*topicState
-	byID    map[catalog.UUID]*topicState
-	streams map[journal.StreamID]record.Offset // those that exist, and their stored log start
+	changing sync.Mutex // one change is shown at a time
+	mu       sync.RWMutex
+	byName   map[string]*topicState
+	byID     map[catalog.UUID]*topicState
+	streams  map[journal.StreamID]record.Offset // those that exist, and their stored log start
 }
 
 // topicState is a topic with its partitions. The slice only grows, under
@@ -67,8 +68,16 @@ func (t *topics) openAll(b *Broker, existing []*catalog.Topic) {
 	}
 }
 
-// put opens a topic's partitions that are not open, and shows the new version.
+// put shows a topic as the catalog has it now, which may be later than what the
+// caller has: changes come here in any order. Partitions that are new are opened.
 func (t *topics) put(b *Broker, topic *catalog.Topic) {
+	t.changing.Lock()
+	defer t.changing.Unlock()
+	topic, err := b.catalog.TopicByID(topic.ID)
+	if err != nil {
+		return // it was deleted
+	}
+	t.register(topic)
 	t.mu.RLock()
 	state := t.byID[topic.ID]
 	t.mu.RUnlock()
@@ -97,6 +106,8 @@ func (t *topics) put(b *Broker, topic *catalog.Topic) {
 
 // remove hides a topic and returns its partitions.
 func (t *topics) remove(topic *catalog.Topic) []*Partition {
+	t.changing.Lock()
+	defer t.changing.Unlock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	state := t.byID[topic.ID]

@@ -1,9 +1,8 @@
 package kinesis
 
 import (
-	"fmt"
-	"math/big"
-	"strconv"
+	"math"
+	"math/bits"
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/record"
@@ -63,30 +62,62 @@ func (q sequence) at() record.Offset {
 // after is the first record behind the place.
 func (q sequence) after() record.Offset { return record.Offset(q.index / 2) }
 
+// words are the number in 64 bits each, the least significant first.
+type words [3]uint64
+
+func (q sequence) words() words {
+	born, shard := uint64(q.born), uint64(uint32(q.shard))
+	return words{
+		2 | shard<<4 | born<<36,
+		born>>28 | q.index<<16,
+		q.index>>48 | shard&15<<16 | born<<20 | 2<<56,
+	}
+}
+
+const (
+	sequenceDigits = 56
+	tenTo18        = 1_000_000_000_000_000_000
+)
+
 // String returns the decimal number.
 func (q sequence) String() string {
-	hex := fmt.Sprintf("2%09x%x%016x00%09x%08x2", q.born, q.shard&15, q.index, q.born, uint32(q.shard))
-	n, _ := new(big.Int).SetString(hex, 16)
-	return n.String()
+	w := q.words()
+	var b [sequenceDigits]byte
+	for end := sequenceDigits; end > 0; end -= 18 {
+		var rest uint64
+		for i := len(w) - 1; i >= 0; i-- {
+			w[i], rest = bits.Div64(rest, w[i], tenTo18)
+		}
+		for i := end - 1; i >= max(end-18, 0); i-- {
+			b[i] = byte('0' + rest%10)
+			rest /= 10
+		}
+	}
+	return string(b[:])
 }
 
 // parseSequence reads a number that String wrote.
 func parseSequence(s string) (sequence, bool) {
-	if len(s) != 56 || s[0] < '1' || s[0] > '9' {
+	if len(s) != sequenceDigits {
 		return sequence{}, false
 	}
-	n, ok := new(big.Int).SetString(s, 10)
-	if !ok {
-		return sequence{}, false
+	var w words
+	for i := range len(s) {
+		carry := uint64(s[i] - '0')
+		if carry > 9 {
+			return sequence{}, false
+		}
+		for j := range w {
+			high, low := bits.Mul64(w[j], 10)
+			var more uint64
+			w[j], more = bits.Add64(low, carry, 0)
+			carry = high + more
+		}
 	}
-	hex := n.Text(16)
-	if len(hex) != 47 {
-		return sequence{}, false
+	q := sequence{
+		born:  int64(w[2] >> 20 & bornMax),
+		shard: int32(w[0] >> 4 & math.MaxInt32),
+		index: w[1]>>16 | w[2]<<48,
 	}
-	var q sequence
-	born, err1 := strconv.ParseInt(hex[1:10], 16, 64)
-	index, err2 := strconv.ParseUint(hex[11:27], 16, 64)
-	shard, err3 := strconv.ParseUint(hex[38:46], 16, 31)
-	q = sequence{born, int32(shard), index}
-	return q, err1 == nil && err2 == nil && err3 == nil && index <= indexMax && q.String() == s
+	return q, q.index <= indexMax && q.words() == w
 }
