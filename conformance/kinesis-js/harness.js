@@ -4,6 +4,7 @@
 // client reads: AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, ….
 const assert = require('node:assert/strict')
 const { Kinesis } = require('@aws-sdk/client-kinesis')
+const { AwsSmithyRpcV2CborProtocol } = require('@aws-sdk/core/protocols')
 const { NodeHttpHandler } = require('@smithy/node-http-handler')
 
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
@@ -45,6 +46,13 @@ class Suite {
   }
 }
 
+// ways are how a client speaks: it chooses HTTP/2 and JSON by itself.
+const ways = {
+  'HTTP/2': () => ({}),
+  'HTTP/1.1': () => ({ requestHandler: new NodeHttpHandler() }),
+  'RPC v2 CBOR': () => ({ protocol: AwsSmithyRpcV2CborProtocol, protocolSettings: { defaultNamespace: 'com.amazonaws.kinesis', version: '2013-12-02', serviceTarget: 'Kinesis_20131202' } }),
+}
+
 class Endpoint {
   constructor(http) {
     this.http = http
@@ -52,7 +60,7 @@ class Endpoint {
   }
 
   connect(settings = {}) {
-    return new Kinesis({ maxAttempts: 1, ...(this.http === 'HTTP/1.1' ? { requestHandler: new NodeHttpHandler() } : {}), ...settings })
+    return new Kinesis({ maxAttempts: 1, ...ways[this.http](), ...settings })
   }
 
   async stream(ShardCount = 1) {
