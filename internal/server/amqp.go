@@ -18,6 +18,10 @@ func (s *Server) serveAMQP(ln net.Listener) (err error) {
 	if err := s.amqp.CleanUp(); err != nil {
 		return err
 	}
+	if !loopback(s.cfg.AMQPAddr) && len(s.broker.Users()) == 0 {
+		s.log.Warn("endpoint is open to other machines and there are no users: whoever reaches it can read, write and delete, "+
+			"until `naru user add` makes the first", "endpoint", "amqp", "address", s.cfg.AMQPAddr)
+	}
 	s.pressure = s.watchPressure(s.amqp)
 	s.amqpAddr = ln.Addr()
 	go func() {

@@ -60,7 +60,7 @@ func TestPressure(t *testing.T) {
 func TestPublishersWaitForTheDisk(t *testing.T) {
 	mem := vfs.NewMem()
 	c := testConfig(t)
-	c.DataDir, c.AMQPAddr, c.SegmentBytes = "naru-data", "127.0.0.1:0", 1<<20
+	c.DataDir, c.AMQPAddr, c.ManagementAddr, c.SegmentBytes = "naru-data", "127.0.0.1:0", "127.0.0.1:0", 1<<20
 	s := start(t, c, Options{FS: mem, Store: catalog.NewMem()})
 	dial := func() (*client.Connection, *client.Channel) {
 		conn, err := client.Dial("amqp://guest:guest@" + s.addr("amqp") + "/")
@@ -113,6 +113,9 @@ func TestPublishersWaitForTheDisk(t *testing.T) {
 	if waits.Acked() {
 		t.Error("published while the disk was short")
 	}
+	if code, body := alarms(t, s); code != 503 || !strings.Contains(body, `"resource":"disk"`) {
+		t.Errorf("alarms: %d %s", code, body)
+	}
 	if !slices.Contains(metricLines(t, s), `naru_blocked{resource="disk"} 1`) {
 		t.Error("the metric does not tell")
 	}
@@ -122,12 +125,20 @@ func TestPublishersWaitForTheDisk(t *testing.T) {
 	if b := await(t, blocked); b.Active {
 		t.Errorf("%+v", b)
 	}
+	if code, body := alarms(t, s); code != 200 {
+		t.Errorf("alarms: %d %s", code, body)
+	}
 	if ok, err := waits.WaitContext(ctx); !ok || err != nil {
 		t.Error(ok, err)
 	}
 	if d := await(t, list); string(d.Body) != "two" {
 		t.Errorf("%s", d.Body)
 	}
+}
+
+func alarms(t *testing.T, s *Server) (int, string) {
+	t.Helper()
+	return get(t, strings.Replace(s.addr("amqp-management"), "://", "://guest:guest@", 1)+"/api/health/checks/alarms")
 }
 
 func metricLines(t *testing.T, s *Server) []string {

@@ -212,14 +212,15 @@ func TestDirectoryIsAFile(t *testing.T) {
 func TestOffAndWarnings(t *testing.T) {
 	c := testConfig(t)
 	c.HTTPAddr, c.AWSAddr = Off, Off
-	c.KafkaAddr = "0.0.0.0:0"
+	c.KafkaAddr, c.AMQPAddr = "0.0.0.0:0", "0.0.0.0:0"
 	var log bytes.Buffer
 	s := start(t, c, Options{Log: slog.New(slog.NewTextHandler(&syncWriter{w: &log}, nil))})
-	if list := s.Endpoints(); len(list) != 1 || list[0].Name != "kafka" {
+	if list := s.Endpoints(); len(list) != 2 || list[0].Name != "kafka" || list[1].Name != "amqp" {
 		t.Errorf("endpoints %v", list)
 	}
 	s.Close(context.Background())
-	if !strings.Contains(log.String(), "no authentication") || !strings.Contains(log.String(), "endpoint=kafka") {
+	if !strings.Contains(log.String(), "no authentication") || !strings.Contains(log.String(), "endpoint=kafka") ||
+		!strings.Contains(log.String(), "there are no users") {
 		t.Errorf("no warning: %s", &log)
 	}
 }
