@@ -74,7 +74,7 @@ func (im *importing) policy(p *policy, decided map[*broker.Queue]bool) {
 	}
 	im.policyKeys(p, item)
 	var applied, changed int
-	if p.ApplyTo != "exchanges" && p.ApplyTo != "streams" && im.cfg.Broker.HasNamespace(p.VHost) {
+	if im.cfg.Broker.HasNamespace(p.VHost) {
 		for _, q := range im.cfg.Broker.NamespaceQueues(p.VHost) {
 			if decided[q.Queue] || !pattern.MatchString(q.Name) || !p.appliesTo(im.cfg.AMQP.DescribeQueue(q.Queue).Type) {
 				continue
@@ -91,18 +91,21 @@ func (im *importing) policy(p *policy, decided map[*broker.Queue]bool) {
 			}
 		}
 	}
-	item.Reason = fmt.Sprintf("applied to %d queues that are there; those declared later go by their arguments", applied)
+	item.Reason = fmt.Sprintf("queues that are there and got it: %d; those declared later go by their arguments", applied)
 	im.ended(item, changed > 0, nil)
 }
 
+// appliesTo tells whether a policy is for queues of a type. A stream is a topic with settings of its own.
 func (p *policy) appliesTo(kind string) bool {
 	switch p.ApplyTo {
+	case "all", "queues", "":
+		return kind != "stream"
 	case "classic_queues":
 		return kind == "classic"
 	case "quorum_queues":
 		return kind == "quorum"
 	}
-	return true
+	return false
 }
 
 // policyKeys notes the keys that are not applied.
