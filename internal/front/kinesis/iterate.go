@@ -17,11 +17,28 @@ import (
 const (
 	getRecordsMax = 10_000
 	getBytesMax   = 10 << 20
+	// readsMax is how many answers of GetRecords are put together at once: each may
+	// take several times getBytesMax. More wait.
+	readsMax = 16
 )
 
 func init() {
 	register("GetShardIterator", getShardIterator)
 	register("GetRecords", getRecords)
+	actions["GetRecords"] = inTurn(actions["GetRecords"])
+}
+
+// inTurn lets readsMax calls of an action in at once.
+func inTurn(f action) action {
+	return func(ctx context.Context, s *Server, c *aws.Call) ([]byte, error) {
+		select {
+		case s.reads <- struct{}{}:
+			defer func() { <-s.reads }()
+			return f(ctx, s, c)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 type getShardIteratorIn struct {

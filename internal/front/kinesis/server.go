@@ -31,6 +31,7 @@ type Server struct {
 	tokens tokens
 	now    func() time.Time
 	limits *limits // nil: none
+	reads  chan struct{}
 
 	stopping context.Context // ends subscriptions
 	stop     context.CancelFunc
@@ -43,7 +44,7 @@ func NewServer(b *broker.Broker, cfg Config) *Server {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	s := &Server{b: b, tokens: newTokens(b.ClusterID()), now: cfg.Now, subs: make(map[string]*subscription)}
+	s := &Server{b: b, tokens: newTokens(b.ClusterID()), now: cfg.Now, subs: make(map[string]*subscription), reads: make(chan struct{}, readsMax)}
 	if cfg.Limits {
 		s.limits = newLimits()
 	}
@@ -85,8 +86,11 @@ func (s *Server) ServeStream(ctx context.Context, c *aws.Call, w *aws.EventWrite
 // subscribeToShard is the one action whose answer is a stream.
 const subscribeToShard = "SubscribeToShard"
 
+// action answers a call.
+type action func(ctx context.Context, s *Server, c *aws.Call) ([]byte, error)
+
 // actions are filled by the actions' files.
-var actions = map[string]func(ctx context.Context, s *Server, c *aws.Call) ([]byte, error){}
+var actions = map[string]action{}
 
 // Serves tells whether there is an action of that name.
 func Serves(name string) bool {

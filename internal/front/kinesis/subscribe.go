@@ -140,7 +140,11 @@ func (s *Server) push(ctx context.Context, r *reading, w *aws.EventWriter) error
 	r.part.Watch(news, 0)
 	defer r.part.Unwatch(news, 0)
 	for {
-		if err := r.fill(eventRecordsMax, eventBytesMax); err != nil {
+		err := r.fill(eventRecordsMax, eventBytesMax)
+		if _, gone := s.b.TopicByID(r.topic.ID); gone != nil {
+			return noStream(r.topic.Name)
+		}
+		if err != nil {
 			return err
 		}
 		event := &subscribeEvent{Records: r.records, MillisBehindLatest: r.behind(s.now())}

@@ -134,6 +134,17 @@ func TestSubscribeTwice(t *testing.T) {
 	w.subscribe(t, web, arn, "0", `{"Type":"LATEST"}`).refused("ResourceNotFoundException")
 }
 
+// A stream that is deleted ends its subscriptions.
+func TestSubscribedStreamIsDeleted(t *testing.T) {
+	w, web, arn := newSubscriptions(t)
+	s := w.subscribe(t, web, arn, "0", `{"Type":"LATEST"}`)
+	s.next()
+	w.must("DeleteStream", `{"StreamName":"s","EnforceConsumerDeletion":true}`, nil)
+	if _, exception, _ := s.next(); exception != "ResourceNotFoundException" {
+		t.Errorf("it ended with %q", exception)
+	}
+}
+
 // At shutdown a subscription ends as one does whose time is over.
 func TestSubscriptionsStop(t *testing.T) {
 	w, web, arn := newSubscriptions(t)
