@@ -49,7 +49,7 @@ type Limits struct {
 	FrameMax     time.Duration // 60 s for the rest of a frame that has begun
 	BodyMax      time.Duration // 60 s for the rest of a body that is counted in BodyBytesMax, and 1 s for each 64 KiB
 	WriteMax     time.Duration // 30 s for output to be taken, and 1 s for each 64 KiB
-	CloseMax     time.Duration // 3 s for the peer to say close-ok
+	CloseMax     time.Duration // 3 s for the peer to say close-ok, or to go when it was told that
 }
 
 func orDefault[T comparable](p *T, v T) {

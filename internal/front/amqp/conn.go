@@ -279,6 +279,8 @@ func (c *conn) own(head wire.Head, payload []byte) error {
 		c.endChannels()
 		c.deleteExclusives()
 		c.out.send(0, &wire.ConnectionCloseOk{})
+		c.until = time.Now().Add(c.s.limits.CloseMax)
+		c.discard() // what a client has sent after its close, and would fail to send
 		return io.EOF
 	case *wire.ConnectionUpdateSecret:
 		return inMethod(c.updateSecret(m), m.ID())

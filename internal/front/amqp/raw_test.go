@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -316,5 +317,17 @@ func TestPeerThatDoesNotRead(t *testing.T) {
 	}
 	for range 300 { // and when it reads, all come
 		want[*wire.BasicDeliver](p)
+	}
+}
+
+// Some clients send on after their close, which went past what waited to be sent.
+func TestSendsAfterClose(t *testing.T) {
+	w := newWorld(t)
+	p := w.raw()
+	p.channel(1)
+	p.method(0, &wire.ConnectionClose{})
+	want[*wire.ConnectionCloseOk](p)
+	for range 100 {
+		p.send(slices.Repeat(wire.AppendMethodFrame(nil, 1, &wire.BasicPublish{RoutingKey: "q"}), 1_000))
 	}
 }
