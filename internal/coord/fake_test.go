@@ -113,6 +113,7 @@ func TestPause(t *testing.T) {
 		}()
 		synctest.Wait()
 		time.Sleep(time.Minute) // the bubble's, not the world's
+		f.Tick()
 		f.Resume()
 		if err := <-kept; err != nil {
 			t.Errorf("a lease ended in a pause: %v", err)

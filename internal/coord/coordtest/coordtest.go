@@ -61,6 +61,7 @@ var cases = []struct {
 	{"a watch ends", testWatchEnds},
 	{"a watch of what is compacted", testCompact},
 	{"a large range", testLargeRange},
+	{"a range while keys change", testRangeWhileWritten},
 	{"beyond the limits", testLimits},
 	{"the largest transaction", testLargestTxn},
 	{"a context that has ended", testContext},
@@ -281,6 +282,44 @@ func testLargeRange(t *test) {
 	if err != nil || len(kvs) != n || !slices.IsSorted(keys(kvs)) || kvs[n-1].Key != fmt.Sprintf("large/%05d", n-1) {
 		t.Errorf("%d of %d keys, sorted %t, %v", len(kvs), n, slices.IsSorted(keys(kvs)), err)
 	}
+}
+
+// A range of many pages shows one moment, though the keys change meanwhile.
+func testRangeWhileWritten(t *test) {
+	const n = 1200
+	for i := 0; i < n; i += coord.TxnOpsMax {
+		var ops []coord.Op
+		for j := i; j < min(n, i+coord.TxnOpsMax); j++ {
+			ops = append(ops, coord.Put(fmt.Sprintf("many/%05d", j), nil, 0))
+		}
+		t.txn(nil, ops...)
+	}
+	ctx, stop := context.WithCancel(t.ctx)
+	write := func(i int) {
+		value := []byte(fmt.Sprint(i))
+		first, last := coord.Put("many/00000", value, 0), coord.Put(fmt.Sprintf("many/%05d", n-1), value, 0)
+		if _, err := t.Store.Txn(ctx, nil, []coord.Op{first, last}, nil); err != nil && ctx.Err() == nil {
+			t.Error(err)
+		}
+	}
+	write(0)
+	ended := make(chan bool)
+	go func() {
+		defer close(ended)
+		for i := 1; ctx.Err() == nil; i++ {
+			write(i)
+		}
+	}()
+	for range 30 {
+		kvs, at, err := t.Store.Range(t.ctx, "many/")
+		if err != nil || len(kvs) != n || kvs[0].ModRevision != kvs[n-1].ModRevision || kvs[0].ModRevision > at {
+			t.Errorf("%d keys at %d, %v", len(kvs), at, err)
+		} else if string(kvs[0].Value) != string(kvs[n-1].Value) {
+			t.Errorf("the first has %s, the last %s", kvs[0].Value, kvs[n-1].Value)
+		}
+	}
+	stop()
+	<-ended
 }
 
 func testContext(t *test) {
