@@ -22,7 +22,7 @@ var ErrQueueFull = fault.New(fault.ResourceExhausted, "the queue is full")
 // if there is no place for dead letters.
 func (q *Queue) eager() bool {
 	s := &q.Meta().Settings
-	return !s.Stream && (s.LengthMax != 0 || s.BytesMax != 0 || s.DeadLetterExpired && (s.Retention > 0 || q.expiring.Load()))
+	return !s.Stream && (s.ExpireUnwaited || s.LengthMax != 0 || s.BytesMax != 0 || s.DeadLetterExpired && (s.Retention > 0 || q.expiring.Load()))
 }
 
 // tend gives up what is too much or has expired. Caller holds mu.
@@ -38,6 +38,9 @@ func (q *Queue) tend() {
 			if n > 0 || bytes > 0 {
 				q.t.log.Read(func() { q.core.DropHead(n, bytes) })
 			}
+		}
+		if s.ExpireUnwaited {
+			q.t.log.Read(func() { q.core.GiveUpReady(queue.ReasonExpired) })
 		}
 		if q.buryDead() == 0 {
 			return

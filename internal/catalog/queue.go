@@ -49,9 +49,11 @@ type QueueSettings struct {
 	AttemptsMax     int32         `json:"attempts_max,omitempty"` // deliveries of a message; 0 = no limit
 	DeadLetter      string        `json:"dead_letter,omitempty"`  // the queue for what was delivered so often
 	// DeadLetterExpired sends there what has expired, too.
-	DeadLetterExpired bool       `json:"dead_letter_expired,omitempty"`
-	Dedup             DedupScope `json:"dedup,omitempty"`
-	DedupByContent    bool       `json:"dedup_by_content,omitempty"`
+	DeadLetterExpired bool `json:"dead_letter_expired,omitempty"`
+	// ExpireUnwaited makes a message expire that nobody waits for when it is durable.
+	ExpireUnwaited bool       `json:"expire_unwaited,omitempty"`
+	Dedup          DedupScope `json:"dedup,omitempty"`
+	DedupByContent bool       `json:"dedup_by_content,omitempty"`
 	// PerGroupThroughput is remembered for clients that ask; there is no limit.
 	PerGroupThroughput bool   `json:"per_group_throughput,omitempty"`
 	Filter             string `json:"filter,omitempty"` // of a view

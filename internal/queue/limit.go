@@ -25,6 +25,17 @@ func (q *Queue) DropHead(n int, bytes int64) (dropped int) {
 	return dropped
 }
 
+// GiveUpReady gives up all that is ready now; Dead hands it out.
+func (q *Queue) GiveUpReady(why Reason) {
+	for {
+		i, ok := q.popReady()
+		if !ok {
+			return
+		}
+		q.bury(i, why)
+	}
+}
+
 // GiveUp gives up those of the deliveries' records that were given back and were
 // delivered as often as allowed: they need not wait for another who would not get
 // them. Dead hands them out.

@@ -41,7 +41,7 @@ const (
 )
 
 // ttlLeast stands for a TTL of nothing: RabbitMQ delivers such a message at once or not at all, and here it has to become
-// durable before.
+// durable before. Where it is the queue's, what nobody waits for then has expired: see catalog.QueueSettings.ExpireUnwaited.
 const ttlLeast = 100 * time.Millisecond
 
 // Argument is one that a queue was declared with.
@@ -155,7 +155,7 @@ func (d *declaration) numbers(t wire.Table) (string, string) {
 		set   func(n int64)
 	}{
 		{argExpires, 1, expiresMax, func(int64) {}}, // see expiresOf
-		{argMessageTTL, 0, expiresMax, func(n int64) { s.Retention = ttlOf(n) }},
+		{argMessageTTL, 0, expiresMax, func(n int64) { s.Retention, s.ExpireUnwaited = ttlOf(n), n == 0 }},
 		{argMaxLength, 0, 1<<63 - 1, func(n int64) { s.LengthMax = boundOf(n) }},
 		{argMaxBytes, 0, 1<<63 - 1, func(n int64) { s.BytesMax = boundOf(n) }},
 		{argMaxPriority, 0, maxPriorityMax, func(n int64) { s.Lanes = int32(min(n+1, catalog.LanesMax)) }},
