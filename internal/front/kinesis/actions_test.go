@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/narumq/naru/internal/broker"
 	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/front/aws"
 	"github.com/narumq/naru/internal/record"
 )
 
@@ -101,24 +103,50 @@ func TestPartitionKeys(t *testing.T) {
 }
 
 // A record has 1 MiB with its partition key, or up to 10 MiB if the stream was told so.
+// The calls are made without JSON, which would take most of the time.
 func TestSizes(t *testing.T) {
 	w := newWorld(t, false)
 	w.must("CreateStream", `{"StreamName":"s","ShardCount":1}`, nil)
-	data := func(n int) string { return base64.StdEncoding.EncodeToString(make([]byte, n)) }
-	put := func(n int) string { return `{"StreamName":"s","PartitionKey":"a","Data":"` + data(n) + `"}` }
-	w.must("PutRecord", put(1<<20-1), &putRecordOut{})
-	w.fails("PutRecord", put(1<<20), "InvalidArgumentException", "larger than the 1024 KiB")
-	w.fails("PutRecord", put(10<<20+1), "ValidationException", "1 validation error detected: Value 'java.nio.HeapByteBuffer[pos=0 lim=10485761 cap=10485761]' at 'data' failed to satisfy constraint: Member must have length less than or equal to 10485760")
+	ctx, name, key := context.Background(), "s", "a"
+	entry := func(n int) putEntry { return putEntry{PartitionKey: &key, Data: make([]byte, n)} }
+	put := func(sizes ...int) error {
+		in := &putRecordsIn{streamRef: streamRef{StreamName: &name}}
+		for _, n := range sizes {
+			in.Records = append(in.Records, entry(n))
+		}
+		if err := validate(in); err != nil {
+			return err
+		}
+		out, err := putRecords(ctx, w.s, &aws.Call{}, in)
+		if err == nil && out.FailedRecordCount > 0 {
+			t.Errorf("%v: %+v", sizes, out.Records)
+		}
+		return err
+	}
+	refused := func(message string, sizes ...int) {
+		t.Helper()
+		var e *aws.Error
+		if err := put(sizes...); !errors.As(err, &e) || !strings.Contains(e.Message, message) {
+			t.Errorf("%v: %v, want %s", sizes, err, message)
+		}
+	}
+	if err := put(1<<20 - 1); err != nil {
+		t.Error(err)
+	}
+	refused("larger than the 1024 KiB", 1<<20)
+	refused("Value 'java.nio.HeapByteBuffer[pos=0 lim=10485761 cap=10485761]' at 'records.1.member.data' failed to satisfy constraint: Member must have length less than or equal to 10485760", 10<<20+1)
 	w.must("UpdateMaxRecordSize", `{`+streamARNOfS+`,"MaxRecordSizeInKiB":10240}`, nil)
-	w.must("PutRecord", put(10<<20-1), &putRecordOut{})
-	var out putRecordsOut
-	entry := `{"PartitionKey":"a","Data":"` + data(5<<20-1) + `"}`
-	w.must("PutRecords", `{"StreamName":"s","Records":[`+entry+`,`+entry+`]}`, &out)
-	w.fails("PutRecords", `{"StreamName":"s","Records":[`+entry+`,`+entry+`,{"PartitionKey":"a","Data":""}]}`, "InvalidArgumentException", "Records size exceeds 10 MB limit")
+	if err := errors.Join(put(10<<20-1), put(5<<20-1, 5<<20-1)); err != nil {
+		t.Error(err)
+	}
+	refused("Records size exceeds 10 MB limit", 5<<20-1, 5<<20-1, 0)
 	// Answers have 10 MiB at most, and one record at least.
 	next, sizes := w.iterator("s", 0, "TRIM_HORIZON"), []int{}
 	for range 4 {
-		got := w.records(next, 10)
+		got, err := getRecords(ctx, w.s, &aws.Call{}, &getRecordsIn{ShardIterator: &next})
+		if err != nil {
+			t.Fatal(err)
+		}
 		next = *got.NextShardIterator
 		sizes = append(sizes, len(got.Records))
 	}
