@@ -25,7 +25,7 @@ from aws_kinesis_agg import aggregator  # noqa: E402 (the paths come first)
 from harness import Suite, equal, holds, unique, until  # noqa: E402
 from kinesis import Kinesis, hash_range  # noqa: E402
 
-PATIENCE = 90  # seconds for the workers to notice something
+PATIENCE = 150  # seconds for the workers to notice something
 
 
 class Worker:
