@@ -30,7 +30,10 @@ type Config struct {
 	Locked bool
 
 	Journal journal.Options // Live and Sealed are the broker's own
-	Groups  GroupsConfig    // hooks into the broker are filled in
+	// OpenJournal opens the medium; default journal.Open in Dir. The broker closes it.
+	OpenJournal func(journal.Options) (Medium, error)
+
+	Groups GroupsConfig // hooks into the broker are filled in
 
 	NodeID            int32 // default 1
 	AutoCreate        bool  // EnsureTopic makes topics that do not exist
@@ -41,6 +44,18 @@ type Config struct {
 	PasswordRounds    int           // of PBKDF2 for new passwords; default 210,000
 	Now               func() time.Time
 	Logger            *slog.Logger
+}
+
+// Medium is where all partitions are.
+type Medium interface {
+	commitlog.Journal
+	// Replay gives what was appended after a sealed segment; see journal.Journal.
+	Replay(after journal.SegmentID, each func(journal.Replayed)) error
+	Relocate(ctx context.Context) (more bool, err error)
+	EntryBytesMax() int
+	Stats() journal.Stats
+	FreeBytes() (int64, error)
+	Close() error
 }
 
 const (
@@ -90,7 +105,7 @@ type Broker struct {
 	cfg     Config
 	log     *slog.Logger
 	catalog *catalog.Catalog
-	journal *journal.Journal
+	journal Medium
 	topics  topics
 	limits  record.Limits
 
@@ -140,8 +155,7 @@ func (b *Broker) open() error {
 	opt := b.cfg.Journal
 	opt.Live = b.topics.live
 	opt.Sealed = b.producers.sealed
-	var err error
-	if b.journal, err = journal.Open(b.cfg.FS, path.Join(b.cfg.Dir, journalDir), opt); err != nil {
+	if err := b.openJournal(opt); err != nil {
 		return err
 	}
 	b.limits.BatchBytesMax = b.journal.EntryBytesMax()
@@ -161,8 +175,23 @@ func (b *Broker) open() error {
 	return b.openRouting()
 }
 
+func (b *Broker) openJournal(opt journal.Options) (err error) {
+	if open := b.cfg.OpenJournal; open != nil {
+		b.journal, err = open(opt)
+		return err
+	}
+	j, err := journal.Open(b.cfg.FS, path.Join(b.cfg.Dir, journalDir), opt)
+	if err == nil {
+		b.journal = j
+	}
+	return err
+}
+
 // openDir makes the data directory, and its lock is the first thing in it.
 func (b *Broker) openDir() error {
+	if b.cfg.OpenJournal != nil {
+		return nil // nothing of it is in a directory
+	}
 	if err := b.cfg.FS.MkdirAll(b.cfg.Dir); err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}

@@ -390,6 +390,7 @@ func TestTriggerCrashDuringRun(t *testing.T) {
 // came since was not fired for.
 func TestTriggerCrashBeforeArmed(t *testing.T) {
 	w := newTriggerWorld(t)
+	w.needsDisk("it copies one in the middle")
 	q := makeQueue(t, w.b, "q", nil)
 	w.create("t", trigger.Condition{On: trigger.OnFirst})
 	sendAll(t, q, text("a"))
@@ -493,6 +494,7 @@ func (w *triggerWorld) endedTries() int {
 // TestTriggerFullDisk fires, and ends, when there is room again, and once.
 func TestTriggerFullDisk(t *testing.T) {
 	w := newTriggerWorld(t)
+	w.needsDisk("it fills one")
 	q, other := makeQueue(t, w.b, "q", nil), w.topic("other", nil)
 	w.create("t", trigger.Condition{On: trigger.OnDepth, Depth: 2})
 	w.settled()

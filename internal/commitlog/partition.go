@@ -22,9 +22,28 @@ var (
 	ErrClosed = fault.New(fault.Aborted, "partition is closed")
 )
 
+// Journal is what a partition's bytes are in: journal.Journal on a disk, or journal.Slot in a bucket.
+type Journal interface {
+	Admit(ctx context.Context, payload int) error
+	Release(payload int)
+	Enqueue(entries ...*journal.Entry) error
+	Err() error
+
+	Bounds(id journal.StreamID) (start, next record.Offset)
+	Read(id journal.StreamID, from record.Offset, maxBytes int, atLeastOne bool) (journal.Slice, error)
+	Available(id journal.StreamID, from record.Offset, max int) int
+	SeekTime(id journal.StreamID, from record.Offset, ms int64) (base record.Offset, ok bool, err error)
+	MaxTimestamp(id journal.StreamID) (ms int64, ok bool)
+	RetentionStart(id journal.StreamID, olderThan, bytesMax int64) record.Offset
+	StreamBytes(id journal.StreamID) int64
+
+	Trim(id journal.StreamID, start record.Offset)
+	Drop(id journal.StreamID)
+}
+
 // Partition is one ordered log.
 type Partition struct {
-	journal *journal.Journal
+	journal Journal
 	id      journal.StreamID
 
 	start atomic.Int64 // log start offset
@@ -41,7 +60,7 @@ type Partition struct {
 }
 
 // Open returns the partition whose bytes are stream id of the journal.
-func Open(j *journal.Journal, id journal.StreamID) *Partition {
+func Open(j Journal, id journal.StreamID) *Partition {
 	p := &Partition{journal: j, id: id, producers: newProducers()}
 	start, next := j.Bounds(id)
 	p.start.Store(int64(start))

@@ -75,6 +75,8 @@ type Flusher struct {
 	nextID atomic.Uint64 // of segments, within this process
 	names  atomic.Uint64
 
+	commitsDone, bytesStored atomic.Int64
+
 	mu      sync.Mutex
 	change  *sync.Cond // room, or a lane that settled
 	core    *flushing
@@ -133,6 +135,11 @@ func (f *Flusher) Open(ctx context.Context, slot SlotID, owner int64, opt Option
 	}
 	s.lane = f.core.own(slot, owner, head, revision)
 	f.slots[s.lane] = s
+	if opt.RelocateEvery > 0 {
+		tending, cancel := context.WithCancel(f.ctx)
+		s.cancel = cancel
+		s.tending.Go(func() { s.tend(tending) })
+	}
 	return s, nil
 }
 
@@ -393,6 +400,8 @@ func (f *Flusher) publish(o *flush, done []*part) {
 		}
 		return
 	}
+	f.commitsDone.Add(1)
+	f.bytesStored.Add(int64(len(o.body)))
 	id := SegmentID(f.nextID.Add(1))
 	k := &chunk{seg: id, mem: o.body, n: len(o.body)}
 	k.refs.Store(1)
@@ -401,6 +410,16 @@ func (f *Flusher) publish(o *flush, done []*part) {
 		f.slots[p.lane].publish(o, p, id)
 	}
 	f.cache.add(k)
+}
+
+func (f *Flusher) addStats(s *Stats) {
+	s.Commits, s.BytesWritten = f.commitsDone.Load(), f.bytesStored.Load()
+	f.cache.mu.Lock()
+	s.CacheBytes = f.cache.bytes
+	f.cache.mu.Unlock()
+	f.mu.Lock()
+	s.PendingBytes = f.pending
+	f.mu.Unlock()
 }
 
 // admit takes room for n bytes.

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,12 +24,14 @@ type Slot struct {
 
 	committed uint64 // guarded by index.mu: the sequence that the index has come to
 
-	work sync.Mutex // one manifest or relocation at a time
+	work    sync.Mutex         // one manifest or relocation at a time
+	cancel  context.CancelFunc // ends tend
+	tending sync.WaitGroup
 }
 
 // openSlot reads a slot's log from the bucket.
 func openSlot(ctx context.Context, f *Flusher, id SlotID, head Head, opt Options) (*Slot, error) {
-	s := &Slot{view: newView(opt, f.cache), id: id, flusher: f, opt: opt, committed: head.Sequence}
+	s := &Slot{view: newView(opt, f.cache), id: id, flusher: f, opt: opt, committed: head.Sequence, cancel: func() {}}
 	if head.Manifest != "" {
 		m, err := loadManifest(ctx, f.store, head.Manifest)
 		if err != nil {
@@ -166,16 +169,16 @@ func (s *Slot) Head() Head {
 	return s.lane.head
 }
 
-// Replay gives each the frames of objects with a sequence above after; see Journal.Replay. It reads whole objects.
+// Replay gives each the frames of objects with a sequence above after; see Journal.Replay. Some older ones come as well.
 func (s *Slot) Replay(after SegmentID, each func(Replayed)) error {
-	for _, r := range s.runsAfter(after) {
-		for from := r.base; from <= r.last; {
-			slice, err := s.Read(r.stream, from, readBytesMax, true)
+	for _, p := range s.streamsAfter(after) {
+		for from := p.base; from < p.next; {
+			slice, err := s.Read(p.stream, from, readBytesMax, true)
 			if err != nil {
 				return err
 			}
 			for _, payload := range slice.Payloads {
-				each(Replayed{Stream: r.stream, Payload: payload})
+				each(Replayed{Stream: p.stream, Payload: payload})
 			}
 			from = slice.Next
 			slice.Release()
@@ -186,27 +189,86 @@ func (s *Slot) Replay(after SegmentID, each func(Replayed)) error {
 
 type pieceOfStream struct {
 	stream     StreamID
-	base, last record.Offset
+	base, next record.Offset
 }
 
-func (s *Slot) runsAfter(after SegmentID) (list []pieceOfStream) {
+// streamsAfter lists what streams hold from their first run on that came after a sequence.
+func (s *Slot) streamsAfter(after SegmentID) (list []pieceOfStream) {
 	s.index.mu.RLock()
 	defer s.index.mu.RUnlock()
 	for id, st := range s.index.streams {
-		for _, r := range st.runs {
-			if r.seg.newest > after && r.last >= st.start {
-				list = append(list, pieceOfStream{id, max(r.base, st.start), r.last})
+		for _, r := range st.runs[st.find(st.start):] {
+			if r.seg.newest > after {
+				list = append(list, pieceOfStream{id, max(r.base, st.start), st.next})
+				break
 			}
 		}
 	}
 	return list
 }
 
+// Stats counts since the slot was opened; see Journal.Stats. Commits and bytes written are the flusher's, of all slots.
+func (s *Slot) Stats() Stats {
+	c := &s.stats
+	st := Stats{
+		ReadsHit: c.readsHit.Load(), ReadsMissed: c.readsMissed.Load(), BytesHit: c.bytesHit.Load(), BytesMissed: c.bytesMissed.Load(),
+		Relocated: c.relocated.Load(), Damaged: s.damage.count(),
+	}
+	s.flusher.addStats(&st)
+	s.index.mu.RLock()
+	defer s.index.mu.RUnlock()
+	st.Streams = len(s.index.streams)
+	objects := make(map[*segment]bool)
+	for _, stream := range s.index.streams {
+		for _, r := range stream.runs {
+			objects[r.seg] = true
+			st.DiskBytes += r.bytes
+		}
+	}
+	st.Segments = len(objects)
+	return st
+}
+
+// FreeBytes is without bound: a bucket has no size.
+func (s *Slot) FreeBytes() (int64, error) { return math.MaxInt64, nil }
+
 // Close stops the slot at once: what is on its way fails with ErrNotOwner. Drain comes before a planned end.
 func (s *Slot) Close() error {
 	s.draining.Store(true)
+	s.cancel()
 	s.flusher.lose(s.lane, ErrNotOwner)
+	s.tending.Wait()
 	return nil
+}
+
+// manifestEvery is after how many objects a slot gets a new manifest: so many are read, at most, when it changes hands.
+const manifestEvery = 32
+
+// tend writes manifests and merges objects, until ctx ends.
+func (s *Slot) tend(ctx context.Context) {
+	tick := time.NewTicker(s.opt.RelocateEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := s.manifestIfWorth(ctx)
+		for more := err == nil; more && err == nil && ctx.Err() == nil; {
+			more, err = s.Relocate(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.opt.Logger.Warn("a slot's manifest is put off", "slot", s.id, "err", err)
+		}
+	}
+}
+
+func (s *Slot) manifestIfWorth(ctx context.Context) error {
+	if h := s.Head(); h.Sequence-h.Manifested < manifestEvery {
+		return nil
+	}
+	return s.Manifest(ctx)
 }
 
 // Drain takes no more appends, waits until those that came are committed, and writes a manifest, so that the next owner has

@@ -58,6 +58,7 @@ func (s *Slot) replaced(r *replacement) {
 func (s *Slot) Relocate(ctx context.Context) (more bool, err error) {
 	s.work.Lock()
 	defer s.work.Unlock()
+	s.forgetDead()
 	group := s.smallObjects()
 	if len(group) < mergeObjectsMin {
 		return false, nil
@@ -79,6 +80,19 @@ func (s *Slot) merge(ctx context.Context, group map[*segment][]*run) (*replaceme
 		}
 	}
 	return m.write(ctx)
+}
+
+// forgetDead takes runs below the log starts out of the index. The next manifest does not list them.
+func (s *Slot) forgetDead() {
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
+	for _, st := range s.index.streams {
+		n := st.find(st.start)
+		for _, r := range st.runs[:n] {
+			st.bytes -= r.bytes
+		}
+		st.runs = slices.Delete(st.runs, 0, n)
+	}
 }
 
 // smallObjects picks the oldest objects that hold little of the slot, and their live runs.

@@ -1,0 +1,269 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/narumq/naru/internal/coord"
+	"github.com/narumq/naru/internal/objectstore"
+	"github.com/narumq/naru/internal/record"
+)
+
+// slotWorld is a bucket, a coordinator, and one process after the other.
+type slotWorld struct {
+	t      *testing.T
+	bucket *objectstore.Fake
+	quorum *coord.Fake
+	starts int
+}
+
+func newSlotWorld(t *testing.T) *slotWorld {
+	return &slotWorld{
+		t: t, bucket: objectstore.NewFake(objectstore.FakeConfig{Seed: 1, Now: time.Now}), quorum: coord.NewFake(coord.FakeConfig{Seed: 1}),
+	}
+}
+
+// flusher starts a process; options may be changed first.
+func (w *slotWorld) flusher(change func(*FlusherOptions)) *Flusher {
+	w.starts++
+	opt := FlusherOptions{
+		Store: w.bucket, Coord: w.quorum, SlotOf: simSlotOf, Keys: simKeys, Name: fmt.Sprintf("p%d", w.starts),
+		FlushEvery: time.Millisecond, FlushBytes: 64 << 10,
+	}
+	if change != nil {
+		change(&opt)
+	}
+	f := NewFlusher(opt)
+	w.t.Cleanup(f.Close)
+	return f
+}
+
+// open takes a slot over, whoever has it.
+func (w *slotWorld) open(f *Flusher, id SlotID) *Slot {
+	w.t.Helper()
+	ctx := context.Background()
+	owner, _ := simKeys(id)
+	if _, err := w.quorum.Txn(ctx, nil, []coord.Op{coord.Delete(owner)}, nil); err != nil {
+		w.t.Fatal(err)
+	}
+	won, err := w.quorum.Txn(ctx, nil, []coord.Op{coord.Put(owner, []byte(f.opt.Name), 0)}, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s, err := f.Open(ctx, id, won.Revision, Options{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// put appends a payload and waits for the answer.
+func put(s *Slot, stream StreamID, base record.Offset, payload []byte) error {
+	if err := s.Admit(context.Background(), len(payload)); err != nil {
+		return err
+	}
+	defer s.Release(len(payload))
+	done := make(chan error, 1)
+	e := &Entry{Stream: stream, Base: base, Count: 1, MaxTimestamp: int64(base), Payload: payload, Done: func(_ *Entry, err error) { done <- err }}
+	if err := s.Enqueue(e); err != nil {
+		return err
+	}
+	return <-done
+}
+
+func readSlot(t *testing.T, s *Slot, stream StreamID) (list [][]byte) {
+	t.Helper()
+	for at := record.Offset(0); ; {
+		slice, err := s.Read(stream, at, 10_000, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range slice.Payloads {
+			list = append(list, bytes.Clone(p))
+		}
+		next := slice.Next
+		slice.Release()
+		if next == at {
+			return list
+		}
+		at = next
+	}
+}
+
+// Appends from many goroutines, to slots that all fail now and then, are there in another process afterwards.
+func TestSlotsUnderLoad(t *testing.T) {
+	w := newSlotWorld(t)
+	f := w.flusher(nil)
+	slots := make([]*Slot, simSlots)
+	for id := range slots {
+		slots[id] = w.open(f, SlotID(id))
+	}
+	w.bucket.SetRates(objectstore.Rates{objectstore.FateBroken: 0.1, objectstore.FateUnanswered: 0.1, objectstore.FateRepeated: 0.1})
+	w.quorum.SetRates(coord.Rates{coord.FateBroken: 0.05, coord.FateUnanswered: 0.05})
+	const each = 60
+	var work sync.WaitGroup
+	for id, s := range slots {
+		for n := range simStreams {
+			work.Go(func() {
+				stream := slotStream(SlotID(id), n)
+				for i := range record.Offset(each) {
+					if err := put(s, stream, i, fmt.Appendf(nil, "%d of %d", i, stream)); err != nil {
+						t.Errorf("stream %d offset %d: %v", stream, i, err)
+						return
+					}
+				}
+			})
+		}
+		work.Go(func() {
+			for range 5 {
+				s.Manifest(context.Background()) // may fail
+				runtime.Gosched()
+			}
+		})
+	}
+	work.Wait()
+	w.bucket.SetRates(objectstore.Rates{})
+	w.quorum.SetRates(coord.Rates{})
+	if err := slots[0].Drain(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if h := slots[0].Head(); h.Manifested != h.Sequence || h.Sequence == 0 {
+		t.Errorf("drained with head %+v", h)
+	}
+	g := w.flusher(nil)
+	for id := range SlotID(simSlots) {
+		s := w.open(g, id)
+		for n := range simStreams {
+			stream := slotStream(id, n)
+			list := readSlot(t, s, stream)
+			if len(list) != each {
+				t.Errorf("stream %d has %d of %d", stream, len(list), each)
+			}
+			for i, p := range list {
+				if want := fmt.Sprintf("%d of %d", i, stream); string(p) != want {
+					t.Errorf("stream %d offset %d: %q", stream, i, p)
+				}
+			}
+		}
+	}
+	if err := put(slots[1], slotStream(1, 0), each, []byte("late")); !errors.Is(err, ErrNotOwner) {
+		t.Errorf("an append of who is not the owner any more: %v", err)
+	}
+}
+
+// What waits for a commit is bounded, and who waits for room gives up when told.
+func TestSlotBackPressure(t *testing.T) {
+	w := newSlotWorld(t)
+	gate := make(chan struct{})
+	w.bucket.SetGate(func(context.Context, *objectstore.Call) objectstore.Fate { <-gate; return objectstore.FateDone })
+	f := w.flusher(func(o *FlusherOptions) { o.PendingBytesMax = 10_000 })
+	s := w.open(f, 0)
+	var acked atomic.Int32
+	for i := range record.Offset(3) {
+		if err := s.Admit(context.Background(), 3000); err != nil {
+			t.Fatal(err)
+		}
+		e := &Entry{Stream: 3, Base: i, Count: 1, Payload: make([]byte, 3000), Done: func(*Entry, error) { acked.Add(1) }}
+		if err := s.Enqueue(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := s.Admit(ctx, 3000); !errors.Is(err, context.Canceled) || acked.Load() != 0 {
+		t.Errorf("admitted beyond the bound: %v, %d acked", err, acked.Load())
+	}
+	close(gate)
+	if err := s.Drain(context.Background()); err != nil || acked.Load() != 3 {
+		t.Errorf("%v, %d acked", err, acked.Load())
+	}
+	if err := s.Admit(context.Background(), 1); !errors.Is(err, ErrNotOwner) {
+		t.Errorf("a drained slot: %v", err)
+	}
+	if err := s.Admit(context.Background(), s.EntryBytesMax()+1); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("too large: %v", err)
+	}
+}
+
+// A damaged object is told apart from the end of the log.
+func TestSlotDamage(t *testing.T) {
+	w := newSlotWorld(t)
+	f := w.flusher(nil)
+	s := w.open(f, 0)
+	if err := put(s, 3, 0, []byte("one")); err != nil {
+		t.Fatal(err)
+	}
+	var key string
+	for _, o := range w.bucket.Objects() {
+		if strings.HasPrefix(o.Key, "log/") {
+			key = o.Key
+		}
+	}
+	body, err := w.bucket.Get(context.Background(), key, 0, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []int{70, len(body) - 10, len(body) - trailerBytes - 10} {
+		damaged := bytes.Clone(body)
+		damaged[at] ^= 1
+		if err := w.bucket.Delete(context.Background(), key); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.bucket.Put(context.Background(), key, damaged); err != nil {
+			t.Fatal(err)
+		}
+		again := w.flusher(nil)
+		owner, _ := simKeys(0)
+		kv, _, err := w.quorum.Get(context.Background(), owner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := again.Open(context.Background(), 0, kv.CreateRevision, Options{})
+		if err == nil {
+			_, err = s.Read(3, 0, 1000, true)
+		}
+		if !errors.Is(err, ErrDamaged) {
+			t.Errorf("byte %d of %d: %v", at, len(body), err)
+		}
+	}
+}
+
+func FuzzManifest(f *testing.F) {
+	m := manifest{slot: 3, sequence: 9, objects: []manifestObject{{"log/a", 500, 300, 7, 9}}, streams: []manifestStream{{
+		stream: 5, next: 12, runs: []manifestRun{{0, runEntry{stream: 5, base: 2, last: 11, bytes: 100, n: 1}}},
+	}}}
+	f.Add(m.encode())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > 4 { // so that what is behind the checksum is reached
+			b = le.AppendUint32(bytes.Clone(b[:len(b)-4]), checksum(b[:len(b)-4]))
+		}
+		m, err := decodeManifest(b)
+		if err != nil {
+			return
+		}
+		if again := m.encode(); !bytes.Equal(again, b) {
+			t.Errorf("%x became %x", b, again)
+		}
+	})
+}
+
+func FuzzChain(f *testing.F) {
+	f.Add(encodeChain([]link{{1, 2, "log/x"}, {2, 1, ""}}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		links, err := decodeChain(b)
+		if err != nil {
+			return
+		}
+		if again := encodeChain(links); !bytes.Equal(again, b) && len(b) > 0 {
+			t.Errorf("%x became %x", b, again)
+		}
+	})
+}
