@@ -237,19 +237,12 @@ func (b *Broker) Authenticate(ctx context.Context, name, password string) (*user
 	}
 	u, err := b.User(name)
 	if err != nil || len(password) > user.PasswordBytesMax {
-		// As slow as for one that exists, so that nobody finds out who does.
-		u = &user.User{Hash: user.Hash{Algorithm: user.PBKDF2}}
-	}
-	if u.Hash.Algorithm != user.PBKDF2 {
-		if u.Hash.Verify(password) {
-			return u, nil
-		}
-		return nil, ErrLoginRefused
+		u = &user.User{} // who has no password
 	}
 	return b.authenticate(ctx, u, password)
 }
 
-// authenticate is Authenticate for hashes that take long.
+// authenticate is Authenticate for a user.
 func (b *Broker) authenticate(ctx context.Context, u *user.User, password string) (*user.User, error) {
 	s, digest := &b.users, b.users.digest(u, password)
 	if s.knows(u.Name, digest) {
@@ -264,7 +257,7 @@ func (b *Broker) authenticate(ctx context.Context, u *user.User, password string
 	if s.knows(u.Name, digest) { // found while this one waited
 		return u, nil
 	}
-	if u.Hash.IsZero() {
+	if u.Hash.IsZero() { // as slow as for others, so that nobody finds out who exists
 		_, _ = user.Derive("nobody", make([]byte, user.SaltBytes), b.cfg.PasswordRounds)
 		return nil, ErrLoginRefused
 	}

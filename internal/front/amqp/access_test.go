@@ -255,6 +255,22 @@ func TestPermissionsChange(t *testing.T) {
 	w.dial() // nobody is left: everybody is let in
 }
 
+// Who waits for room can be sent away.
+func TestForcedWhileBlocked(t *testing.T) {
+	w := newWorld(t)
+	w.addUser("me", &user.All)
+	c := must[*client.Connection](t)(w.dialAs("me", "me", ""))
+	gone := c.NotifyClose(make(chan *client.Error, 1))
+	blocked := c.NotifyBlocked(make(chan client.Blocking, 1))
+	ch := w.channel(c)
+	w.s.Block("low on disk")
+	defer w.s.Unblock()
+	publish(t, ch, "", "q", "x")
+	next(t, blocked)
+	ok(t, w.b.DeleteUser("me"))
+	refused(t, next(t, gone), 320, "CONNECTION_FORCED - user 'me' was deleted")
+}
+
 // A connection remembers no more answers than it may, whatever it asks.
 func TestAnswers(t *testing.T) {
 	w := newWorld(t)
