@@ -81,7 +81,7 @@ func naru(binary string) peer.Spec {
 	return peer.Spec{
 		Name: report.Naru, Title: "Naru", Durability: "on disk: fdatasync before each confirm",
 		Command: func(h peer.Home) []string {
-			argv := []string{binary, "serve", "--data", h.Data(), "--amqp", h.Addr(), "--kafka", "off", "--aws", "off", "--log-level", "warn"}
+			argv := []string{binary, "serve", "--data", h.Data(), "--amqp", h.Addr(), "--kafka", "off", "--aws", "off", "--amqp-management", "off", "--log-level", "warn"}
 			if h.Profiled {
 				return append(argv, "--http", fmt.Sprintf("127.0.0.1:%d", h.SecondPort), "--pprof")
 			}

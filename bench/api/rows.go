@@ -14,7 +14,7 @@ func naru(binary string) peer.Spec {
 	return peer.Spec{
 		Name: report.Naru, Title: "Naru", Durability: "`--sync always`: fdatasync before each answer",
 		Command: func(h peer.Home) []string {
-			argv := []string{binary, "serve", "--data", h.Data(), "--http", h.Addr(), "--kafka", "off", "--aws", "off", "--sync", "always", "--log-level", "warn"}
+			argv := []string{binary, "serve", "--data", h.Data(), "--http", h.Addr(), "--kafka", "off", "--aws", "off", "--amqp", "off", "--sync", "always", "--log-level", "warn"}
 			if h.Profiled {
 				argv = append(argv, "--pprof")
 			}

@@ -59,16 +59,16 @@ func theBinary(t *testing.T) string {
 // daemon is `naru serve` as a process of its own.
 type daemon struct {
 	*exec.Cmd
-	kafka, aws, http string
-	took             time.Duration // from exec to the ready line
-	logs             *watched
-	ended            chan error
+	kafka, aws, amqp, http string
+	took                   time.Duration // from exec to the ready line
+	logs                   *watched
+	ended                  chan error
 }
 
 func serve(t *testing.T, dir string, args ...string) *daemon {
 	t.Helper()
 	d := &daemon{logs: &watched{new: make(chan struct{}, 1)}, ended: make(chan error, 1)}
-	d.Cmd = exec.Command(theBinary(t), append([]string{"serve", "--data", dir, "--kafka", "127.0.0.1:0", "--aws", "127.0.0.1:0", "--http", "127.0.0.1:0"}, args...)...)
+	d.Cmd = exec.Command(theBinary(t), append([]string{"serve", "--data", dir, "--kafka", "127.0.0.1:0", "--aws", "127.0.0.1:0", "--amqp", "127.0.0.1:0", "--amqp-management", "127.0.0.1:0", "--http", "127.0.0.1:0"}, args...)...)
 	d.Stderr = d.logs
 	out, err := d.StdoutPipe()
 	if err != nil {
@@ -88,6 +88,8 @@ func serve(t *testing.T, dir string, args ...string) *daemon {
 			d.kafka = strings.TrimSpace(rest)
 		case "aws":
 			d.aws = strings.TrimSpace(rest)
+		case "amqp":
+			d.amqp = strings.TrimSpace(rest)
 		case "http":
 			d.http = strings.TrimSpace(rest)
 		case "ready":
@@ -230,7 +232,7 @@ func TestServeErrors(t *testing.T) {
 		{[]string{"here"}, 2, "naru serve"},
 	} {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		cmd := exec.CommandContext(ctx, name, append([]string{"serve", "--aws", "off", "--http", "off"}, c.args...)...)
+		cmd := exec.CommandContext(ctx, name, append([]string{"serve", "--aws", "off", "--amqp", "off", "--http", "off"}, c.args...)...)
 		out, _ := cmd.CombinedOutput()
 		cancel()
 		if cmd.ProcessState.ExitCode() != c.code || !strings.Contains(string(out), c.want) {

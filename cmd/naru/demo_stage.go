@@ -130,7 +130,7 @@ func (s *stage) serve() (string, error) {
 		case "ready":
 			close(ready)
 		}
-	}, "serve", "--data", filepath.Join(s.dir, "data"), "--kafka", "127.0.0.1:0", "--aws", "127.0.0.1:0", "--http", "127.0.0.1:0")
+	}, "serve", "--data", filepath.Join(s.dir, "data"), "--kafka", "127.0.0.1:0", "--aws", "127.0.0.1:0", "--amqp", "off", "--http", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}

@@ -175,7 +175,7 @@ func (b *block) run(t *testing.T, d *daemon, dir string) {
 		}
 	}
 	sh := &shell{server: d.kafka}
-	here := strings.NewReplacer("127.0.0.1:9092", d.kafka, "http://localhost:4566", d.aws, "http://127.0.0.1:8080", d.http).Replace
+	here := strings.NewReplacer("127.0.0.1:9092", d.kafka, "http://localhost:4566", d.aws, "http://127.0.0.1:8080", d.http, "127.0.0.1:5672", d.amqp).Replace
 	run := func(name string, args ...string) string {
 		cmd := exec.Command(name, args...)
 		cmd.Dir = dir

@@ -154,8 +154,9 @@ func TestQueuesSurviveRestart(t *testing.T) {
 	sh.run("send q one two -q")
 	sh.want(t, "receive q --ack", "one\n")
 	sh.want(t, "receive q -q", "two\n")
+	sh.run("send q three -q") // is waited for, and so what came before it, the delivery too, is durable
 	d.Process.Kill()
 	d.wait(t)
 	sh.http = strings.TrimPrefix(serve(t, dir).http, "http://")
-	sh.want(t, "queue peek q --format '%a %v\\n'", "1 two\n")
+	sh.want(t, "queue peek q --format '%a %v\\n'", "1 two\n0 three\n")
 }

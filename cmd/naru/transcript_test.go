@@ -171,6 +171,7 @@ func newBroker(t *testing.T, change func(*server.Config)) *server.Server {
 	t.Helper()
 	cfg := server.DefaultConfig()
 	cfg.DataDir, cfg.KafkaAddr, cfg.AWSAddr, cfg.HTTPAddr = t.TempDir(), "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	cfg.AMQPAddr, cfg.ManagementAddr = "127.0.0.1:0", "127.0.0.1:0"
 	cfg.SegmentBytes, cfg.GroupInitialDelay = 1<<20, 0
 	if change != nil {
 		change(&cfg)

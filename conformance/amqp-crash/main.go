@@ -63,7 +63,7 @@ func play(ctx context.Context, o options) ([]copies.Anomaly, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	srv, err := lives.New(ctx, o.naru, dir, "--kafka", "off", "--aws", "off", "--http", "off", "--segment-bytes", segmentBytes, "--amqp")
+	srv, err := lives.New(ctx, o.naru, dir, "--kafka", "off", "--aws", "off", "--http", "off", "--amqp-management", "off", "--segment-bytes", segmentBytes, "--amqp")
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ func play(ctx context.Context, o options) ([]history.Anomaly, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	srv, err := lives.New(ctx, o.naru, dir, "--aws", "off", "--http", "off", "--segment-bytes", segmentBytes, "--kafka")
+	srv, err := lives.New(ctx, o.naru, dir, "--aws", "off", "--amqp", "off", "--http", "off", "--segment-bytes", segmentBytes, "--kafka")
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ func play(ctx context.Context, o options) ([]leases.Anomaly, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	srv, err := lives.New(ctx, o.naru, dir, "--kafka", "off", "--http", "off", "--segment-bytes", segmentBytes, "--aws")
+	srv, err := lives.New(ctx, o.naru, dir, "--kafka", "off", "--amqp", "off", "--http", "off", "--segment-bytes", segmentBytes, "--aws")
 	if err != nil {
 		return nil, err
 	}

@@ -99,7 +99,7 @@ func build(t *testing.T, dir, what string) {
 func serve(t *testing.T, bin string) (http string) {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(bin, "naru"), "serve", "--data", t.TempDir(),
-		"--kafka", "127.0.0.1:0", "--aws", "127.0.0.1:0", "--http", "127.0.0.1:0")
+		"--kafka", "127.0.0.1:0", "--aws", "127.0.0.1:0", "--amqp", "off", "--http", "127.0.0.1:0")
 	var logs strings.Builder
 	cmd.Stderr = &logs
 	out, err := cmd.StdoutPipe()

@@ -139,7 +139,7 @@ func TestLoadErrors(t *testing.T) {
 		{flags: map[string]string{"shutdown-timeout": "1ms"}, want: []string{"at least 1s"}},
 		{flags: map[string]string{"kafka-advertised": "0.0.0.0:9092"}, want: []string{"nobody can connect to that"}},
 		{flags: map[string]string{"kafka-advertised": "[::]:9092"}, want: []string{"nobody can connect to that"}},
-		{flags: map[string]string{"kafka": "off", "aws": "off", "http": "off"}, want: []string{"every endpoint is off"}},
+		{flags: map[string]string{"kafka": "off", "aws": "off", "amqp": "off", "http": "off"}, want: []string{"every endpoint is off"}},
 		{flags: map[string]string{"http": "off", "pprof": "true"}, want: []string{"--pprof needs the HTTP endpoint"}},
 		{flags: map[string]string{"data": ""}, want: []string{"--data is empty"}},
 		{file: "sink: os\ncache_bytes: 1", want: []string{`unknown setting "sink", did you mean "sync"`, `"cache_bytes", did you mean "cache-bytes"`}},
@@ -174,7 +174,7 @@ func TestDefaultsAreSafe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, addr := range []string{c.KafkaAddr, c.AWSAddr, c.HTTPAddr} {
+	for _, addr := range []string{c.KafkaAddr, c.AWSAddr, c.AMQPAddr, c.ManagementAddr, c.HTTPAddr} {
 		if !loopback(addr) {
 			t.Errorf("%s is not loopback", addr)
 		}

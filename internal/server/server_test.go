@@ -26,6 +26,7 @@ import (
 func testConfig(t *testing.T) Config {
 	c := DefaultConfig()
 	c.DataDir, c.KafkaAddr, c.AWSAddr, c.HTTPAddr = t.TempDir(), "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	c.AMQPAddr, c.ManagementAddr = "127.0.0.1:0", "127.0.0.1:0"
 	c.SegmentBytes = 1 << 20
 	c.ShutdownTimeout = 10 * time.Second
 	return c
@@ -211,7 +212,7 @@ func TestDirectoryIsAFile(t *testing.T) {
 
 func TestOffAndWarnings(t *testing.T) {
 	c := testConfig(t)
-	c.HTTPAddr, c.AWSAddr = Off, Off
+	c.HTTPAddr, c.AWSAddr, c.ManagementAddr = Off, Off, Off
 	c.KafkaAddr, c.AMQPAddr = "0.0.0.0:0", "0.0.0.0:0"
 	var log bytes.Buffer
 	s := start(t, c, Options{Log: slog.New(slog.NewTextHandler(&syncWriter{w: &log}, nil))})

@@ -45,7 +45,7 @@ func NaruQueues(name, binary string) Spec {
 	return Spec{
 		Name: name, Title: "Naru", Durability: "on disk: fdatasync before each answer",
 		Command: func(h Home) []string {
-			argv := []string{binary, "serve", "--data", h.Data(), "--aws", h.Addr(), "--kafka", "off", "--log-level", "warn"}
+			argv := []string{binary, "serve", "--data", h.Data(), "--aws", h.Addr(), "--kafka", "off", "--amqp", "off", "--log-level", "warn"}
 			if h.Profiled {
 				return append(argv, "--http", fmt.Sprintf("127.0.0.1:%d", h.SecondPort), "--pprof")
 			}

@@ -30,7 +30,7 @@ func Naru(name, title, durability, binary, sync string) Spec {
 			if h.Profiled {
 				return append(argv, "--http", "127.0.0.1:"+strconv.Itoa(h.SecondPort), "--pprof")
 			}
-			return append(argv, "--aws", "off", "--http", "off")
+			return append(argv, "--aws", "off", "--amqp", "off", "--http", "off")
 		},
 	}
 }
