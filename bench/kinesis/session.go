@@ -103,7 +103,7 @@ func (s *session) measured(ctx context.Context, id string, do func() (int64, err
 	profiled := make(chan error, 1)
 	if s.home.Profiled {
 		path := filepath.Join(s.out, "kinesis-"+id+".pprof")
-		go func() { profiled <- s.home.FetchProfile(ctx, 1, path) }()
+		go func() { profiled <- s.home.FetchProfile(ctx, profileSeconds, path) }()
 	} else {
 		profiled <- nil
 	}
@@ -127,6 +127,9 @@ func (s *session) measured(ctx context.Context, id string, do func() (int64, err
 	s.values[id+".peak"] = mebibytes(after.PeakBytes)
 	return nil
 }
+
+// profileSeconds is shorter than most rows.
+const profileSeconds = 2
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 

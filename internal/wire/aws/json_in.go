@@ -2,6 +2,7 @@ package aws
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -131,7 +132,7 @@ func (s *jsonSource) str() ([]byte, error) {
 		}
 	}
 	inner := s.doc[begin+1 : s.at-1]
-	if plain && utf8.Valid(inner) && !hasControl(inner) {
+	if plain && legible(inner) {
 		return inner, nil
 	}
 	var out string
@@ -141,14 +142,22 @@ func (s *jsonSource) str() ([]byte, error) {
 	return []byte(out), nil
 }
 
-// hasControl tells whether there are characters that must be escaped.
-func hasControl(b []byte) bool {
+// legible tells whether b is UTF-8 without control characters, which must be
+// escaped. It takes eight characters of ASCII at once, as blobs are.
+func legible(b []byte) bool {
+	const spaces, tops = 0x2020202020202020, 0x8080808080808080
+	for len(b) >= 8 {
+		if x := binary.LittleEndian.Uint64(b); (x|x-spaces)&tops != 0 {
+			break
+		}
+		b = b[8:]
+	}
 	for _, c := range b {
 		if c < ' ' {
-			return true
+			return false
 		}
 	}
-	return false
+	return utf8.Valid(b)
 }
 
 func (s *jsonSource) number() (value, error) {
