@@ -94,12 +94,18 @@ func (o *output) sendConfirms() {
 	if !o.lock() {
 		return
 	}
+	o.report()
+	o.poke()
+	o.unlock()
+}
+
+// report adds the confirms that are due. It is done under mu, or a channel could end between its confirms and their place
+// in buf. Caller holds mu.
+func (o *output) report() {
 	for _, c := range o.confirming {
 		o.buf = c.report(o.buf)
 	}
 	o.confirming = nil
-	o.poke()
-	o.unlock()
 }
 
 // confirm notes that a channel has something to confirm.
@@ -165,7 +171,7 @@ func (o *output) close() {
 }
 
 // take waits for something to send. Nil: there will be no more.
-func (o *output) take(beat <-chan time.Time) (box *[]byte, b []byte, confirming []*confirms) {
+func (o *output) take(beat <-chan time.Time) (box *[]byte, b []byte) {
 	for {
 		o.mu.Lock()
 		if len(o.buf) > 0 || len(o.confirming) > 0 {
@@ -173,7 +179,7 @@ func (o *output) take(beat <-chan time.Time) (box *[]byte, b []byte, confirming 
 		}
 		if o.closed {
 			o.mu.Unlock()
-			return nil, nil, nil
+			return nil, nil
 		}
 		o.idle = true
 		o.mu.Unlock()
@@ -184,11 +190,12 @@ func (o *output) take(beat <-chan time.Time) (box *[]byte, b []byte, confirming 
 		}
 	}
 	o.prepare()
-	box, b, confirming = o.box, o.buf, o.confirming
-	o.box, o.buf, o.confirming = nil, nil, nil
+	o.report()
+	box, b = o.box, o.buf
+	o.box, o.buf = nil, nil
 	o.writing, o.sent, o.beating = len(b), !o.beating, false
 	o.mu.Unlock()
-	return box, b, confirming
+	return box, b
 }
 
 // beat adds a heartbeat if nothing was sent since the last.
@@ -219,12 +226,9 @@ func (o *output) write(heartbeat <-chan time.Duration) {
 			beat, heartbeat = t.C, nil
 		default:
 		}
-		box, b, confirming := o.take(beat)
+		box, b := o.take(beat)
 		if box == nil {
 			return
-		}
-		for _, c := range confirming {
-			b = c.report(b)
 		}
 		o.nc.SetWriteDeadline(time.Now().Add(o.writeMax + time.Duration(len(b)/writeRate)*time.Second))
 		_, err := o.nc.Write(b)
