@@ -10,7 +10,6 @@ import (
 	"github.com/narumq/naru/internal/fault"
 	"github.com/narumq/naru/internal/queue"
 	"github.com/narumq/naru/internal/record"
-	"github.com/narumq/naru/internal/statelog"
 )
 
 // ErrQueueClosed: the broker is stopping.
@@ -55,6 +54,8 @@ type Queue struct {
 	timer    *time.Timer
 	timerAt  int64 // when timer fires, milliseconds; 0: not at all
 	writing  bool  // commands are on their way to the log
+	lazy     bool  // those may wait for others
+	urgent   bool  // what is pending must not wait
 	own      [][]byte
 	after    []func(error) // called when what is pending is durable
 	ids      map[[16]byte]*sendingID
@@ -209,6 +210,7 @@ func (q *Queue) close(why error) {
 		q.timer.Stop()
 	}
 	q.write()
+	q.hurry()
 	for q.writing { // what was accepted is answered
 		q.idle.Wait()
 	}
@@ -229,71 +231,6 @@ func (c calls) run() {
 	}
 }
 
-// write sends what is pending to the log, unless something is on its way, in which
-// case it follows when that has come back. Caller holds mu.
-func (q *Queue) write() {
-	if q.writing || !q.core.Pending() && len(q.own) == 0 && len(q.after) == 0 {
-		return
-	}
-	if q.sealed {
-		after, why := q.after, q.closed
-		q.own, q.after = nil, nil
-		go func() {
-			for _, f := range after {
-				f(why)
-			}
-		}()
-		return
-	}
-	batch := q.core.Drain()
-	n := len(q.own)
-	if batch != nil {
-		n += len(batch.Commands)
-	}
-	cmds := make([]statelog.Command, 0, n)
-	if batch != nil {
-		for _, c := range batch.Commands {
-			cmds = append(cmds, statelog.Command{Key: q.key, Value: c})
-		}
-	}
-	for _, c := range q.own {
-		cmds = append(cmds, statelog.Command{Key: q.key, Value: c})
-	}
-	after := q.after
-	q.own, q.after, q.writing = nil, nil, true
-	settled := func(err error) { q.written(batch, after, err) }
-	if len(cmds) == 0 { // nothing to wait for but what came before
-		go settled(nil)
-		return
-	}
-	q.t.log.Append(cmds, settled)
-}
-
-// written takes up that commands are durable and applied, or that they failed.
-func (q *Queue) written(batch *queue.Batch, after []func(error), err error) {
-	q.mu.Lock()
-	if batch != nil {
-		q.core.Settled(batch, err)
-	}
-	q.writing = false
-	if err != nil {
-		q.failures.Add(1)
-	}
-	var done calls
-	if len(q.receives) > 0 {
-		q.serve(&done)
-	}
-	q.write()
-	if !q.writing {
-		q.idle.Broadcast()
-	}
-	q.mu.Unlock()
-	for _, f := range after {
-		f(err)
-	}
-	done.run()
-}
-
 // command adds a command of the shell's own; done is called when it is durable.
 // Caller holds mu.
 func (q *Queue) command(cmd []byte, done func(error)) {
@@ -307,12 +244,15 @@ func (q *Queue) command(cmd []byte, done func(error)) {
 // Ack ends deliveries for good. done is called once, when that is durable, with
 // an outcome for each tag: nil, queue.ErrUnknownRecord, queue.ErrNotLeased, or a
 // storage error, after which the leases are as before.
-// tags stay untouched until then.
+// tags stay untouched until then. Without done nobody waits: then it is durable with what
+// else becomes so, or a few milliseconds later (journal.PatienceMax).
 func (q *Queue) Ack(tags []queue.Tag, done func([]error)) {
 	q.mu.Lock()
 	if q.closed != nil {
 		q.mu.Unlock()
-		done(slices.Repeat([]error{q.closed}, len(tags)))
+		if done != nil {
+			done(slices.Repeat([]error{q.closed}, len(tags)))
+		}
 		return
 	}
 	now, failures := q.b.nowMS(), q.failures.Load()
@@ -321,6 +261,11 @@ func (q *Queue) Ack(tags []queue.Tag, done func([]error)) {
 		q.core.Tick(now)
 		errs = q.core.Ack(now, tags, make([]error, 0, len(tags)))
 	})
+	if done == nil {
+		q.writeLater()
+		q.mu.Unlock()
+		return
+	}
 	q.after = append(q.after, func(err error) {
 		if err != nil || q.failures.Load() != failures {
 			q.notAcked(tags, errs, err)

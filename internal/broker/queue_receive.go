@@ -52,13 +52,13 @@ func (q *Queue) Receive(ctx context.Context, req ReceiveRequest) ([]Delivery, er
 	}
 	list, err := q.receiveNow(&r.req)
 	if len(list) > 0 || err != nil || wait == 0 {
-		q.write()
+		q.wrote(req.Lease)
 		q.mu.Unlock()
 		return list, err
 	}
 	q.receives = append(q.receives, r)
 	q.arm()
-	q.write()
+	q.wrote(req.Lease)
 	q.mu.Unlock()
 
 	timer := time.NewTimer(wait)
@@ -100,6 +100,7 @@ func (q *Queue) GiveBack(list []Delivery) {
 
 // serve answers those who wait, the longest first. Caller holds mu.
 func (q *Queue) serve(done *calls) {
+	var lease time.Duration = -1
 	for len(q.receives) > 0 {
 		r := q.receives[0]
 		list, err := q.receiveNow(&r.req)
@@ -111,9 +112,20 @@ func (q *Queue) serve(done *calls) {
 		}
 		q.receives = slices.Delete(q.receives, 0, 1)
 		r.finish(done, list, err)
+		lease = max(lease, r.req.Lease)
 	}
 	q.arm()
-	q.write()
+	q.wrote(lease)
+}
+
+// wrote sends what a receive changed to the log. A lease that ends with its consumer is over after a crash: what is
+// then left of it, the attempt, is in no hurry. Caller holds mu.
+func (q *Queue) wrote(lease time.Duration) {
+	if lease < 0 {
+		q.writeLater()
+	} else {
+		q.write()
+	}
 }
 
 // arm sets the timer for what becomes due, if somebody waits or the queue is eager. Caller holds mu.

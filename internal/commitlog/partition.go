@@ -27,6 +27,7 @@ type Journal interface {
 	Admit(ctx context.Context, payload int) error
 	Release(payload int)
 	Enqueue(entries ...*journal.Entry) error
+	Hurry()
 	Err() error
 
 	Bounds(id journal.StreamID) (start, next record.Offset)
@@ -117,6 +118,19 @@ func newAppending() *appending {
 // it must be quick and must not block. Append blocks only for room, until ctx
 // ends. The batch must stay untouched until done.
 func (p *Partition) Append(ctx context.Context, batch []byte, h record.Header, done func(Appended, error)) {
+	p.append(ctx, batch, h, false, done)
+}
+
+// AppendLater is Append of what nobody waits for: it becomes durable with what is appended next to any
+// partition, but no later than journal.PatienceMax from now.
+func (p *Partition) AppendLater(ctx context.Context, batch []byte, h record.Header, done func(Appended, error)) {
+	p.append(ctx, batch, h, true, done)
+}
+
+// Hurry makes durable now what AppendLater left for later.
+func (p *Partition) Hurry() { p.journal.Hurry() }
+
+func (p *Partition) append(ctx context.Context, batch []byte, h record.Header, patient bool, done func(Appended, error)) {
 	if err := p.journal.Admit(ctx, len(batch)); err != nil {
 		done(Appended{}, err)
 		return
@@ -124,7 +138,7 @@ func (p *Partition) Append(ctx context.Context, batch []byte, h record.Header, d
 	a := newAppending()
 	a.partition, a.header, a.done = p, h, done
 	a.entry = journal.Entry{
-		Stream: p.id, Count: uint32(h.Count), MaxTimestamp: h.MaxTimestamp, Payload: batch, Done: a.settle,
+		Stream: p.id, Count: uint32(h.Count), MaxTimestamp: h.MaxTimestamp, Payload: batch, Done: a.settle, Patient: patient,
 		Summed: len(batch) - record.SummedFrom, SummedCRC: h.CRC,
 	}
 	again, finished, err := p.enqueue(a)

@@ -97,6 +97,9 @@ func (j *Journal) Enqueue(entries ...*Entry) error {
 	return nil
 }
 
+// Hurry commits patient entries now.
+func (j *Journal) Hurry() { j.queue.hurry() }
+
 // refusal is why no append is accepted, or nil.
 func (j *Journal) refusal() error {
 	if err := j.Err(); err != nil {

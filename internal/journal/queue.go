@@ -2,8 +2,13 @@ package journal
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"time"
 )
+
+// PatienceMax is how long a patient entry waits for others, so that they share a sync.
+const PatienceMax = 5 * time.Millisecond
 
 // queue holds what was accepted and not yet committed.
 type queue struct {
@@ -11,10 +16,17 @@ type queue struct {
 	more    *sync.Cond
 	entries []*Entry
 	spare   []*Entry // the committer's last batch, for reuse
+	urgent  bool     // the committer has to take what there is
+	patient bool     // the timer runs: it will
+	timer   *time.Timer
 	closed  bool
 }
 
-func (q *queue) init() { q.more = sync.NewCond(&q.mu) }
+func (q *queue) init() {
+	q.more = sync.NewCond(&q.mu)
+	q.timer = time.AfterFunc(time.Hour, q.hurry)
+	q.timer.Stop()
+}
 
 func (q *queue) push(entries []*Entry) error {
 	q.mu.Lock()
@@ -23,18 +35,38 @@ func (q *queue) push(entries []*Entry) error {
 		return ErrClosed
 	}
 	q.entries = append(q.entries, entries...)
-	q.more.Signal()
+	switch {
+	case q.urgent || len(entries) == 0:
+	case slices.ContainsFunc(entries, func(e *Entry) bool { return !e.Patient }):
+		q.urgent = true
+		q.more.Signal()
+	case !q.patient:
+		q.patient = true
+		q.timer.Reset(PatienceMax)
+	}
 	return nil
 }
 
-// take waits for entries and returns all there are; nil after close or when
-// stop tells so.
+// hurry lets the committer take what there is.
+func (q *queue) hurry() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.patient = false
+	if len(q.entries) > 0 && !q.urgent {
+		q.urgent = true
+		q.more.Signal()
+	}
+}
+
+// take waits for entries that cannot wait and returns all there are; nil after close or
+// when stop tells so.
 func (q *queue) take(stop func() bool) []*Entry {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.entries) == 0 && !q.closed && !stop() {
+	for !q.urgent && !q.closed && !stop() {
 		q.more.Wait()
 	}
+	q.urgent = false
 	batch := q.entries
 	q.entries = q.spare[:0]
 	q.spare = nil
@@ -55,6 +87,7 @@ func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
+	q.timer.Stop()
 	q.more.Broadcast()
 }
 

@@ -149,6 +149,9 @@ func (s *Slot) Release(payload int) { s.flusher.release(cost(payload)) }
 // Enqueue hands entries to the next flush, in order. After an error no Done is called.
 func (s *Slot) Enqueue(entries ...*Entry) error { return s.flusher.enqueue(s.lane, entries) }
 
+// Hurry does nothing: patient entries are flushed with the others.
+func (s *Slot) Hurry() {}
+
 // EntryBytesMax is the longest payload.
 func (s *Slot) EntryBytesMax() int { return s.flusher.opt.EntryBytesMax }
 

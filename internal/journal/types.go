@@ -90,6 +90,9 @@ type Entry struct {
 	// as somebody checked already; 0 = not known.
 	Summed    int
 	SummedCRC uint32
+	// Patient: nobody waits for this entry. It is committed with what comes next, but
+	// no later than PatienceMax from now.
+	Patient bool
 
 	// Done is called once, from the committer: it must be quick, must not
 	// block and must not enqueue.

@@ -122,7 +122,18 @@ func (l *Log) applyBatch(batch []byte, from record.Offset) error {
 
 // Append makes the commands durable, applies them in order, and calls done on
 // the log's own goroutine, from which more may be appended.
-func (l *Log) Append(cmds []Command, done func(error)) {
+func (l *Log) Append(cmds []Command, done func(error)) { l.start(cmds, l.part.Append, done) }
+
+// AppendLater is Append of what nobody waits for: it is done with what else becomes durable, or a few milliseconds later.
+func (l *Log) AppendLater(cmds []Command, done func(error)) { l.start(cmds, l.part.AppendLater, done) }
+
+// Hurry makes AppendLater's commands durable now.
+func (l *Log) Hurry() { l.part.Hurry() }
+
+// appendFunc is one of a partition's ways to append.
+type appendFunc func(context.Context, []byte, record.Header, func(commitlog.Appended, error))
+
+func (l *Log) start(cmds []Command, how appendFunc, done func(error)) {
 	now := l.opt.Now()
 	fail := func(err error) { l.told.push(func() { done(err) }) } // the caller may hold what done takes
 	if len(cmds) > commandsMax {
@@ -143,7 +154,7 @@ func (l *Log) Append(cmds []Command, done func(error)) {
 	l.mu.Lock()
 	l.inFlight++
 	l.mu.Unlock()
-	l.append(batch, func(base record.Offset, err error) {
+	l.append(batch, how, func(base record.Offset, err error) {
 		l.mu.Lock()
 		if err == nil {
 			l.apply(now, base, cmds)
@@ -158,13 +169,13 @@ func (l *Log) Append(cmds []Command, done func(error)) {
 	})
 }
 
-func (l *Log) append(batch []byte, done func(record.Offset, error)) {
+func (l *Log) append(batch []byte, how appendFunc, done func(record.Offset, error)) {
 	h, err := record.ParseHeader(batch)
 	if err != nil {
 		done(-1, err)
 		return
 	}
-	l.part.Append(context.Background(), batch, h, func(a commitlog.Appended, err error) { done(a.Base, err) })
+	how(context.Background(), batch, h, func(a commitlog.Appended, err error) { done(a.Base, err) })
 }
 
 func (l *Log) apply(now int64, base record.Offset, cmds []Command) {
@@ -229,7 +240,7 @@ func (l *Log) snapshot() error {
 	outcome := make(chan error, len(batches))
 	if err == nil {
 		for _, batch := range batches {
-			l.append(batch, func(_ record.Offset, err error) { outcome <- err })
+			l.append(batch, l.part.Append, func(_ record.Offset, err error) { outcome <- err })
 		}
 	}
 	l.gate.Unlock()

@@ -345,6 +345,6 @@ func (ch *channel) got(q *broker.Queue, name string, d *broker.Delivery, noAck b
 		o.unlock()
 	}
 	if noAck {
-		q.Ack([]queue.Tag{d.Tag}, func([]error) {})
+		q.Ack([]queue.Tag{d.Tag}, nil)
 	}
 }

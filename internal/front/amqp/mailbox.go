@@ -404,7 +404,7 @@ func (m *mailbox) deal(list []broker.Delivery) {
 	m.s.counters.delivered.Add(int64(len(list) - len(back)))
 	m.s.counters.redelivered.Add(again)
 	if len(done) > 0 {
-		m.q.Ack(done, func([]error) {})
+		m.q.Ack(done, nil)
 	}
 	if len(back) > 0 {
 		m.q.GiveBack(back)

@@ -192,7 +192,7 @@ func (ch *channel) basicAck(m *wire.BasicAck) error {
 func (ch *channel) handOn() {
 	for i := range ch.acks {
 		s := &ch.acks[i]
-		s.queue.Ack(s.tags, func([]error) {})
+		s.queue.Ack(s.tags, nil)
 	}
 	clear(ch.acks)
 	ch.acks = ch.acks[:0]
