@@ -21,6 +21,7 @@ type client struct {
 	conn net.Conn
 	r    *bufio.Reader
 	out  []byte
+	body []byte
 	in   bytes.Buffer
 }
 
@@ -45,13 +46,11 @@ func (c *client) send(action string, body []byte) (*http.Response, error) {
 	b = append(b, action...)
 	b = append(b, "\r\nX-Amz-Date: 20260101T000000Z\r\nAuthorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/kinesis/aws4_request, SignedHeaders=host, Signature=00\r\nContent-Length: "...)
 	b = strconv.AppendInt(b, int64(len(body)), 10)
-	b = append(b, "\r\n\r\n"...)
-	b = append(b, body...)
-	c.out = b
+	c.out = append(b, "\r\n\r\n"...)
 	if err := c.conn.SetDeadline(time.Now().Add(callPatience)); err != nil {
 		return nil, err
 	}
-	if _, err := c.conn.Write(b); err != nil {
+	if _, err := (&net.Buffers{c.out, body}).WriteTo(c.conn); err != nil {
 		return nil, err
 	}
 	resp, err := http.ReadResponse(c.r, nil)
@@ -119,17 +118,22 @@ func (c *client) iterator(stream, shard string) (string, error) {
 	return out.ShardIterator, err
 }
 
-// put puts records, whose partition keys say which they are.
-func (c *client) put(stream string, first int64, records [][]byte) error {
-	b := append(append([]byte(`{"StreamName":"`), stream...), `","Records":[`...)
+// put puts records, whose partition keys say which they are. each is called with
+// the Base64 of every one.
+func (c *client) put(stream string, first int64, records [][]byte, each func(data []byte)) error {
+	b := append(append(append(c.body[:0], `{"StreamName":"`...), stream...), `","Records":[`...)
 	for i, data := range records {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = base64.StdEncoding.AppendEncode(append(b, `{"Data":"`...), data)
+		b = append(b, `{"Data":"`...)
+		start := len(b)
+		b = base64.StdEncoding.AppendEncode(b, data)
+		each(b[start:])
 		b = append(strconv.AppendInt(append(b, `","PartitionKey":"`...), first+int64(i), 10), `"}`...)
 	}
-	doc, err := c.call("PutRecords", append(b, `]}`...))
+	c.body = append(b, `]}`...)
+	doc, err := c.call("PutRecords", c.body)
 	if err == nil && !bytes.Contains(doc, []byte(`"FailedRecordCount":0`)) {
 		err = fmt.Errorf("PutRecords: %.200s", doc)
 	}

@@ -67,13 +67,17 @@ func together(ctx context.Context, addr string, n int, f func(ctx context.Contex
 	return errors.Join(errs...)
 }
 
-// fill makes a record of a number, a time and filler.
-func fill(data []byte, number int64, at time.Duration) {
-	binary.BigEndian.PutUint64(data, uint64(number))
-	binary.BigEndian.PutUint64(data[8:], uint64(at))
-	for i := 16; i < len(data); i++ {
+// fill makes what is alike in all records.
+func fill(data []byte) {
+	for i := range data {
 		data[i] = byte(i * 7)
 	}
+}
+
+// stamp makes a record of a number and a time.
+func stamp(data []byte, number int64, at time.Duration) {
+	binary.BigEndian.PutUint64(data, uint64(number))
+	binary.BigEndian.PutUint64(data[8:], uint64(at))
 }
 
 // putAll puts up to the settings' count of records as fast as the server takes them.
@@ -86,6 +90,7 @@ func (s *session) putAll(ctx context.Context, stream string, limit int64) (*tall
 		records := make([][]byte, s.batch)
 		for i := range records {
 			records[i] = make([]byte, s.size)
+			fill(records[i])
 		}
 		for ctx.Err() == nil && time.Since(began) < s.patience {
 			first := given.Add(int64(s.batch)) - int64(s.batch)
@@ -93,16 +98,13 @@ func (s *session) putAll(ctx context.Context, stream string, limit int64) (*tall
 				return nil
 			}
 			for i, r := range records {
-				fill(r, first+int64(i), 0)
+				stamp(r, first+int64(i), 0)
 			}
 			start := time.Now()
-			if err := c.put(stream, first, records); err != nil {
+			if err := c.put(stream, first, records, t.add); err != nil {
 				return err
 			}
 			calls.add(time.Since(start))
-			for _, r := range records {
-				t.add(base64.StdEncoding.AppendEncode(nil, r))
-			}
 		}
 		return nil
 	})
@@ -144,6 +146,7 @@ func (s *session) paced(ctx context.Context, stream string, began time.Time) (in
 	var given atomic.Int64
 	err := together(ctx, s.home.Addr(), 2*s.workers, func(ctx context.Context, c *client, _ int) error {
 		data := [][]byte{make([]byte, s.size)}
+		fill(data[0])
 		for {
 			n := given.Add(1) - 1
 			if n >= total {
@@ -155,8 +158,8 @@ func (s *session) paced(ctx context.Context, stream string, began time.Time) (in
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			fill(data[0], n, due)
-			if err := c.put(stream, n, data); err != nil {
+			stamp(data[0], n, due)
+			if err := c.put(stream, n, data, func([]byte) {}); err != nil {
 				return err
 			}
 		}

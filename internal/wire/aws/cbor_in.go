@@ -202,7 +202,7 @@ func (s *cborSource) str(major, info byte, argument uint64) ([]byte, error) {
 	if info != cborIndefinite {
 		return s.definite(major, argument)
 	}
-	var whole []byte
+	whole := []byte{}
 	for {
 		more, err := s.unbroken()
 		if err != nil || !more {

@@ -59,15 +59,16 @@ type source interface {
 
 // DecodeJSON fills the struct that in points to. Names must match exactly, members
 // that it does not have are skipped, null leaves a field as it is.
-func DecodeJSON(doc []byte, in any) error { return decode(&jsonSource{doc: doc}, in) }
+func DecodeJSON(doc []byte, in any) error { return decode(&jsonSource{doc: doc}, len(doc), in) }
 
 // DecodeCBOR does so from CBOR. millis says that timestamps are in milliseconds.
+// Blobs may be parts of the document, which must not change.
 func DecodeCBOR(doc []byte, in any, millis bool) error {
-	return decode(&cborSource{doc: doc, millis: millis}, in)
+	return decode(&cborSource{doc: doc, millis: millis}, len(doc), in)
 }
 
-func decode(s source, in any) error {
-	d := decoder{source: s}
+func decode(s source, size int, in any) error {
+	d := decoder{source: s, size: size}
 	if err := d.into(reflect.ValueOf(in).Elem(), 0); err != nil {
 		return err
 	}
@@ -77,6 +78,8 @@ func decode(s source, in any) error {
 type decoder struct {
 	source
 	elements int
+	size     int    // of the document
+	room     []byte // for blobs that were Base64: one piece of memory for all
 }
 
 func (d *decoder) into(v reflect.Value, depth int) error {
@@ -201,15 +204,18 @@ func (d *decoder) skip(depth int) error {
 func (d *decoder) setBlob(got *value, v reflect.Value) error {
 	switch got.kind {
 	case blob:
-		v.SetBytes(append([]byte{}, got.bytes...))
+		v.SetBytes(got.bytes[:len(got.bytes):len(got.bytes)])
 		return nil
 	case text:
-		b := make([]byte, base64.StdEncoding.DecodedLen(len(got.bytes)))
-		n, err := base64.StdEncoding.Decode(b, got.bytes)
+		if d.room == nil {
+			d.room = make([]byte, base64.StdEncoding.DecodedLen(d.size))
+		}
+		n, err := base64.StdEncoding.Decode(d.room, got.bytes)
 		if err != nil {
 			return fmt.Errorf("'%s' can not be converted to a Blob: %v", clip(got.bytes), err)
 		}
-		v.SetBytes(b[:n])
+		v.SetBytes(d.room[:n:n])
+		d.room = d.room[n:]
 		return nil
 	}
 	return mismatch(got, "a Blob")
