@@ -15,7 +15,7 @@ func TestConnection(t *testing.T) {
 	if c.Config.ChannelMax != 2047 || c.Config.FrameSize != 131072 || c.Config.Heartbeat != time.Minute {
 		t.Errorf("tuned to %+v", c.Config)
 	}
-	if c.Properties["product"] != "Naru" || c.Properties["capabilities"].(client.Table)["publisher_confirms"] != true {
+	if c.Properties["product"] != "RabbitMQ" || c.Properties["version"] != "3.10.8" || c.Properties["platform"] != "Naru test" || c.Properties["capabilities"].(client.Table)["publisher_confirms"] != true {
 		t.Errorf("properties: %v", c.Properties)
 	}
 	ch := w.channel(c)

@@ -81,6 +81,13 @@ func (c *conn) protocolHeader() error {
 	return errNotAMQP
 }
 
+// Clients choose by these how they use a broker: kombu takes a prefetch for a channel's only from RabbitMQ 3.3 on, and others
+// parse the version. It is the one that Naru was compared with.
+const (
+	product = "RabbitMQ"
+	version = "3.10.8"
+)
+
 func (c *conn) start() *wire.ConnectionStart {
 	var can []wire.Field
 	for _, name := range capabilities {
@@ -91,9 +98,9 @@ func (c *conn) start() *wire.ConnectionStart {
 		ServerProperties: wire.NewTable(
 			wire.Field{Name: "capabilities", Value: wire.NewTable(can...).Value()},
 			wire.Field{Name: "cluster_name", Value: wire.String("naru")},
-			wire.Field{Name: "platform", Value: wire.String("Go")},
-			wire.Field{Name: "product", Value: wire.String("Naru")},
-			wire.Field{Name: "version", Value: wire.String(c.s.cfg.Version)},
+			wire.Field{Name: "platform", Value: wire.String("Naru " + c.s.cfg.Version)},
+			wire.Field{Name: "product", Value: wire.String(product)},
+			wire.Field{Name: "version", Value: wire.String(version)},
 		),
 	}
 }
