@@ -42,7 +42,7 @@ func newMachine(t *testing.T) *machine {
 
 func (m *machine) start() {
 	m.t.Helper()
-	cfg := Config{Dir: "/d", FS: m.fs, Store: m.store, RetentionEvery: -1, Groups: testGroupsConfig()}
+	cfg := Config{Dir: "/d", FS: m.fs, Store: m.store, RetentionEvery: -1, PasswordRounds: 1, Groups: testGroupsConfig()}
 	cfg.Journal.SegmentBytes = journal.SegmentBytesMin
 	cfg.Journal.CacheBytes = journal.CacheBytesMin
 	cfg.Journal.RelocateEvery = -1
