@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"runtime/debug"
@@ -57,6 +58,7 @@ type conn struct {
 	bodyUntil  time.Time    // when the first of the long ones has to be complete; zero: there is none
 	settling   []*channel   // with acks that were not handed on
 	exclusives map[*broker.Queue]string
+	exclusiveN int  // so many may be in exclusives before it is looked which of them are gone
 	closing    bool // the client has been told to go, or has said so
 
 	publishes atomic.Bool // it has published
@@ -315,6 +317,21 @@ func (c *conn) openChannel(head wire.Head, payload []byte) error {
 	c.s.counters.channels.Add(1)
 	c.out.send(head.Channel, &wire.ChannelOpenOk{})
 	return nil
+}
+
+// exclusivesLeast is how many queues of its own a connection may note without a look at which are gone.
+const exclusivesLeast = 64
+
+// addExclusive notes a queue that goes with the connection. Those that were deleted before are forgotten, now and then.
+func (c *conn) addExclusive(q *broker.Queue, name string) {
+	if len(c.exclusives) >= max(c.exclusiveN, exclusivesLeast) {
+		maps.DeleteFunc(c.exclusives, func(q *broker.Queue, name string) bool {
+			now, err := c.s.broker.NamespaceQueue(c.vhost, name)
+			return err != nil || now != q
+		})
+		c.exclusiveN = 2 * len(c.exclusives)
+	}
+	c.exclusives[q] = name
 }
 
 // deleteExclusives deletes the queues that go with the connection.

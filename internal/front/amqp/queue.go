@@ -120,7 +120,7 @@ func (ch *channel) declare(name string, m *wire.QueueDeclare) (string, *broker.Q
 	q, err := b.CreateNamespaceQueue(vhost, name, d.spec())
 	if err == nil && d.exclusive {
 		ch.c.s.own(ch.c, q, name)
-		ch.c.exclusives[q] = name
+		ch.c.addExclusive(q, name)
 	}
 	ch.c.s.declaring.Unlock()
 	switch {

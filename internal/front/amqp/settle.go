@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 
@@ -67,16 +68,20 @@ func (u *unsettled) tidy() {
 	u.dead = 0
 }
 
-// put makes deliveries unsettled again.
+// put makes deliveries unsettled again. It sorts them in together: a transaction may have very many.
 func (u *unsettled) put(list []delivery) {
+	var forgotten []delivery
 	for _, d := range list {
-		i, _ := u.find(d.tag)
-		if i < len(u.list) && u.list[i].tag == d.tag {
+		if i, _ := u.find(d.tag); i < len(u.list) && u.list[i].tag == d.tag {
 			u.list[i].settled = false
 			u.dead--
 		} else {
-			u.list = slices.Insert(u.list, i, d)
+			forgotten = append(forgotten, d)
 		}
+	}
+	if len(forgotten) > 0 {
+		u.list = append(u.list, forgotten...)
+		slices.SortFunc(u.list, func(a, b delivery) int { return cmp.Compare(a.tag, b.tag) })
 	}
 }
 
@@ -204,6 +209,7 @@ func (ch *channel) basicNack(tag uint64, multiple, again bool) error {
 		return err
 	}
 	if err := ch.onlyAcked(list, "basic.nack and basic.reject"); err != nil {
+		ch.unsettle(list) // they go back with the channel
 		return err
 	}
 	ch.c.s.counters.settled.Add(int64(len(list)))
@@ -256,6 +262,7 @@ func (ch *channel) basicRecover(again, answer bool) error {
 		return err
 	}
 	if err := ch.onlyAcked(list, "basic.recover"); err != nil {
+		ch.unsettle(list)
 		return err
 	}
 	ch.settle(requeue, list, nil)

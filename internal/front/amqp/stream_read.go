@@ -56,7 +56,7 @@ func (r *reading) run() {
 			r.await(nil)
 			continue
 		}
-		sent, err := r.deliver(n)
+		sent, more, err := r.deliver(n)
 		if sent > 0 {
 			r.x.ch.c.out.flush()
 			r.x.ch.c.s.counters.delivered.Add(int64(sent))
@@ -70,7 +70,7 @@ func (r *reading) run() {
 			timer := time.NewTimer(unreadAgain)
 			r.await(timer.C)
 			timer.Stop()
-		case sent == 0:
+		case sent == 0 && !more:
 			r.await(nil)
 		}
 	}
@@ -99,22 +99,23 @@ func (r *reading) await(until <-chan time.Time) {
 	}
 }
 
-// deliver puts up to n records into the output, to be flushed by the caller.
-func (r *reading) deliver(n int) (sent int, err error) {
+// deliver puts up to n records into the output, to be flushed by the caller. more: there is another, and no credit for it any
+// more, which only who asks for credit again is told about.
+func (r *reading) deliver(n int) (sent int, more bool, err error) {
 	for size := 0; sent < n && size < batchBytesMax; sent++ {
 		rec, partition, err := r.from.Peek()
 		if rec == nil || err != nil {
-			return sent, err
+			return sent, false, err
 		}
 		out := *rec
 		out.Headers = r.headers(rec, partition)
 		if !r.x.deliver(&out, 1, nil) {
-			return sent, nil
+			return sent, true, nil
 		}
 		size += len(rec.Value)
 		r.from.Advance()
 	}
-	return sent, nil
+	return sent, true, nil
 }
 
 // headers are a record's with those that say where it is.

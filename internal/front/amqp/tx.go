@@ -1,8 +1,10 @@
 package amqp
 
 import (
+	"errors"
 	"sync"
 
+	"github.com/narumq/naru/internal/broker"
 	wire "github.com/narumq/naru/internal/wire/amqp091"
 )
 
@@ -56,6 +58,8 @@ func (t *transaction) publish(p *publication) error {
 // settle holds acks.
 func (t *transaction) settle(how settling, list []delivery) error {
 	if t.n += len(list); t.n > t.ch.c.s.limits.TransactionMax {
+		t.n -= len(list)
+		t.ch.unsettle(list) // they go back with the channel
 		return refuse(wire.ResourceError, "transaction of more than %d acks", t.ch.c.s.limits.TransactionMax)
 	}
 	t.settles = append(t.settles, heldSettle{how, list})
@@ -76,9 +80,16 @@ func (t *transaction) rollback() {
 	for _, p := range messages {
 		p.recycle()
 	}
+	t.ch.unsettleAll(settles)
+}
+
+// unsettleAll makes held deliveries unsettled again.
+func (ch *channel) unsettleAll(settles []heldSettle) {
+	var list []delivery
 	for _, h := range settles {
-		t.ch.unsettle(h.list)
+		list = append(list, h.list...)
 	}
+	ch.unsettle(list)
 }
 
 func (ch *channel) txRollback() error {
@@ -94,6 +105,7 @@ func (ch *channel) txCommit() error {
 		return failedPrecondition("channel is not transactional")
 	}
 	messages, settles := ch.tx.take()
+	ch.tx.expect(1) // until all are on their way: what fails at once is not forgotten with the next
 	for i, p := range messages {
 		p.size = int64(len(p.body) + len(p.scratch))
 		ch.c.window.enter(p.size)
@@ -107,25 +119,33 @@ func (ch *channel) txCommit() error {
 			break
 		}
 	}
+	ch.tx.published(nil)
 	err := ch.tx.wait()
-	for _, h := range settles {
-		if err != nil {
-			ch.unsettle(h.list)
-			continue
-		}
-		ch.tx.expect(1)
-		ch.settle(h.how, h.list, ch.tx.published)
-	}
-	if err == nil {
-		err = ch.tx.wait()
-	}
 	if err != nil {
-		if e, ok := err.(*wire.Error); ok {
-			return e
-		}
-		return refuse(wire.InternalError, "partial tx completion: %v", err)
+		ch.unsettleAll(settles)
+	} else {
+		err = ch.tx.settleAll(settles)
 	}
-	return ch.answer(false, &wire.TxCommitOk{})
+	var known *wire.Error
+	switch {
+	case err == nil:
+		return ch.answer(false, &wire.TxCommitOk{})
+	case errors.As(err, &known):
+		return known
+	case errors.Is(err, broker.ErrQueueFull): // as RabbitMQ says it
+		return failedPrecondition("partial tx completion")
+	}
+	return refuse(wire.InternalError, "partial tx completion: %v", err)
+}
+
+// settleAll settles what was held, and returns when that is durable.
+func (t *transaction) settleAll(settles []heldSettle) error {
+	t.expect(1 + len(settles))
+	for _, h := range settles {
+		t.ch.settle(h.how, h.list, t.published)
+	}
+	t.published(nil)
+	return t.wait()
 }
 
 // expect counts what has to be durable before the commit is.
