@@ -181,17 +181,23 @@ func (q *Queue) Meta() *catalog.Queue { return q.meta.Load() }
 func (q *Queue) poke() {
 	q.mu.Lock()
 	var done calls
+	q.lookAfter(&done)
+	q.noticed()
+	q.mu.Unlock()
+	done.run()
+}
+
+// lookAfter serves those who wait, and then gives up what is too much: what somebody
+// waits for is not. Caller holds mu.
+func (q *Queue) lookAfter(done *calls) {
 	if len(q.receives) > 0 {
-		q.serve(&done) // first: what somebody waits for is not too much
+		q.serve(done)
 	}
 	if q.eager() && q.closed == nil {
 		q.tend()
 		q.arm()
 		q.write()
 	}
-	q.noticed()
-	q.mu.Unlock()
-	done.run()
 }
 
 // close ends the queue for its callers, and waits for commands on their way.

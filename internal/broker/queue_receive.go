@@ -50,16 +50,20 @@ func (q *Queue) Receive(ctx context.Context, req ReceiveRequest) ([]Delivery, er
 		q.mu.Unlock()
 		return nil, q.closed
 	}
+	var done calls
+	q.lookAfter(&done) // who waits comes first, and what is too much is for nobody
 	list, err := q.receiveNow(&r.req)
-	if len(list) > 0 || err != nil || wait == 0 {
-		q.wrote(req.Lease)
-		q.mu.Unlock()
-		return list, err
+	waits := len(list) == 0 && err == nil && wait > 0
+	if waits {
+		q.receives = append(q.receives, r)
+		q.arm()
 	}
-	q.receives = append(q.receives, r)
-	q.arm()
 	q.wrote(req.Lease)
 	q.mu.Unlock()
+	done.run()
+	if !waits {
+		return list, err
+	}
 
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

@@ -16,7 +16,11 @@ func (q *Queue) Stats() QueueStats {
 		return QueueStats{Ready: q.streamLength(), Sent: q.sent.Load()}
 	}
 	now := q.b.nowMS()
-	if q.loadable() <= statsLoadMax {
+	if q.eager() && q.closed == nil {
+		q.tend() // what is too much does not count
+		q.arm()
+		q.write()
+	} else if q.loadable() <= statsLoadMax {
 		q.load(now) // so that what is delayed is known as such
 	}
 	var st queue.Stats

@@ -303,6 +303,9 @@ func (ch *channel) basicGet(m *wire.BasicGet) error {
 		return refuse(wire.AccessRefused, "%s in exclusive use", queueNamed(name, ch.c.vhost))
 	}
 	ch.c.s.used(q)
+	if ch.c.s.awaited(q) { // a consumer is about to have all that there is
+		return ch.answer(false, &wire.BasicGetEmpty{})
+	}
 	var list []broker.Delivery
 	ch.mu.Lock()
 	full := ch.unsettled.len() >= ch.c.s.limits.UnsettledMax

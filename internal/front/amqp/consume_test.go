@@ -331,3 +331,20 @@ func TestRejectThenGet(t *testing.T) {
 		t.Errorf("%+v", q)
 	}
 }
+
+// A consumer that takes what comes has it, not a get.
+func TestGetBesideConsumer(t *testing.T) {
+	w := newWorld(t)
+	ch := w.channel()
+	for i := range 20 {
+		name := fmt.Sprint("q", i)
+		queueOf(t, ch, name, nil)
+		c := consume(t, ch, name, name, nil)
+		publish(t, ch, "", name, "1")
+		if _, there, err := ch.Get(name, true); err != nil || there {
+			t.Fatalf("got what a consumer waits for, %v", err)
+		}
+		d := next(t, c)
+		ok(t, d.Ack(false))
+	}
+}

@@ -133,6 +133,17 @@ func (s *Server) taken(q *broker.Queue) (single, exclusive bool) {
 	return m.single, len(m.consumers) > 0 && m.consumers[0].exclusive
 }
 
+// awaited tells whether a consumer takes what comes.
+func (s *Server) awaited(q *broker.Queue) bool {
+	m := s.find(q)
+	if m == nil {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.creditOf(m.active()) > 0
+}
+
 // join adds a consumer, unless one of them wants the queue for itself.
 func (s *Server) join(q *broker.Queue, name string, x *consumer) bool {
 	s.mail.Lock()

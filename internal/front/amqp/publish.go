@@ -103,12 +103,13 @@ func (ch *channel) basicPublish(m *wire.BasicPublish) error {
 
 func (ch *channel) contentHeader(payload []byte) error {
 	p := ch.incoming
+	if p == nil || ch.missing > 0 {
+		return refuse(wire.UnexpectedFrame, "expected method frame, got content header frame instead")
+	}
 	h, properties, err := wire.SplitContentHeader(payload)
 	switch {
 	case err != nil:
 		return err
-	case p == nil || ch.missing > 0:
-		return refuse(wire.UnexpectedFrame, "expected method frame, got content header frame instead")
 	case h.Class != wire.ClassBasic:
 		return refuse(wire.UnexpectedFrame, "expected content header for class 60, got one for class %d instead", h.Class)
 	}

@@ -314,3 +314,28 @@ func TestExpirationLimit(t *testing.T) {
 		}
 	}
 }
+
+// Who looks after a publish sees no more than the queue may hold, and its end.
+func TestBoundIsHeldAtOnce(t *testing.T) {
+	w := newWorld(t)
+	ch := w.channel()
+	for i := range 20 {
+		name := fmt.Sprint("q", i)
+		queueOf(t, ch, name, client.Table{"x-max-length": int32(1)})
+		publish(t, ch, "", name, "1")
+		first := got(t, ch, name)
+		publish(t, ch, "", name, "2")
+		publish(t, ch, "", name, "3")
+		if i%2 == 0 {
+			ok(t, first.Nack(false, true)) // it goes back to its place, and is the one too many
+		}
+		if i%4 < 2 {
+			if q := must[client.Queue](t)(ch.QueueDeclarePassive(name, true, false, false, false, nil)); q.Messages != 1 {
+				t.Errorf("%+v", q)
+			}
+		}
+		if d := got(t, ch, name); string(d.Body) != "3" || d.MessageCount != 0 {
+			t.Errorf("got %q, and %d are left", d.Body, d.MessageCount)
+		}
+	}
+}

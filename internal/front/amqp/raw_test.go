@@ -125,6 +125,7 @@ func TestMalformed(t *testing.T) {
 		{"heartbeat on a channel", frame(8, 1, ""), wire.UnexpectedFrame, 0, 0},
 		{"body on channel 0", frame(3, 0, "x"), wire.UnexpectedFrame, 0, 0},
 		{"header without publish", header(1), wire.UnexpectedFrame, 0, 0},
+		{"a method's bytes in a header frame", frame(2, 1, "\x00\x3c\x00\x0a"), wire.UnexpectedFrame, 0, 0},
 		{"body without header", frame(3, 1, "x"), wire.UnexpectedFrame, 0, 0},
 		{"method within content", join(publish, method(1, &wire.BasicQos{})), wire.UnexpectedFrame, 0, 0},
 		{"two headers", join(publish, header(4), header(4)), wire.UnexpectedFrame, 0, 0},
