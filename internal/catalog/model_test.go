@@ -257,6 +257,21 @@ func TestModelMem(t *testing.T) {
 	})
 }
 
+func TestModelCoord(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		quorum, random := newQuorum(), seeded(rapid.Uint64().Draw(rt, "seed"))
+		m := &machine{model: newModel(), reopen: func(rt *rapid.T) *Catalog {
+			c, err := Open(Options{Store: NewCoord(owned(t, quorum)), Random: random})
+			if err != nil {
+				rt.Fatal(err)
+			}
+			return c
+		}}
+		m.c = m.reopen(rt)
+		rt.Repeat(rapid.StateMachineActions(m))
+	})
+}
+
 func TestModelBolt(t *testing.T) {
 	dir, files := t.TempDir(), 0
 	rapid.Check(t, func(t *rapid.T) {

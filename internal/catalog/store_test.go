@@ -28,7 +28,7 @@ func TestStores(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer bolt.Close()
-	for name, s := range map[string]Store{"mem": NewMem(), "bolt": bolt} {
+	for name, s := range map[string]Store{"mem": NewMem(), "bolt": bolt, "coord": NewCoord(owned(t, newQuorum()))} {
 		t.Run(name, func(t *testing.T) {
 			if err := s.Apply([]Op{{"b/2", []byte("x")}, {"a", []byte("1")}, {"b/1", []byte{}}, {"c", []byte("z")}}); err != nil {
 				t.Fatal(err)
