@@ -59,7 +59,7 @@ func rabbitMQ(name, title, durability string) peer.Spec {
 			return []string{
 				"env", "HOME=" + h.Dir, "RUNNING_UNDER_SYSTEMD=1", // so that the script becomes the server
 				fmt.Sprintf("ERL_EPMD_PORT=%d", h.SecondPort), "ERL_EPMD_ADDRESS=127.0.0.1",
-				fmt.Sprintf("RABBITMQ_NODENAME=bench%d@localhost", h.Port), fmt.Sprintf("RABBITMQ_DIST_PORT=%d", h.SecondPort+1),
+				fmt.Sprintf("RABBITMQ_NODENAME=bench%d@localhost", h.Port), fmt.Sprintf("RABBITMQ_DIST_PORT=%d", h.ThirdPort),
 				"RABBITMQ_MNESIA_BASE=" + h.Data(), "RABBITMQ_LOG_BASE=" + h.Dir, "RABBITMQ_CONFIG_FILE=" + filepath.Join(h.Dir, "rabbitmq.conf"),
 				"RABBITMQ_ENABLED_PLUGINS_FILE=" + filepath.Join(h.Dir, "plugins"), "RABBITMQ_CONF_ENV_FILE=/dev/null", server,
 			}

@@ -19,9 +19,9 @@ func freePorts(n int) ([]int, error) {
 
 // NewHome gives a run below dir ports of its own.
 func NewHome(dir string, profiled bool) (Home, error) {
-	ports, err := freePorts(2)
+	ports, err := freePorts(3)
 	if err != nil {
 		return Home{}, err
 	}
-	return Home{Dir: dir, Port: ports[0], SecondPort: ports[1], Profiled: profiled}, nil
+	return Home{Dir: dir, Port: ports[0], SecondPort: ports[1], ThirdPort: ports[2], Profiled: profiled}, nil
 }

@@ -18,7 +18,8 @@ const stopPatience = 30 * time.Second
 type Home struct {
 	Dir        string // removed after the run
 	Port       int    // Kafka protocol, on 127.0.0.1
-	SecondPort int    // Kafka: its controller; Naru: HTTP, when profiled
+	SecondPort int    // Kafka: its controller; RabbitMQ: names of nodes; Naru: HTTP, when profiled
+	ThirdPort  int    // RabbitMQ: for other nodes
 	Profiled   bool   // Naru: serve /debug/pprof
 }
 
