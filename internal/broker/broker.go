@@ -287,6 +287,9 @@ func (b *Broker) start() {
 	close(b.serving)
 	b.work.Go(func() { b.producers.saveLoop(ctx) })
 	b.work.Go(func() { b.queues.pump(ctx) })
+	if err := b.unbindLost(); err != nil {
+		b.log.Warn("bindings of queues that are gone stay", "err", err)
+	}
 	b.startLinks()
 	if b.cfg.RetentionEvery > 0 {
 		b.work.Go(func() { b.retentionLoop(ctx) })

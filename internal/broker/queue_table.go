@@ -189,9 +189,16 @@ func (b *Broker) AlterQueue(name string, change func(*catalog.QueueSpec) error) 
 	return q, err
 }
 
-// DeleteQueue removes a queue, and its topic if that was made for it, unless
-// other queues read it.
+// DeleteQueue removes a queue, its bindings, and its topic if that was made for it,
+// unless other queues read it.
 func (b *Broker) DeleteQueue(name string) error {
+	b.routing.admin.Lock() // nobody binds it meanwhile
+	defer b.routing.admin.Unlock()
+	return b.deleteQueue(name)
+}
+
+// deleteQueue is DeleteQueue for a caller who holds admin of routing.
+func (b *Broker) deleteQueue(name string) error {
 	if _, err := b.Queue(name); err != nil {
 		return err
 	}
@@ -216,7 +223,7 @@ func (b *Broker) DeleteQueue(name string) error {
 		}
 	}
 	b.log.Info("queue deleted", "queue", name)
-	return nil
+	return b.unbindQueue(meta)
 }
 
 // Queues returns all queues but internal ones, sorted by name. Do not change the

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/exchange"
@@ -80,8 +81,8 @@ func (b *Broker) CreateNamespace(name string) error {
 	switch {
 	case b.HasNamespace(name):
 		return nil
-	case name == "" || len(name) > exchange.NameBytesMax:
-		return fmt.Errorf("%w: namespace of %d bytes, 1 to %d are allowed", exchange.ErrInvalid, len(name), exchange.NameBytesMax)
+	case name == "" || len(name) > exchange.NameBytesMax || !utf8.ValidString(name) || strings.Contains(name, "\x00"):
+		return fmt.Errorf("%w: namespace of %d bytes, 1 to %d of UTF-8 without NUL are allowed", exchange.ErrInvalid, len(name), exchange.NameBytesMax)
 	case len(b.Namespaces()) >= namespacesMax:
 		return ErrNamespaceLimit
 	}
@@ -94,17 +95,17 @@ func (b *Broker) DeleteNamespace(name string) error {
 	if name == DefaultNamespace {
 		return fmt.Errorf("%w: the namespace %s stays", exchange.ErrInvalid, name)
 	}
+	r := b.routing
+	r.admin.Lock() // nobody makes a queue in it meanwhile
+	defer r.admin.Unlock()
 	if !b.HasNamespace(name) {
 		return fmt.Errorf("%w: %s", ErrUnknownNamespace, name)
 	}
 	for _, q := range b.NamespaceQueues(name) {
-		if err := b.DeleteNamespaceQueue(name, q.Name); err != nil && !errors.Is(err, catalog.ErrUnknownQueue) {
+		if err := b.deleteQueue(q.Queue.Meta().Name); err != nil && !errors.Is(err, catalog.ErrUnknownQueue) {
 			return err
 		}
 	}
-	r := b.routing
-	r.admin.Lock()
-	defer r.admin.Unlock()
 	// First: one that is made again under the name is not to let in who was let in before.
 	if err := b.forgetPermissions(name); err != nil {
 		return err
@@ -126,6 +127,11 @@ func (r *routing) store(cmds []statelog.Command) error {
 func (r *routing) change(ns string, plan func(*exchange.Table) ([]exchange.Change, error)) error {
 	r.admin.Lock()
 	defer r.admin.Unlock()
+	return r.carryOut(ns, plan)
+}
+
+// carryOut is change for a caller who holds admin.
+func (r *routing) carryOut(ns string, plan func(*exchange.Table) ([]exchange.Change, error)) error {
 	r.mu.RLock()
 	t := r.table[ns]
 	r.mu.RUnlock()
@@ -206,15 +212,17 @@ func (b *Broker) DeleteExchange(ns, name string, ifUnused bool) error {
 // Bind binds a queue or an exchange to an exchange; see exchange.Table.Bind. The
 // binding of a queue is durable if the queue's label LabelTransient is not set.
 func (b *Broker) Bind(ns string, x exchange.Binding) error {
-	durable := true
-	if x.DestinationKind == exchange.ToQueue {
-		q, err := b.NamespaceQueue(ns, x.Destination)
-		if err != nil {
-			return err
+	err := b.routing.change(ns, func(t *exchange.Table) ([]exchange.Change, error) {
+		durable := true
+		if x.DestinationKind == exchange.ToQueue {
+			q, err := b.NamespaceQueue(ns, x.Destination)
+			if err != nil {
+				return nil, err
+			}
+			durable = q.Meta().Labels[LabelTransient] == ""
 		}
-		durable = q.Meta().Labels[LabelTransient] == ""
-	}
-	err := b.routing.change(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.Bind(x, durable) })
+		return t.Bind(x, durable)
+	})
 	if errors.Is(err, exchange.ErrNotFound) {
 		for _, name := range []string{x.Source, x.Destination} {
 			if topic, ok := b.topicExchange(ns, name); ok && (name == x.Source || x.DestinationKind == exchange.ToExchange) {
@@ -326,94 +334,4 @@ func (p *publishing) sent(list []Sent) {
 		out.Err = *err
 	}
 	p.done(out)
-}
-
-// NamedQueue is a queue of a namespace under the name that its user gave it.
-type NamedQueue struct {
-	Name  string
-	Queue *Queue
-}
-
-// Labels of queues of namespaces. On disk: never rename.
-const (
-	// LabelName has the user's name, where the queue's is another.
-	LabelName      = "routing.name"
-	LabelNamespace = "routing.namespace" // but for the default one
-	// LabelTransient is set on queues that do not outlive the process.
-	LabelTransient = "routing.transient"
-)
-
-// NamespaceQueue returns a queue, or catalog.ErrUnknownQueue.
-func (b *Broker) NamespaceQueue(ns, name string) (*Queue, error) { return b.Queue(queueName(ns, name)) }
-
-// NamespaceQueues returns the queues of a namespace, by the names of the broker.
-func (b *Broker) NamespaceQueues(ns string) (list []NamedQueue) {
-	for _, meta := range b.Queues() {
-		if of := meta.Labels[LabelNamespace]; of == ns || of == "" && ns == DefaultNamespace {
-			q, err := b.Queue(meta.Name)
-			if err != nil {
-				continue // deleted meanwhile
-			}
-			name := meta.Name
-			if own, ok := meta.Labels[LabelName]; ok {
-				name = own
-			}
-			list = append(list, NamedQueue{name, q})
-		}
-	}
-	return list
-}
-
-// CreateNamespaceQueue is CreateQueue by the user's name.
-func (b *Broker) CreateNamespaceQueue(ns, name string, spec catalog.QueueSpec) (*Queue, error) {
-	if !b.HasNamespace(ns) {
-		return nil, fmt.Errorf("%w: %s", ErrUnknownNamespace, ns)
-	}
-	if name == "" || len(name) > exchange.NameBytesMax {
-		return nil, fmt.Errorf("%w: name of %d bytes, 1 to %d are allowed", catalog.ErrInvalidQueue, len(name), exchange.NameBytesMax)
-	}
-	spec.Name = queueName(ns, name)
-	spec.Labels = mapsClone(spec.Labels)
-	if spec.Name != name {
-		spec.Labels[LabelName] = name
-	}
-	if ns != DefaultNamespace {
-		spec.Labels[LabelNamespace] = ns
-	}
-	_, err := b.CreateQueue(spec)
-	if err != nil && !errors.Is(err, catalog.ErrQueueExists) {
-		return nil, err
-	}
-	q, again := b.Queue(spec.Name)
-	return q, errors.Join(err, again)
-}
-
-func mapsClone(m map[string]string) map[string]string {
-	out := make(map[string]string, len(m)+2)
-	for k, v := range m {
-		out[k] = v
-	}
-	return out
-}
-
-// DeleteNamespaceQueue deletes a queue and its bindings.
-func (b *Broker) DeleteNamespaceQueue(ns, name string) error {
-	if err := b.DeleteQueue(queueName(ns, name)); err != nil {
-		return err
-	}
-	if ns == DefaultNamespace {
-		if err := b.unlinkQueue(name); err != nil {
-			return err
-		}
-	}
-	return b.routing.change(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.RemoveQueue(name), nil })
-}
-
-// queueName is the broker's name of a queue that its user calls name: that itself
-// where a topic may have it, in the default namespace, else one made of it.
-func queueName(ns, name string) string {
-	if ns == DefaultNamespace && catalog.CheckTopicName(name) == nil && !strings.HasPrefix(name, madeNamePrefix) {
-		return name
-	}
-	return madeName(ns, name)
 }

@@ -114,11 +114,9 @@ func (r *routing) unlink(name linkName) error {
 	return err
 }
 
-// unlinkQueue ends the links of a queue that was deleted.
+// unlinkQueue ends the links of a queue that was deleted. Caller holds admin.
 func (b *Broker) unlinkQueue(queue string) (failed error) {
 	r := b.routing
-	r.admin.Lock()
-	defer r.admin.Unlock()
 	for _, l := range r.allLinks() {
 		if l.name.queue == queue {
 			failed = errors.Join(failed, r.unlink(l.name))
