@@ -70,6 +70,7 @@ var rooms = []room{
 		"internal/record", "internal/fault", "internal/wire/$1",
 	}},
 	{dir: "internal/broker", level: 70, core: true},
+	{dir: "internal/cluster", level: 60, core: true},
 	{dir: "internal/runner", level: 60, only: []string{"internal/trigger", "internal/fault"}},
 	{dir: "internal/statelog", level: 60, core: true},
 	{dir: "internal/commitlog", level: 50, core: true},

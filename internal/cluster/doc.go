@@ -1,0 +1,26 @@
+// Package cluster is how brokers agree on who owns a slot: one broker at a time serves it, the others stand by.
+//
+//   - Core decides, and does nothing: time and answers are arguments, requests are values.
+//   - Node sends what Core asks for, one request at a time, and runs a tenure while the slot is owned.
+//   - Identity ties a bucket and a coordinator together, so that neither is ever used with another.
+//
+// # Keys of the coordinator
+//
+//	cluster                 the cluster's identity, and how many slots it has; also an object of the bucket
+//	live/member/0001        a broker that is up, under its lease; the number is its node id
+//	live/slot/0000/owner    who owns a slot, under the owner's lease; its CreateRevision is compared by every commit
+//	slot/0000/head          where the slot's log ends
+//	catalog/…               what exists
+//
+// # Who may serve
+//
+// A lease chooses who tries; the comparison in each transaction is what protects the log. Beyond that, an owner says nothing to
+// anybody once its lease may have ended: it counts from the moment at which the last keep-alive that was answered was sent, by its
+// own monotonic clock, and stops a margin before. It needs no message to learn that it lost, least of all a watch.
+//
+// An ownership that was dropped is never taken up again: the owner's key is deleted, and what comes next has another revision.
+//
+// # Goroutines
+//
+// Node.Run is one goroutine; a tenure's function is another. A timer of the tenure ends it when its time is over, whatever they do.
+package cluster
