@@ -16,8 +16,8 @@ import (
 //
 //	per slot: 0 4 slot, 4 8 sequence of this object in the slot, 12 2 length of the key, 14 n key of the object before
 const (
-	chainStream     StreamID = 0 // partitions count from 1
-	chainEntryBytes          = 14
+	chainStream     = StreamID(0) // partitions count from 1
+	chainEntryBytes = 14
 
 	objectTailBytes = 64 << 10 // read at once: the chain and most footers
 	objectBytesMax  = 1 << 30

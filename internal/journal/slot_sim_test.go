@@ -187,7 +187,7 @@ func (b *simBroker) endPut() {
 		return
 	}
 	b.puts = append(b.puts[:i], b.puts[i+1:]...)
-	fate := s.bucketGate(nil, p.call)
+	fate := s.bucketGate(context.Background(), p.call)
 	err := p.call.End(fate).Err
 	if errors.Is(err, objectstore.ErrExists) {
 		err = b.f.put(context.Background(), p.flush.key, p.flush.body)
@@ -215,7 +215,7 @@ func (b *simBroker) endCommit() {
 		return
 	}
 	b.commit = nil
-	a := c.call.End(s.coordGate(nil, c.call))
+	a := c.call.End(s.coordGate(context.Background(), c.call))
 	if a.Err != nil && s.rng.IntN(2) == 0 {
 		s.late = append(s.late, c.call.Apply)
 	}

@@ -15,7 +15,8 @@ import (
 func TestRefusedNackLosesNothing(t *testing.T) {
 	w := newWorld(t)
 	for name, refuse := range map[string]func(ch *client.Channel, tag uint64) error{
-		"nack":    func(ch *client.Channel, tag uint64) error { return ch.Nack(tag, true, true) },
+		"nack": func(ch *client.Channel, tag uint64) error { return ch.Nack(tag, true, true) },
+		//lint:ignore SA1019 old programs still call it
 		"recover": func(ch *client.Channel, _ uint64) error { return ch.Recover(true) },
 	} {
 		ch := w.channel()

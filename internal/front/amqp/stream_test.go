@@ -154,6 +154,7 @@ func TestStreamDeliveriesCannotBeRejected(t *testing.T) {
 	for _, give := range []func(client.Delivery, *client.Channel) error{
 		func(d client.Delivery, _ *client.Channel) error { return d.Nack(false, true) },
 		func(d client.Delivery, _ *client.Channel) error { return d.Reject(false) },
+		//lint:ignore SA1019 old programs still call it
 		func(_ client.Delivery, ch *client.Channel) error { return ch.Recover(true) },
 	} {
 		ch, c := w.reader("s", 1, "first")

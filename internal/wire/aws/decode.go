@@ -109,9 +109,9 @@ func (d *decoder) into(v reflect.Value, depth int) error {
 	case v.Kind() == reflect.Map:
 		return d.mapping(&got, v, depth)
 	case got.kind == list:
-		return errors.New("Start of list found where not expected")
+		return phrase("Start of list found where not expected")
 	case got.kind == object:
-		return errors.New("Start of structure or map found where not expected.")
+		return phrase("Start of structure or map found where not expected.")
 	}
 	return d.scalar(&got, v)
 }
@@ -134,7 +134,7 @@ func (d *decoder) each(of *value, f func() error) error {
 
 func (d *decoder) list(got *value, v reflect.Value, depth int) error {
 	if got.kind != list {
-		return errors.New("Expected list or null")
+		return phrase("Expected list or null")
 	}
 	v.Set(reflect.MakeSlice(v.Type(), 0, 0))
 	return d.each(got, func() error {
@@ -147,7 +147,7 @@ func (d *decoder) list(got *value, v reflect.Value, depth int) error {
 
 func (d *decoder) structure(got *value, v reflect.Value, depth int) error {
 	if got.kind != object {
-		return errors.New("Expected structure or null")
+		return phrase("Expected structure or null")
 	}
 	s := shapeOf(v.Type())
 	return d.each(got, func() error {
@@ -165,7 +165,7 @@ func (d *decoder) structure(got *value, v reflect.Value, depth int) error {
 
 func (d *decoder) mapping(got *value, v reflect.Value, depth int) error {
 	if got.kind != object {
-		return errors.New("Expected map or null")
+		return phrase("Expected map or null")
 	}
 	v.Set(reflect.MakeMap(v.Type()))
 	return d.each(got, func() error {
@@ -275,14 +275,19 @@ func setInt(got *value, v reflect.Value) error {
 	return nil
 }
 
+// phrase is an error in the very words of AWS, which clients show.
+type phrase string
+
+func (p phrase) Error() string { return string(p) }
+
 // mismatch is what AWS says of a value of the wrong kind.
 func mismatch(got *value, want string) error {
 	what := "NUMBER_VALUE"
 	switch {
 	case got.kind == list:
-		return errors.New("Start of list found where not expected")
+		return phrase("Start of list found where not expected")
 	case got.kind == object:
-		return errors.New("Start of structure or map found where not expected.")
+		return phrase("Start of structure or map found where not expected.")
 	case got.kind == boolean && got.num == 1:
 		what = "TRUE_VALUE"
 	case got.kind == boolean:

@@ -147,7 +147,7 @@ func (s *jsonSource) str() ([]byte, error) {
 func legible(b []byte) bool {
 	const spaces, tops = 0x2020202020202020, 0x8080808080808080
 	for len(b) >= 8 {
-		if x := binary.LittleEndian.Uint64(b); (x|x-spaces)&tops != 0 {
+		if x := binary.LittleEndian.Uint64(b); (x|(x-spaces))&tops != 0 {
 			break
 		}
 		b = b[8:]
