@@ -545,7 +545,11 @@ func (s *slotSim) hash() uint64 {
 // Nothing that was acked is lost or moved, and nobody reads what is not committed, whatever fails.
 func TestSlotSimulation(t *testing.T) {
 	var total struct{ acked, failed, taken, lost, merged, collected int }
-	for seed := range uint64(*slotSeeds) {
+	seeds := uint64(*slotSeeds)
+	if testing.Short() {
+		seeds /= 8
+	}
+	for seed := range seeds {
 		s := runSlotSim(seed, noBug)
 		if s.problem != "" {
 			t.Fatalf("seed %d: %s\n%s", seed, s.problem, s.trace.String())
@@ -560,7 +564,7 @@ func TestSlotSimulation(t *testing.T) {
 		total.merged += s.stats.merged
 		total.collected += s.stats.collected
 	}
-	t.Logf("%d seeds: %+v", *slotSeeds, total)
+	t.Logf("%d seeds: %+v", seeds, total)
 	if total.acked == 0 || total.failed == 0 || total.lost == 0 || total.merged == 0 || total.collected == 0 {
 		t.Errorf("the simulation did not do everything: %+v", total)
 	}
