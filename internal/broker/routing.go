@@ -198,6 +198,12 @@ func (b *Broker) Bindings(ns string) (list []exchange.Binding) {
 	return list
 }
 
+// BindingCount is how many Bindings returns.
+func (b *Broker) BindingCount(ns string) (n int) {
+	b.routing.read(ns, func(t *exchange.Table) { n = t.BindingCount() })
+	return n
+}
+
 // DeclareExchange makes an exchange; see exchange.Table.Declare. It returns when that
 // is durable.
 func (b *Broker) DeclareExchange(ns string, spec exchange.Spec) error {

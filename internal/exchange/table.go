@@ -85,6 +85,9 @@ func (t *Table) Bindings() []Binding {
 	return definitions(list)
 }
 
+// BindingCount is how many Bindings returns.
+func (t *Table) BindingCount() int { return len(t.bindings) }
+
 // From returns an exchange's bindings.
 func (t *Table) From(name string) []Binding {
 	if x := t.exchanges[name]; x != nil {

@@ -225,5 +225,8 @@ func unbind(c *call) (reply, error) {
 	if b.Source == exchange.Default {
 		return reply{}, errRefused
 	}
+	if err := c.mayBindKey(source, b.Key); err != nil {
+		return reply{}, err
+	}
 	return reply{}, c.explained(c.cfg.Broker.Unbind(c.vars["vhost"], *b))
 }

@@ -1,6 +1,7 @@
 package management
 
 import (
+	"cmp"
 	"net"
 	"net/http"
 	"net/netip"
@@ -134,7 +135,7 @@ func (c *call) allowed(needs ...need) error {
 		return errRefused
 	}
 	for _, n := range needs {
-		if !rights.Allow(n.what, n.name) {
+		if !rights.Allow(n.what, cmp.Or(n.name, defaultExchange)) { // the one without a name is what has none
 			return errRefused
 		}
 	}

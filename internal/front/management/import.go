@@ -53,6 +53,7 @@ type importing struct {
 	*call
 	vhost  string // of all that the file defines; empty: it says itself
 	report Report
+	lost   map[Item]bool // exchanges and queues that are not supported, without a reason
 }
 
 // importDefinitions makes what a file defines and is not there. What cannot be done keeps nothing else back. Tools get 204 if
@@ -66,7 +67,7 @@ func importDefinitions(c *call) (reply, error) {
 	if err := c.decodeUpTo(&file, definitionsBytesMax); err != nil {
 		return reply{}, err
 	}
-	im := &importing{call: c, vhost: c.vars["vhost"], report: Report{[]Item{}, []Item{}, []Item{}, []Item{}, []Item{}}}
+	im := &importing{call: c, vhost: c.vars["vhost"], report: Report{[]Item{}, []Item{}, []Item{}, []Item{}, []Item{}}, lost: map[Item]bool{}}
 	im.run(&file)
 	r := &im.report
 	out := reply{body: r}
@@ -123,10 +124,11 @@ func note(list *[]Item, x Item) { *list = append(*list, x) }
 func (im *importing) ended(x Item, made bool, err error) {
 	r := &im.report
 	if err != nil {
-		p := im.problemOf(err)
+		p, lost := im.problemOf(err), x
 		x.Reason = p.reason
 		if p.status == http.StatusNotImplemented || strings.HasPrefix(p.reason, "unknown exchange type") {
 			note(&r.Unsupported, x)
+			im.lost[lost] = true
 			return
 		}
 		note(&r.Failed, x)

@@ -26,16 +26,16 @@ func (im *importing) queue(x *defined, vhost string) {
 // binding binds. One between what is not supported is not supported either.
 func (im *importing) binding(x *defined, vhost string) {
 	item := Item{Kind: "binding", VHost: vhost, Name: fmt.Sprintf("%s -> %s %s, key %q", x.Source, x.DestinationType, x.Destination, x.Key)}
-	for _, lost := range im.report.Unsupported {
-		if lost.VHost == vhost && (lost.Kind == "exchange" && lost.Name == x.Source || lost.Kind == x.DestinationType && lost.Name == x.Destination) {
-			item.Reason = lost.Kind + " " + lost.Name + " is not supported"
+	for _, end := range []Item{{Kind: "exchange", VHost: vhost, Name: x.Source}, {Kind: x.DestinationType, VHost: vhost, Name: x.Destination}} {
+		if im.lost[end] {
+			item.Reason = end.Kind + " " + end.Name + " is not supported"
 			note(&im.report.Unsupported, item)
 			return
 		}
 	}
-	before := len(im.cfg.Broker.Bindings(vhost))
+	before := im.cfg.Broker.BindingCount(vhost)
 	err := im.cfg.AMQP.Bind(vhost, x.Source, x.Destination, x.DestinationType != "exchange", x.Key, x.Arguments)
-	im.ended(item, len(im.cfg.Broker.Bindings(vhost)) > before, im.explained(err))
+	im.ended(item, im.cfg.Broker.BindingCount(vhost) > before, im.explained(err))
 }
 
 // policy is RabbitMQ's. It decides settings of the queues whose names match.
