@@ -3,6 +3,7 @@ package amqp
 import (
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/narumq/naru/internal/exchange"
 	"github.com/narumq/naru/internal/user"
@@ -91,9 +92,48 @@ func (c *conn) mayKeys(p user.Permission, name string, keys ...string) error {
 	return nil
 }
 
+// rightsKept is how many users' rights are remembered.
+const rightsKept = 1_000
+
+// rightsOf are the rights of users in virtual hosts. Connections share them: patterns take memory, and time to compile.
+type rightsOf struct {
+	mu   sync.Mutex
+	list map[rightsKey]*user.Rights // guarded by mu
+}
+
+// rightsKey names a user, who never changes, and a virtual host.
+type rightsKey struct {
+	user  *user.User
+	vhost string
+}
+
+func (r *rightsOf) find(u *user.User, vhost string) (rights *user.Rights, may bool) {
+	if _, may = u.Permissions[vhost]; !may {
+		return u.Rights(vhost)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := rightsKey{u, vhost}
+	if rights = r.list[key]; rights == nil {
+		if r.list == nil || len(r.list) >= rightsKept {
+			r.list = map[rightsKey]*user.Rights{}
+		}
+		rights, _ = u.Rights(vhost)
+		r.list[key] = rights
+	}
+	return rights, true
+}
+
+// forget lets go of users who may not be the same any more.
+func (r *rightsOf) forget() {
+	r.mu.Lock()
+	r.list = nil
+	r.mu.Unlock()
+}
+
 // enter takes up what the user may do in the virtual host.
 func (c *conn) enter(u *user.User) error {
-	rights, may := u.Rights(c.vhost)
+	rights, may := c.s.rights.find(u, c.vhost)
 	if !may {
 		return refuse(wire.NotAllowed, "access to vhost '%s' refused for user '%s'", c.vhost, c.user)
 	}
@@ -116,6 +156,7 @@ func (c *conn) assume(name string) error {
 
 // usersChanged makes what connections may do what it is now.
 func (s *Server) usersChanged() {
+	s.rights.forget()
 	s.mu.Lock()
 	list := slices.Collect(maps.Keys(s.conns))
 	s.mu.Unlock()
@@ -142,7 +183,7 @@ func (s *Server) review(c *conn) {
 		case u == a.user:
 			return
 		}
-		rights, _ := u.Rights(c.vhost)
+		rights, _ := s.rights.find(u, c.vhost)
 		if c.access.CompareAndSwap(a, &access{u, rights}) {
 			return
 		}

@@ -310,3 +310,39 @@ func TestUpdateSecret(t *testing.T) {
 	ok(t, c.UpdateSecret("a token of another kind", "why"))
 	ok(t, w.channel(c).Close())
 }
+
+// A thousand connections of a user keep its patterns once, and a change of them is not missed.
+func TestRightsAreShared(t *testing.T) {
+	w := newWorld(t)
+	w.addUser("me", &user.Permissions{Configure: "a", Write: "a", Read: "a"})
+	find := func() *user.Rights {
+		u := must[*user.User](t)(w.b.User("me"))
+		r, may := w.s.rights.find(u, "/")
+		if _, other := w.s.rights.find(u, "other"); !may || other {
+			t.Errorf("%v, %v", may, other)
+		}
+		return r
+	}
+	first := find()
+	if find() != first {
+		t.Error("compiled anew")
+	}
+	ok(t, w.b.SetPermissions("me", "/", user.Permissions{Configure: "b"}))
+	if now := find(); now.Allow(user.Configure, "a") || !now.Allow(user.Configure, "b") {
+		t.Error("rights are old")
+	}
+}
+
+// A queue that is somebody's own is nobody else's, not even before its owner is noted.
+func TestExclusiveWithoutOwner(t *testing.T) {
+	w := newWorld(t)
+	d := must[*declaration](t)(declarationOf("q", &wire.QueueDeclare{Exclusive: true}, "/"))
+	must[*broker.Queue](t)(w.b.CreateNamespaceQueue("/", "q", d.spec()))
+	_, err := w.channel().QueueDeclarePassive("q", false, false, false, false, nil)
+	refused(t, err, 405, "cannot obtain exclusive access")
+	_, err = w.channel().QueueDeclare("q", false, false, false, false, nil)
+	refused(t, err, 405, "cannot obtain exclusive access")
+	if code, _ := Explain(w.s.PurgeQueue("/", "q")); code != 405 {
+		t.Error(code)
+	}
+}

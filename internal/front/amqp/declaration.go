@@ -312,7 +312,7 @@ func expiresOf(meta *catalog.Queue) time.Duration {
 func (s *Server) equivalent(c *conn, name string, q *broker.Queue, d *declaration) error {
 	meta := q.Meta()
 	owner := s.ownerOf(q)
-	if d.exclusive != (owner != nil) || owner != nil && owner != c {
+	if d.exclusive != (owner != nil) || owner != c && (owner != nil || Exclusive(meta)) {
 		return lockedQueue(name, d.vhost)
 	}
 	what := queueNamed(name, d.vhost)

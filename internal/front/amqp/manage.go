@@ -88,7 +88,7 @@ func (s *Server) unowned(vhost, name string) (*broker.Queue, error) {
 	if err != nil {
 		return nil, queueRefusal(err, name, vhost)
 	}
-	if s.ownerOf(q) != nil {
+	if s.ownerOf(q) != nil || Exclusive(q.Meta()) {
 		return nil, lockedQueue(name, vhost)
 	}
 	return q, nil

@@ -30,7 +30,8 @@ func (ch *channel) queue(name string) (*broker.Queue, errCode) {
 	if err != nil {
 		return nil, queueRefusal(err, name, ch.c.vhost)
 	}
-	if owner := ch.c.s.ownerOf(q); owner != nil && owner != ch.c {
+	// One without an owner is a moment old: it is about to get its own.
+	if owner := ch.c.s.ownerOf(q); owner != ch.c && (owner != nil || Exclusive(q.Meta())) {
 		return nil, lockedQueue(name, ch.c.vhost)
 	}
 	return q, nil

@@ -35,6 +35,7 @@ type Server struct {
 	blocked pressure
 	bodies  bodyMemory
 	replies replies
+	rights  rightsOf
 
 	mail      sync.Mutex
 	mailboxes map[*broker.Queue]*mailbox // guarded by mail
