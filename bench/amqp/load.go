@@ -150,6 +150,9 @@ func through(ctx context.Context, addr string, queues []string, limit int64, siz
 	return in.messages.Load(), time.Since(began), out.same(in)
 }
 
+// quietPatience is how long nothing may come out of a broker that has messages.
+const quietPatience = 30 * time.Second
+
 // await waits until as many messages came out.
 func await(ctx context.Context, out *tally, want int64) error {
 	tick := time.NewTicker(time.Millisecond)
@@ -161,7 +164,7 @@ func await(ctx context.Context, out *tally, want int64) error {
 			return nil
 		case n != last:
 			last, since = n, time.Now()
-		case time.Since(since) > 10*time.Second:
+		case time.Since(since) > quietPatience:
 			return fmt.Errorf("nothing comes, %d messages of %d did", n, want)
 		}
 		select {

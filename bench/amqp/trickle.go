@@ -48,7 +48,7 @@ func (t *trickler) run(ctx context.Context, addr string, began time.Time, patien
 		case i = <-t.next:
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(10 * time.Second):
+		case <-time.After(quietPatience):
 			return errors.New("nothing comes from any queue")
 		}
 		if time.Since(began) > patience && n >= int64(len(t.queues)) {
