@@ -211,12 +211,13 @@ func publishTo(ch *client.Channel, exchange, key string, m client.Publishing) er
 	}
 	select {
 	case <-d.Done():
-		return nil
-	case err := <-closed:
-		return err
+		if d.Acked() {
+			return nil
+		}
 	case <-time.After(patience):
 		return errors.New("neither confirmed nor refused")
 	}
+	return <-closed // which ends what is to be confirmed, too
 }
 
 func TestTopicPermissions(t *testing.T) {
@@ -238,10 +239,9 @@ func TestTopicPermissions(t *testing.T) {
 // What a user may do changes for connections that are open.
 func TestPermissionsChange(t *testing.T) {
 	w := newWorld(t)
-	open := w.dial()
+	ended := w.dial().NotifyClose(make(chan *client.Error, 1))
 	w.addUser("me", &user.All)
-	ended := next(t, open.NotifyClose(make(chan *client.Error, 1)))
-	refused(t, ended, 320, "CONNECTION_FORCED - there are users now")
+	refused(t, next(t, ended), 320, "CONNECTION_FORCED - there are users now")
 
 	c := must[*client.Connection](t)(w.dialAs("me", "me", ""))
 	gone := c.NotifyClose(make(chan *client.Error, 1))
