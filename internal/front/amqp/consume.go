@@ -316,6 +316,7 @@ func (ch *channel) basicGet(m *wire.BasicGet) error {
 		}
 	}
 	if len(list) == 0 {
+		ch.c.afterBurials(q) // of what has expired
 		return ch.answer(false, &wire.BasicGetEmpty{})
 	}
 	ch.got(q, name, &list[0], m.NoAck)

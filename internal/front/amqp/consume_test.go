@@ -324,6 +324,16 @@ func TestRejectThenGet(t *testing.T) {
 			t.Errorf("%d: %q is dead", i, dead.Body)
 		}
 	}
+	queueOf(t, ch, "old", client.Table{"x-dead-letter-exchange": "dlx", "x-message-ttl": int32(1)})
+	for range 20 {
+		publish(t, ch, "", "old", "expired")
+		if _, there, err := ch.Get("old", true); err != nil || there {
+			continue // not yet
+		}
+		if dead := got(t, ch, "dead"); string(dead.Body) != "expired" {
+			t.Errorf("%q is dead", dead.Body)
+		}
+	}
 	publish(t, ch, "", "nowhere", "lost")
 	d := got(t, ch, "nowhere")
 	ok(t, d.Reject(false))

@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/narumq/naru/internal/broker"
-	"github.com/narumq/naru/internal/exchange"
 	"github.com/narumq/naru/internal/record"
 	wire "github.com/narumq/naru/internal/wire/amqp091"
 )
@@ -219,49 +218,4 @@ func kindNamed(note, value []byte) wire.Kind {
 		return wire.KindBytes
 	}
 	return wire.KindString
-}
-
-func isDeathHeader(name string) bool {
-	return name == "x-death" || strings.HasPrefix(name, "x-first-death-") || strings.HasPrefix(name, "x-last-death-")
-}
-
-// appendDeaths adds x-death and the headers of the first and the last death, as RabbitMQ does.
-func (e *envelope) appendDeaths(b []byte, end int, headers []record.HeaderField) []byte {
-	deaths := broker.DeathsOf(headers)
-	if len(deaths.List) == 0 {
-		return b
-	}
-	var list []wire.Value
-	size := len(b)
-	for _, d := range deaths.List {
-		v := deathEntry(&d).Value()
-		if size += len(d.Queue) + len(d.Exchange) + 512; size > end {
-			break
-		}
-		list = append(list, v)
-	}
-	var props wire.Properties
-	fields := []wire.Field{{Name: "x-death", Value: wire.NewArray(list...).Value()}}
-	for _, h := range deaths.Headers() {
-		fields = append(fields, wire.Field{Name: h.Name, Value: wire.String(h.Value)})
-	}
-	props.Has, props.Headers = wire.HasHeaders, wire.NewTable(fields...)
-	encoded := props.Append(nil)
-	return append(b, encoded[2+4:]...) // without flags and the table's length
-}
-
-func deathEntry(d *exchange.Death) wire.Table {
-	var keys []wire.Value
-	for _, k := range d.RoutingKeys {
-		keys = append(keys, wire.String(k))
-	}
-	fields := []wire.Field{
-		{Name: "count", Value: wire.Int64(d.Count)}, {Name: "reason", Value: wire.String(string(d.Reason))},
-		{Name: "queue", Value: wire.String(d.Queue)}, {Name: "time", Value: wire.Timestamp(d.TimeMillis / 1000).Value()},
-		{Name: "exchange", Value: wire.String(d.Exchange)}, {Name: "routing-keys", Value: wire.NewArray(keys...).Value()},
-	}
-	if d.OriginalExpiration != "" {
-		fields = append(fields, wire.Field{Name: "original-expiration", Value: wire.String(d.OriginalExpiration)})
-	}
-	return wire.NewTable(fields...)
 }

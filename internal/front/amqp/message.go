@@ -136,7 +136,11 @@ func (p *publication) table(t wire.Table) error {
 	if p.props.Has&wire.HasHeaders != 0 && t.Empty() {
 		p.add(headerTyped, kindTexts[wire.KindTable])
 	}
+	history := p.addDeaths(t)
 	for name, v := range t.All() {
+		if history && isDeathHeader(name) {
+			continue
+		}
 		switch name {
 		case headerCC, headerBCC:
 			list := &p.m.CC

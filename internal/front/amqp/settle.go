@@ -238,12 +238,17 @@ func (ch *channel) settle(how settling, list []delivery, done func(error)) {
 			s.queue.Nack(s.tags, 0, outcome.add)
 		default:
 			s.queue.Reject(s.tags, outcome.add)
-			ch.c.window.enter(0) // who looks into a queue next finds the dead letters
-			s.queue.AfterBurials(func() { ch.c.window.exit(0) })
+			ch.c.afterBurials(s.queue)
 		}
 	}
 	outcome.add(nil)
 	ch.wakeConsumers(list)
+}
+
+// afterBurials lets what looks into a queue next find the dead letters that are on their way from q.
+func (c *conn) afterBurials(q *broker.Queue) {
+	c.window.enter(0)
+	q.AfterBurials(func() { c.window.exit(0) })
 }
 
 // giveBack returns what a channel that ends has unsettled.
