@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -68,15 +69,34 @@ func kindOf(s *server.Setting) string {
 	return s.Kind
 }
 
+// running is a broker, alone or in a cluster.
+type running interface {
+	Endpoints() []server.Endpoint
+	StartTime() time.Duration
+	Failed() <-chan error
+	Close(context.Context) error
+}
+
+func start(cfg server.Config, log *slog.Logger, version string) (running, error) {
+	if cfg.Cluster != "" {
+		return server.StartCluster(cfg, server.ClusterOptions{Log: log, Version: version})
+	}
+	return server.Start(cfg, server.Options{Log: log, Version: version})
+}
+
 func (a *app) serve(ctx context.Context, cfg server.Config) error {
 	cfg.LimitMemory()
 	log := cfg.NewLogger(a.err)
 	v := versionOf()
-	s, err := server.Start(cfg, server.Options{Log: log, Version: v.Version})
+	s, err := start(cfg, log, v.Version)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "naru %s, data in %s, sync %s\n", v.Version, cfg.DataDir, cfg.Sync)
+	if cfg.Cluster == "" {
+		fmt.Fprintf(a.out, "naru %s, data in %s, sync %s\n", v.Version, cfg.DataDir, cfg.Sync)
+	} else {
+		fmt.Fprintf(a.out, "naru %s, one of the cluster in %s\n", v.Version, cfg.Cluster)
+	}
 	for _, e := range s.Endpoints() {
 		fmt.Fprintf(a.out, "%-6s %s\n", e.Name, e.Addr)
 	}

@@ -20,6 +20,13 @@ const Off = "off"
 type Config struct {
 	DataDir string // holds the journal and the catalog
 
+	Cluster    string        // URL of the bucket that holds everything instead; "": alone, on DataDir
+	Etcd       string        // host:port, several with commas between
+	Advertise  string        // host at which clients and other brokers reach this one; "": that of each endpoint
+	Lease      time.Duration // after which a broker that is gone is replaced
+	FlushEvery time.Duration // from the first append to the object that it goes into
+	FlushBytes int64         // or so much, whichever comes first
+
 	KafkaAddr       string // host:port to listen on, or Off
 	KafkaAdvertised string // host:port that clients are told to come back to; "" is the address itself
 	AWSAddr         string // host:port for AWS clients, or Off
@@ -62,6 +69,9 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		DataDir:           "naru-data",
+		Lease:             10 * time.Second,
+		FlushEvery:        100 * time.Millisecond,
+		FlushBytes:        8 << 20,
 		KafkaAddr:         "127.0.0.1:9092",
 		AWSAddr:           "127.0.0.1:4566",
 		AMQPAddr:          "127.0.0.1:5672",
@@ -101,6 +111,12 @@ func (s *Setting) IsBool() bool { return s.Kind == "" }
 func (c *Config) Settings() []Setting {
 	return []Setting{
 		text("data", "DIR", "directory that holds everything, made if it is missing", &c.DataDir),
+		text("cluster", "URL", "s3://BUCKET/PREFIX, of the bucket that holds everything instead of --data: the broker is one of a cluster (docs/cluster.md)", &c.Cluster),
+		text("etcd", "ADDRS", "addresses of the cluster's etcd, host:port, with commas between", &c.Etcd),
+		text("advertise", "HOST", "name or address at which clients reach this broker of a cluster (default: that of each endpoint)", &c.Advertise),
+		duration("lease", "how long a broker of a cluster that is gone keeps its place, whole seconds", &c.Lease, 2*time.Second),
+		duration("flush-every", "how long a broker of a cluster gathers appends into one object", &c.FlushEvery, time.Millisecond),
+		size("flush-bytes", "size at which it stores the object sooner", &c.FlushBytes, 64<<10, 64<<20),
 		address("kafka", "address of the Kafka endpoint, or off", &c.KafkaAddr),
 		advertised("kafka-advertised", "address that Kafka clients are told to connect to (default: the endpoint's own)", &c.KafkaAdvertised),
 		address("aws", "address of the endpoint for AWS clients (SQS, Kinesis), or off", &c.AWSAddr),
@@ -156,6 +172,9 @@ func (c *Config) validate() error {
 	}
 	if c.Pprof && c.HTTPAddr == Off {
 		return fmt.Errorf("--pprof needs the HTTP endpoint, and --http is off")
+	}
+	if err := c.validateCluster(); err != nil {
+		return err
 	}
 	if c.DataDir == "" {
 		return fmt.Errorf("--data is empty: name a directory")

@@ -59,6 +59,7 @@ func TestPrecedence(t *testing.T) {
 func TestEverySettingEverywhere(t *testing.T) {
 	other := map[string]string{ // differs from the default
 		"data": "/elsewhere", "kafka": "127.0.0.1:1", "kafka-advertised": "example.com:9", "http": "off",
+		"cluster": "s3://bucket/prefix", "etcd": "127.0.0.1:7", "advertise": "example.com", "lease": "12s", "flush-every": "50ms", "flush-bytes": "1MiB",
 		"aws": "127.0.0.1:2", "aws-keys": "/keys", "kinesis-limits": "true", "amqp": "127.0.0.1:3", "amqp-management": "127.0.0.1:4",
 		"pprof": "true", "api-remote": "true", "sync": "os", "segment-bytes": "1MiB", "cache-bytes": "2MiB",
 		"auto-create-topics": "false", "default-partitions": "3", "group-initial-delay": "7s",
@@ -78,6 +79,12 @@ func TestEverySettingEverywhere(t *testing.T) {
 		}
 		if s.Name == "amqp-management" {
 			extra["amqp"] = "127.0.0.1:3"
+		}
+		switch s.Name {
+		case "cluster":
+			extra["etcd"] = "127.0.0.1:8"
+		case "etcd":
+			extra["cluster"] = "s3://other-bucket"
 		}
 		flags := map[string]string{s.Name: v}
 		for k, x := range extra {

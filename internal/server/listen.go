@@ -54,10 +54,14 @@ func (c *Config) listen() (l listeners, err error) {
 	return l, nil
 }
 
+func (l *listeners) each() []*net.Listener {
+	return []*net.Listener{&l.kafka, &l.aws, &l.amqp, &l.management, &l.http}
+}
+
 func (l *listeners) close() {
-	for _, ln := range []net.Listener{l.kafka, l.aws, l.amqp, l.management, l.http} {
-		if ln != nil {
-			ln.Close()
+	for _, ln := range l.each() {
+		if *ln != nil {
+			(*ln).Close()
 		}
 	}
 }

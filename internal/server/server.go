@@ -26,6 +26,8 @@ type Options struct {
 	Version string        // shown in metrics
 	FS      vfs.FS        // default vfs.OS()
 	Store   catalog.Store // default a file in the data directory
+
+	member *membership // nil: a broker of its own, over a data directory
 }
 
 // Server is a running broker with its endpoints.
@@ -36,6 +38,7 @@ type Server struct {
 	ready   time.Duration // from Start to readiness
 	metrics *metrics
 
+	member    *membership // nil: alone
 	lock      io.Closer
 	broker    *broker.Broker
 	kafka     *kafka.Server
@@ -72,16 +75,23 @@ func Start(cfg Config, opt Options) (*Server, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	if cfg.Cluster != "" && opt.member == nil {
+		return nil, errors.New("--cluster: a broker of a cluster is started with StartCluster")
+	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
 	if opt.FS == nil {
 		opt.FS = vfs.OS()
 	}
-	s := &Server{cfg: cfg, log: opt.Log, started: time.Now(), metrics: newMetrics(opt.Version), failed: make(chan error, 4), version: opt.Version}
+	s := &Server{cfg: cfg, log: opt.Log, started: time.Now(), metrics: newMetrics(opt.Version), failed: make(chan error, 4), version: opt.Version, member: opt.member}
 	s.httpConns.protocol, s.awsConns.protocol, s.managementConns.protocol = httpProtocol, awsProtocol, managementProtocol
 	s.notReady("starting")
-	s.warn()
+	if s.member == nil { // else the process has said so
+		s.warn()
+	} else {
+		s.metrics.registry.MustRegister(s.member.metrics)
+	}
 	if err := s.start(opt); err != nil {
 		s.release(context.Background())
 		return nil, err
@@ -96,17 +106,14 @@ func Start(cfg Config, opt Options) (*Server, error) {
 // found at once, and HTTP answers during it: not ready yet.
 func (s *Server) start(opt Options) (err error) {
 	dir := filepath.ToSlash(s.cfg.DataDir)
-	if err := opt.FS.MkdirAll(dir); err != nil {
-		return fmt.Errorf("--data %s: %w", s.cfg.DataDir, err)
-	}
-	if s.lock, err = broker.Lock(opt.FS, dir); err != nil {
-		return fmt.Errorf("--data: %w: stop it, or choose another directory", err)
+	if err := s.lockDir(dir, opt); err != nil {
+		return err
 	}
 	keys, err := s.awsKeys()
 	if err != nil {
 		return err
 	}
-	l, err := s.cfg.listen()
+	l, err := s.listen()
 	if err != nil {
 		return err
 	}
@@ -122,7 +129,7 @@ func (s *Server) start(opt Options) (err error) {
 		s.http = s.serveHTTP(l.http)
 	}
 	if s.broker, err = broker.Open(s.brokerConfig(dir, opt)); err != nil {
-		return fmt.Errorf("--data %s: %w", s.cfg.DataDir, err)
+		return fmt.Errorf("%s: %w", s.storage(), err)
 	}
 	s.metrics.watch(s.broker, s.cfg.TopicMetricsMax)
 	if err := s.startTriggers(); err != nil {
@@ -150,6 +157,36 @@ func (s *Server) start(opt Options) (err error) {
 	return nil
 }
 
+// lockDir makes the data directory, which a member of a cluster does not have.
+func (s *Server) lockDir(dir string, opt Options) (err error) {
+	if s.member != nil {
+		return nil
+	}
+	if err := opt.FS.MkdirAll(dir); err != nil {
+		return fmt.Errorf("--data %s: %w", s.cfg.DataDir, err)
+	}
+	if s.lock, err = broker.Lock(opt.FS, dir); err != nil {
+		return fmt.Errorf("--data: %w: stop it, or choose another directory", err)
+	}
+	return nil
+}
+
+// listen opens the endpoints' listeners. Those of a member are its process's.
+func (s *Server) listen() (listeners, error) {
+	if s.member != nil {
+		return s.member.listeners, nil
+	}
+	return s.cfg.listen()
+}
+
+// storage is the setting that says where everything is.
+func (s *Server) storage() string {
+	if s.member != nil {
+		return "--cluster " + s.cfg.Cluster
+	}
+	return "--data " + s.cfg.DataDir
+}
+
 func (s *Server) serveKafka(ln net.Listener) (err error) {
 	if s.kafka, err = kafka.New(s.kafkaConfig()); err != nil {
 		return err
@@ -169,6 +206,11 @@ func (s *Server) notReady(why string) { s.state.Store(&why) }
 func (s *Server) Ready() error {
 	if why := s.state.Load(); why != nil {
 		return errors.New(*why)
+	}
+	if s.member != nil {
+		if err := s.member.ready(); err != nil {
+			return err
+		}
 	}
 	return s.broker.Ready()
 }

@@ -15,7 +15,7 @@ import (
 func (s *Server) brokerConfig(dir string, opt Options) broker.Config {
 	groups := group.Defaults()
 	groups.InitialRebalanceDelay = s.cfg.GroupInitialDelay
-	return broker.Config{
+	cfg := broker.Config{
 		Dir: dir, FS: opt.FS, Store: opt.Store, Locked: true,
 		Journal: journal.Options{
 			SegmentBytes: s.cfg.SegmentBytes,
@@ -28,6 +28,11 @@ func (s *Server) brokerConfig(dir string, opt Options) broker.Config {
 		DefaultPartitions: s.cfg.DefaultPartitions,
 		Logger:            s.log,
 	}
+	if m := s.member; m != nil {
+		cfg.NodeID, cfg.Store = m.tenure.Node, m.catalog()
+		cfg.OpenJournal = func(opt journal.Options) (broker.Medium, error) { return m.open(s.metrics, opt) }
+	}
+	return cfg
 }
 
 // kafkaConfig is the Kafka endpoint's part.
@@ -35,6 +40,7 @@ func (s *Server) kafkaConfig() kafka.Config {
 	return kafka.Config{
 		Broker:     s.broker,
 		Advertised: s.advertised(),
+		Peers:      s.peers(),
 		Settings:   s.kafkaSettings(),
 		DataDir:    s.cfg.DataDir,
 		Limits: kafka.Limits{

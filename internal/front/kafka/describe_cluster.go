@@ -6,7 +6,7 @@ import (
 
 // DescribeCluster (60), versions 0-2.
 //
-// Behaviour: the cluster's id and its one broker (KIP-700).
+// Behaviour: the cluster's id, this broker, and those that stand by (KIP-700).
 //
 // Deviations: there are no controller endpoints to ask (KIP-919):
 // MISMATCHED_ENDPOINT_TYPE, as a Kafka broker answers. Authorized operations are
@@ -34,5 +34,8 @@ func describeCluster(c *call, q *wire.DescribeClusterRequest) wire.Response {
 	}
 	resp.ClusterId, resp.ControllerId = b.ClusterID(), b.NodeID()
 	resp.Brokers = []wire.DescribeClusterResponseDescribeClusterBroker{{BrokerId: b.NodeID(), Host: c.conn.host, Port: c.conn.port}}
+	for _, p := range c.conn.s.peers() {
+		resp.Brokers = append(resp.Brokers, wire.DescribeClusterResponseDescribeClusterBroker{BrokerId: p.NodeID, Host: p.Host, Port: p.Port})
+	}
 	return resp
 }

@@ -12,7 +12,8 @@ import (
 // Behaviour: topics by name or id (KIP-516), all of them, or none; a topic that
 // does not exist is made on the spot if both the server and the request allow
 // it. This node leads every partition, is its only replica, and is the
-// controller.
+// controller. Other brokers of the cluster are listed after it: who loses this
+// one asks them.
 //
 // Deviations: internal topics are not shown: they hold no records that a Kafka
 // client could read. Authorized operations are never given (no authorizer). A
@@ -28,6 +29,9 @@ func metadata(c *call, q *wire.MetadataRequest) wire.Response {
 		Brokers:      []wire.MetadataResponseMetadataResponseBroker{{NodeId: node, Host: c.conn.host, Port: c.conn.port}},
 		ClusterId:    &cluster,
 		ControllerId: node, ClusterAuthorizedOperations: notAsked,
+	}
+	for _, p := range s.peers() {
+		resp.Brokers = append(resp.Brokers, wire.MetadataResponseMetadataResponseBroker{NodeId: p.NodeID, Host: p.Host, Port: p.Port})
 	}
 	nodes := []int32{node}
 	if q.Topics == nil || c.version == 0 && len(q.Topics) == 0 {
@@ -56,6 +60,14 @@ func metadata(c *call, q *wire.MetadataRequest) wire.Response {
 		resp.Topics = append(resp.Topics, noTopic(t.Name, t.TopicId, c.note(codeInvalidRequest)))
 	}
 	return resp
+}
+
+// peers are the cluster's other brokers.
+func (s *Server) peers() []Peer {
+	if s.cfg.Peers == nil {
+		return nil
+	}
+	return s.cfg.Peers()
 }
 
 // metadataTopic describes one topic that was asked for, or makes it.

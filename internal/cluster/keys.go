@@ -1,0 +1,40 @@
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/narumq/naru/internal/journal"
+)
+
+// Keys are those of a slot in the coordinator: who owns it, and where its log ends.
+func Keys(slot journal.SlotID) (owner, head string) {
+	return fmt.Sprintf("%sslot/%04d/owner", LivePrefix, slot), fmt.Sprintf("slot/%04d/head", slot)
+}
+
+// Member is what a broker tells others of itself, the value of its key.
+type Member struct {
+	Name    string `json:"name"` // unique to the process, drawn at its start
+	Host    string `json:"host,omitempty"`
+	Version string `json:"version,omitempty"`
+	Started int64  `json:"started"` // ms since 1970
+	LeaseMS int64  `json:"lease_ms"`
+	// Endpoints are addresses that clients connect to, by the name of the endpoint.
+	Endpoints map[string]string `json:"endpoints,omitempty"`
+}
+
+// Encode is the member as the coordinator holds it.
+func (m Member) Encode() []byte {
+	b, err := json.Marshal(m)
+	if err != nil {
+		panic(err) // strings and numbers
+	}
+	return b
+}
+
+// Member reads what Encode wrote; of what a later version wrote, as much as is known.
+func (s Seen) Member() Member {
+	var m Member
+	_ = json.Unmarshal([]byte(s.Value), &m) // what is not there is empty
+	return m
+}

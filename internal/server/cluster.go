@@ -1,0 +1,336 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/narumq/naru/internal/cluster"
+	"github.com/narumq/naru/internal/coord"
+	"github.com/narumq/naru/internal/objectstore"
+)
+
+// slotOfAll is the only slot there is yet: all partitions are in it.
+const slotOfAll = 0
+
+// Cluster is a running broker of a cluster: it stands by, or serves as a Server does.
+type Cluster struct {
+	cfg     Config
+	log     *slog.Logger
+	version string
+	started time.Time
+	ready   time.Duration
+	metrics *clusterMetrics
+	health  health
+
+	bucket objectstore.Store
+	quorum coord.Store // for commits and the catalog
+	lease  coord.Store // for membership: its calls are short
+	closes []func() error
+
+	gates   listeners // of doors; nil are off
+	doors   []*gate
+	standby *http.Server // nil: HTTP is off
+	node    *cluster.Node
+	current atomic.Pointer[Server] // nil: stands by
+	problem atomic.Pointer[string] // why the last tenure ended
+
+	failed chan error
+	stop   context.CancelFunc
+	work   sync.WaitGroup
+	once   sync.Once
+}
+
+// ClusterOptions are not for users to configure.
+type ClusterOptions struct {
+	Log     *slog.Logger
+	Version string
+	// Bucket, Quorum and Lease stand in for what --cluster and --etcd name.
+	Bucket objectstore.Store
+	Quorum coord.Store
+	Lease  coord.Store
+}
+
+// first is how long a start waits for the bucket and etcd, before it goes on without them.
+const first = 5 * time.Second
+
+// StartCluster joins a cluster, and returns when that was tried once. A bucket or an etcd that is away is no error: the broker
+// says so on /readyz, and goes on trying. A bucket without conditional writes is one, and so is one that belongs to another
+// cluster.
+func StartCluster(cfg Config, opt ClusterOptions) (*Cluster, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	c := &Cluster{
+		cfg: cfg, log: opt.Log, version: opt.Version, started: time.Now(), metrics: newClusterMetrics(), failed: make(chan error, 4),
+		bucket: opt.Bucket, quorum: opt.Quorum, lease: opt.Lease,
+	}
+	if err := c.start(); err != nil {
+		c.release()
+		return nil, err
+	}
+	c.ready = time.Since(c.started)
+	return c, nil
+}
+
+func (c *Cluster) start() error {
+	if err := c.reach(); err != nil {
+		return err
+	}
+	if err := c.openGates(); err != nil {
+		return err
+	}
+	(&Server{cfg: c.cfg, log: c.log}).warn()
+	owner, _ := cluster.Keys(slotOfAll)
+	c.node = cluster.NewNode(cluster.NodeConfig{
+		Coord: c.lease, Timing: cluster.TimingOf(c.cfg.Lease), Owner: owner, Self: c.self(), Serve: c.serve, Log: c.log,
+	})
+	c.metrics.node = c.node
+	c.openStandby()
+	ctx, stop := context.WithCancel(context.Background())
+	c.stop = stop
+	limited, cancel := context.WithTimeout(ctx, first)
+	defer cancel()
+	err := c.prepare(limited)
+	if fatal(err) {
+		return err
+	}
+	c.work.Go(func() { c.node.Run(ctx) })
+	if err == nil {
+		c.node.SetReady(true)
+		return nil
+	}
+	c.log.Warn("the cluster cannot be reached yet", "err", err)
+	c.work.Go(func() { c.prepareLater(ctx) })
+	return nil
+}
+
+// reach prepares access to the bucket and to etcd.
+func (c *Cluster) reach() error {
+	where, err := c.cfg.bucket()
+	if err != nil {
+		return fmt.Errorf("--cluster: %w", err)
+	}
+	if c.bucket == nil {
+		where.Observe = func(r objectstore.S3Request) { c.metrics.request(r); c.health.bucket(r.Err) }
+		if c.bucket, err = objectstore.NewS3(context.Background(), where); err != nil {
+			return fmt.Errorf("--cluster: %w", err)
+		}
+	}
+	for _, to := range []struct {
+		store *coord.Store
+		limit time.Duration
+	}{{&c.quorum, 0}, {&c.lease, c.cfg.Lease / 4}} {
+		if *to.store != nil {
+			continue
+		}
+		e, err := c.cfg.quorum(where, to.limit)
+		if err != nil {
+			return err
+		}
+		*to.store = e
+		c.closes = append(c.closes, e.Close)
+	}
+	return nil
+}
+
+// prepare finds out whether the bucket and etcd are there, and fit for it.
+func (c *Cluster) prepare(ctx context.Context) error {
+	name, err := randomName()
+	if err != nil {
+		return err
+	}
+	err = objectstore.Probe(ctx, c.bucket, "probe/"+name)
+	c.health.bucket(err)
+	if err != nil {
+		return fmt.Errorf("--cluster %s: %w", c.cfg.Cluster, err)
+	}
+	if _, err = cluster.Identify(ctx, c.bucket, c.quorum, cluster.Identity{ID: name, Slots: 1}); err != nil {
+		return fmt.Errorf("--cluster %s, --etcd %s: %w", c.cfg.Cluster, c.cfg.Etcd, err)
+	}
+	return nil
+}
+
+// fatal tells whether waiting does not mend an error.
+func fatal(err error) bool {
+	return errors.Is(err, objectstore.ErrNoConditions) || errors.Is(err, cluster.ErrMixedUp)
+}
+
+// prepareEvery is between tries to reach a cluster that is away.
+const prepareEvery = time.Second
+
+func (c *Cluster) prepareLater(ctx context.Context) {
+	tick := time.NewTicker(prepareEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := c.prepare(ctx)
+		switch {
+		case err == nil:
+			c.log.Info("the cluster can be reached")
+			c.node.SetReady(true)
+			return
+		case fatal(err):
+			c.failed <- err
+			return
+		}
+		text := err.Error()
+		c.problem.Store(&text)
+	}
+}
+
+func (c *Cluster) self() cluster.Member {
+	name, err := randomName()
+	if err != nil {
+		panic(err) // the system has no random numbers
+	}
+	host, _ := os.Hostname() // "" is as good as any
+	m := cluster.Member{
+		Name: name, Host: host, Version: c.version, Started: c.started.UnixMilli(), LeaseMS: c.cfg.Lease.Milliseconds(), Endpoints: map[string]string{},
+	}
+	for _, e := range c.addresses() {
+		m.Endpoints[e.Name] = e.Addr
+	}
+	return m
+}
+
+// randomName is one that nobody else ever has.
+func randomName() (string, error) {
+	var b [12]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(b[:]), nil
+}
+
+// openGates takes the ports.
+func (c *Cluster) openGates() error {
+	l, err := c.cfg.listen()
+	if err != nil {
+		return err
+	}
+	for _, ln := range l.each() {
+		if *ln != nil {
+			g := newGate(*ln)
+			*ln = g
+			c.doors = append(c.doors, g)
+		}
+	}
+	c.gates = l
+	return nil
+}
+
+// openStandby answers health checks while another broker serves.
+func (c *Cluster) openStandby() {
+	if c.gates.http == nil {
+		return
+	}
+	m := newMetrics(c.version)
+	m.registry.MustRegister(c.metrics)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: metricsAtOnceMax, Timeout: metricsScrapeTimeout}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "not ready: "+c.Ready().Error(), http.StatusServiceUnavailable)
+	})
+	c.standby = &http.Server{Handler: mux, ReadHeaderTimeout: httpHeaderTimeout, IdleTimeout: httpIdleTimeout, MaxHeaderBytes: httpHeaderBytesMax}
+	c.standBy()
+}
+
+// standBy opens the door of the standby's HTTP.
+func (c *Cluster) standBy() {
+	if g, ok := c.gates.http.(*gate); ok {
+		d := g.open(nil)
+		go func() { _ = c.standby.Serve(limit(d, httpConnectionsMax)) }() // ends when the door is shut
+	}
+}
+
+var errStandby = errors.New("standby")
+
+// Ready returns nil while this broker serves, else why it does not.
+func (c *Cluster) Ready() error {
+	if s := c.current.Load(); s != nil {
+		return s.Ready()
+	}
+	st := c.node.State()
+	switch away := c.health.why(); {
+	case st.View.Err != nil:
+		return fmt.Errorf("etcd is away: %w", st.View.Err)
+	case !st.Ready && away != nil:
+		return fmt.Errorf("the bucket is away: %w", away)
+	case !st.Ready && c.problem.Load() != nil:
+		return errors.New(*c.problem.Load())
+	case !st.View.Looked:
+		return errors.New("joining the cluster")
+	case st.Owner != 0:
+		return errors.New("taking over")
+	}
+	for _, m := range st.View.Members {
+		if m.Member().Name == st.View.Owner {
+			return fmt.Errorf("%w: the owner is broker %d at %s", errStandby, m.Node, m.Member().Endpoints["kafka"])
+		}
+	}
+	return fmt.Errorf("%w: there is no owner", errStandby)
+}
+
+// Failed gives the error that ends the process.
+func (c *Cluster) Failed() <-chan error { return c.failed }
+
+// StartTime is how long it took to join.
+func (c *Cluster) StartTime() time.Duration { return c.ready }
+
+// Endpoints are the addresses that are on.
+func (c *Cluster) Endpoints() []Endpoint { return c.addresses() }
+
+func (c *Cluster) addresses() []Endpoint {
+	var list []Endpoint
+	names := []string{"kafka", "aws", "amqp", "amqp-management", "http"}
+	for i, ln := range c.gates.each() {
+		if *ln == nil {
+			continue
+		}
+		e := Endpoint{names[i], c.cfg.reachable((*ln).Addr())}
+		if names[i] != "kafka" && names[i] != "amqp" {
+			e.Addr = "http://" + e.Addr
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// Close hands the log over, if this broker owns it, and leaves the cluster.
+func (c *Cluster) Close(context.Context) error {
+	c.once.Do(c.release)
+	return nil
+}
+
+func (c *Cluster) release() {
+	if c.stop != nil {
+		c.stop()
+		c.work.Wait()
+	}
+	for _, g := range c.doors {
+		_ = g.Close()
+		g.shut()
+	}
+	for _, shut := range c.closes {
+		_ = shut()
+	}
+}

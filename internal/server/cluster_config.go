@@ -1,0 +1,90 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/narumq/naru/internal/coord"
+	"github.com/narumq/naru/internal/front/kafka"
+	"github.com/narumq/naru/internal/objectstore"
+)
+
+// validateCluster checks the settings of a cluster against each other.
+func (c *Config) validateCluster() error {
+	if c.Cluster == "" {
+		if c.Etcd != "" {
+			return fmt.Errorf("--etcd is for a broker of a cluster: set --cluster s3://BUCKET/PREFIX too")
+		}
+		return nil
+	}
+	if _, err := objectstore.ParseS3URL(c.Cluster); err != nil {
+		return fmt.Errorf("--cluster: %w", err)
+	}
+	if c.Etcd == "" {
+		return fmt.Errorf("--cluster needs --etcd HOST:PORT, where the brokers agree on who owns what")
+	}
+	for _, e := range c.endpoints() {
+		if err := checkAddress(e); err != nil && !strings.Contains(e, "://") {
+			return fmt.Errorf("--etcd %q: %w", e, err)
+		}
+	}
+	if c.Lease%time.Second != 0 || c.Lease > coord.TTLMax {
+		return fmt.Errorf("--lease %v: want whole seconds, at most %v", c.Lease, coord.TTLMax)
+	}
+	return nil
+}
+
+func (c *Config) endpoints() []string {
+	list := strings.Split(c.Etcd, ",")
+	for i := range list {
+		list[i] = strings.TrimSpace(list[i])
+	}
+	return list
+}
+
+// bucket prepares access to the cluster's bucket.
+func (c *Config) bucket() (objectstore.S3Config, error) { return objectstore.ParseS3URL(c.Cluster) }
+
+// quorum prepares access to the cluster's etcd, whose keys begin with the bucket's name, so that one etcd serves many clusters.
+func (c *Config) quorum(bucket objectstore.S3Config, limit time.Duration) (*coord.Etcd, error) {
+	prefix := "naru/" + bucket.Bucket + "/"
+	if bucket.Prefix != "" {
+		prefix += bucket.Prefix + "/"
+	}
+	e, err := coord.NewEtcd(coord.EtcdConfig{Endpoints: c.endpoints(), Prefix: prefix, RequestTimeout: limit})
+	if err != nil {
+		return nil, fmt.Errorf("--etcd: %w", err)
+	}
+	return e, nil
+}
+
+// reachable is where clients find an endpoint that listens at addr.
+func (c *Config) reachable(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil || c.Advertise == "" {
+		return addr.String()
+	}
+	host = c.Advertise
+	return net.JoinHostPort(host, port)
+}
+
+// peers lists the other members to Kafka clients; nil if there can be none.
+func (s *Server) peers() func() []kafka.Peer {
+	if s.member == nil {
+		return nil
+	}
+	return func() []kafka.Peer {
+		var list []kafka.Peer
+		for _, seen := range s.member.members() {
+			host, port, err := net.SplitHostPort(seen.Member().Endpoints["kafka"])
+			n, bad := strconv.ParseUint(port, 10, 16)
+			if err == nil && bad == nil && seen.Node != s.member.tenure.Node {
+				list = append(list, kafka.Peer{NodeID: seen.Node, Host: host, Port: int32(n)})
+			}
+		}
+		return list
+	}
+}

@@ -1,0 +1,286 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/narumq/naru/internal/broker"
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/cluster"
+	"github.com/narumq/naru/internal/journal"
+	"github.com/narumq/naru/internal/objectstore"
+)
+
+// membership is what a Server has instead of a data directory: one tenure of a cluster's log.
+type membership struct {
+	cluster   *Cluster
+	tenure    *cluster.Tenure
+	name      string // of the tenure, nobody else's ever
+	listeners listeners
+	doors     []*door
+	metrics   *clusterMetrics
+	flusher   *journal.Flusher // nil until the log is opened
+	mu        sync.Mutex       // guards the setting of flusher
+	planned   atomic.Bool      // the log is handed over in an orderly way
+}
+
+// Times of a tenure.
+const (
+	slotCheckEvery = 250 * time.Millisecond // whether the slot is still ours
+	dropWithin     = 5 * time.Second        // for sessions to end when the slot is lost
+	// objectAgeMax is how long an object may wait for its commit; orphanAge is how old one is before it can be nobody's.
+	objectAgeMax = 10 * time.Minute
+	orphanAge    = 12 * objectAgeMax
+	collectEvery = 15 * time.Minute
+	compactEvery = 5 * time.Minute
+)
+
+// serve runs a tenure: it opens the broker and the endpoints, and returns when all that is gone again.
+func (c *Cluster) serve(t *cluster.Tenure) {
+	c.metrics.tenures.Inc()
+	began := time.Now()
+	m := &membership{cluster: c, tenure: t, metrics: c.metrics}
+	err := m.run()
+	text := ""
+	switch took := time.Since(began).Round(time.Millisecond); {
+	case err != nil:
+		c.log.Error("this broker owned the log, and gives it up", "after", took, "err", err)
+		text = err.Error()
+	case m.planned.Load():
+		c.log.Info("the log was handed over", "after", took)
+	default:
+		c.log.Warn("the log has another owner, or may have: all sessions were closed", "after", took)
+	}
+	c.problem.Store(&text)
+}
+
+func (m *membership) run() (err error) {
+	if m.name, err = randomName(); err != nil {
+		return err
+	}
+	m.openDoors()
+	defer m.cluster.standBy()
+	stop := context.AfterFunc(m.tenure.Context(), m.cut)
+	defer stop()
+	defer m.cut()
+	cfg := m.cluster.cfg
+	if cfg.KafkaAdvertised == "" && cfg.Advertise != "" && m.listeners.kafka != nil {
+		cfg.KafkaAdvertised = cfg.reachable(m.listeners.kafka.Addr())
+	}
+	s, err := Start(cfg, Options{Log: m.cluster.log, Version: m.cluster.version, member: m})
+	if err != nil {
+		return err
+	}
+	m.cluster.current.Store(s)
+	err = m.watch(s)
+	m.cluster.current.Store(nil)
+	within := cfg.ShutdownTimeout
+	if !m.planned.Load() {
+		m.cut()
+		within = dropWithin
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	if cerr := s.Close(ctx); cerr != nil && m.planned.Load() {
+		return cerr
+	}
+	return err
+}
+
+// watch returns when the tenure has to end.
+func (m *membership) watch(s *Server) error {
+	ctx, cancel := context.WithCancel(m.tenure.Context())
+	defer cancel()
+	go m.keepTidy(ctx)
+	tick := time.NewTicker(slotCheckEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-m.tenure.Context().Done():
+			return nil
+		case <-m.tenure.Leaving():
+			m.planned.Store(true)
+			return nil
+		case err := <-s.Failed():
+			return err
+		case <-tick.C:
+			if err := s.broker.Ready(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// openDoors lets clients in, behind a fence: nothing is said to them when the tenure is over.
+func (m *membership) openDoors() {
+	m.listeners = m.cluster.gates
+	for _, ln := range m.listeners.each() {
+		if g, ok := (*ln).(*gate); ok {
+			d := g.open(m.tenure.Valid)
+			m.doors = append(m.doors, d)
+			*ln = d
+		}
+	}
+}
+
+// cut ends all that the tenure has open, whatever it is doing: nobody hears of it any more, and nothing is committed.
+func (m *membership) cut() {
+	if m.planned.Load() && m.tenure.Valid() {
+		return // the server ends it
+	}
+	for _, d := range m.doors {
+		d.shut()
+	}
+	m.mu.Lock()
+	f := m.flusher
+	m.mu.Unlock()
+	if f != nil {
+		f.Close()
+	}
+}
+
+// catalog is what exists, for as long as the tenure lasts.
+func (m *membership) catalog() catalog.Store {
+	owner, _ := cluster.Keys(slotOfAll)
+	return catalog.NewCoord(catalog.CoordConfig{
+		Store: m.cluster.quorum, Context: m.tenure.Context(), OwnerKey: owner, Owner: m.tenure.Owner, Name: m.name,
+	})
+}
+
+// open takes the log over.
+func (m *membership) open(observed *metrics, opt journal.Options) (broker.Medium, error) {
+	cfg := &m.cluster.cfg
+	f := journal.NewFlusher(journal.FlusherOptions{
+		Store: m.cluster.bucket, Coord: m.cluster.quorum, Keys: cluster.Keys, Name: m.name,
+		SlotOf:     func(journal.StreamID) journal.SlotID { return slotOfAll },
+		FlushEvery: cfg.FlushEvery, FlushBytes: cfg.FlushBytes, CacheBytes: max(cfg.CacheBytes, 2*cfg.FlushBytes), AgeMax: objectAgeMax,
+		Observer: m.metrics.flushObserver(observed), Logger: m.cluster.log,
+	})
+	m.mu.Lock()
+	m.flusher = f
+	m.mu.Unlock()
+	if !m.tenure.Valid() {
+		f.Close()
+		return nil, journal.ErrNotOwner
+	}
+	s, err := f.Open(m.tenure.Context(), slotOfAll, m.tenure.Owner, opt)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	m.metrics.slot.Store(s)
+	return &slotMedium{Slot: s, m: m}, nil
+}
+
+// slotMedium is a slot that is handed over when it is closed as planned.
+type slotMedium struct {
+	*journal.Slot
+	m *membership
+}
+
+// Close implements broker.Medium.
+func (s *slotMedium) Close() (err error) {
+	if s.m.planned.Load() {
+		ctx, cancel := context.WithTimeout(s.m.tenure.Context(), s.m.cluster.cfg.ShutdownTimeout)
+		defer cancel()
+		err = s.Drain(ctx)
+	}
+	s.m.metrics.slot.CompareAndSwap(s.Slot, nil)
+	cerr := s.Slot.Close()
+	s.m.flusher.Close()
+	return errors.Join(err, cerr)
+}
+
+// keepTidy removes objects that are nobody's, and has etcd forget its past, which would grow with every commit.
+func (m *membership) keepTidy(ctx context.Context) {
+	collect, compact := time.NewTicker(collectEvery), time.NewTicker(compactEvery)
+	defer collect.Stop()
+	defer compact.Stop()
+	var revision int64
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case <-collect.C:
+			err = m.collect(ctx)
+		case <-compact.C:
+			revision, err = m.compact(ctx, revision)
+		}
+		if err != nil && ctx.Err() == nil {
+			m.cluster.log.Warn("tidying up is put off", "err", err)
+		}
+	}
+}
+
+func (m *membership) collect(ctx context.Context) error {
+	c := journal.Collector{
+		Store: m.cluster.bucket, Coord: m.cluster.quorum, Keys: cluster.Keys, Slots: slotOfAll + 1, Name: m.name, Grace: orphanAge,
+	}
+	sum, err := c.Collect(ctx)
+	m.metrics.collected(sum)
+	return err
+}
+
+// compact forgets what was a period ago.
+func (m *membership) compact(ctx context.Context, before int64) (int64, error) {
+	st, err := m.cluster.quorum.Status(ctx)
+	if err == nil && before > 0 {
+		err = m.cluster.quorum.Compact(ctx, before)
+	}
+	if err != nil {
+		return before, fmt.Errorf("compacting: %w", err)
+	}
+	return st.Revision, nil
+}
+
+// members are those that were seen last.
+func (m *membership) members() []cluster.Seen { return m.cluster.node.State().View.Members }
+
+// health tells whether the bucket answers.
+type health struct {
+	mu    sync.Mutex
+	since time.Time // of the first failure after the last success; guarded by mu
+	err   error     // guarded by mu
+}
+
+// unhealthyAfter is how long requests fail before it is spoken of.
+const unhealthyAfter = 2 * time.Second
+
+func (h *health) bucket(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err == nil || errors.Is(err, objectstore.ErrExists) || errors.Is(err, objectstore.ErrNotFound) || errors.Is(err, context.Canceled) {
+		h.err = nil
+		return
+	}
+	if h.err == nil {
+		h.since = time.Now()
+	}
+	h.err = err
+}
+
+// why is the error of a bucket that has been away for a while.
+func (h *health) why() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.err == nil || time.Since(h.since) < unhealthyAfter {
+		return nil
+	}
+	return h.err
+}
+
+// ready is nil while the bucket and etcd answer a broker that serves.
+func (m *membership) ready() error {
+	if err := m.cluster.health.why(); err != nil {
+		return fmt.Errorf("the bucket is away: %w", err)
+	}
+	if err := m.cluster.node.State().View.Err; err != nil {
+		return fmt.Errorf("etcd is away: %w", err)
+	}
+	return nil
+}

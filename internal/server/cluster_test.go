@@ -1,0 +1,277 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/narumq/naru/internal/coord"
+	"github.com/narumq/naru/internal/objectstore"
+)
+
+// cloud is what the brokers of a cluster share.
+type cloud struct {
+	t      *testing.T
+	bucket *objectstore.Fake
+	quorum *coord.Fake
+}
+
+func newCloud(t *testing.T) *cloud {
+	return &cloud{t, objectstore.NewFake(objectstore.FakeConfig{Now: time.Now}), coord.NewFake(coord.FakeConfig{Now: time.Now})}
+}
+
+func clusterConfig(t *testing.T) Config {
+	c := testConfig(t)
+	c.Cluster, c.Etcd, c.Lease, c.FlushEvery = "s3://test-bucket", "127.0.0.1:1", 2*time.Second, time.Millisecond
+	return c
+}
+
+// join starts a broker, with its own way to the quorum if it is not nil.
+func (c *cloud) join(lease coord.Store) *Cluster {
+	c.t.Helper()
+	if lease == nil {
+		lease = c.quorum
+	}
+	b, err := StartCluster(clusterConfig(c.t), ClusterOptions{Bucket: c.bucket, Quorum: lease, Lease: lease})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { _ = b.Close(context.Background()) })
+	return b
+}
+
+// until waits for a condition.
+func (c *cloud) until(what string, is func() bool) {
+	c.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(20 * time.Second); !is(); <-tick.C {
+		if time.Now().After(end) {
+			c.t.Fatalf("not %s after 20 s", what)
+		}
+	}
+}
+
+func addr(c *Cluster, name string) string {
+	for _, e := range c.Endpoints() {
+		if e.Name == name {
+			return e.Addr
+		}
+	}
+	return ""
+}
+
+func status(t *testing.T, c *Cluster, path string) (int, string) {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	r, err := client.Get(addr(c, "http") + path)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return r.StatusCode, string(b)
+}
+
+func (c *cloud) client(brokers ...*Cluster) *kgo.Client {
+	var seeds []string
+	for _, b := range brokers {
+		seeds = append(seeds, addr(b, "kafka"))
+	}
+	cl, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.DefaultProduceTopic("t"), kgo.AllowAutoTopicCreation(), kgo.ConsumeTopics("t"),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
+		kgo.MetadataMinAge(20*time.Millisecond))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(cl.Close)
+	return cl
+}
+
+func (c *cloud) produce(cl *kgo.Client, from, to int) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), 30*time.Second)
+	defer cancel()
+	for i := from; i < to; i++ {
+		if err := cl.ProduceSync(ctx, kgo.StringRecord(fmt.Sprint(i))).FirstErr(); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+func (c *cloud) expect(cl *kgo.Client, n int) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), 30*time.Second)
+	defer cancel()
+	var got []string
+	for len(got) < n {
+		f := cl.PollFetches(ctx)
+		if ctx.Err() != nil {
+			c.t.Fatalf("read only %v", got)
+		}
+		f.EachRecord(func(r *kgo.Record) { got = append(got, string(r.Value)) })
+	}
+	for i, v := range got {
+		if v != fmt.Sprint(i) {
+			c.t.Fatalf("read %v", got)
+		}
+	}
+}
+
+// A standby is alive and not ready, resets clients, and takes over when the owner leaves; the log goes on.
+func TestClusterHandOver(t *testing.T) {
+	c := newCloud(t)
+	a := c.join(nil)
+	c.until("serving", func() bool { return a.Ready() == nil })
+	b := c.join(nil)
+	c.until("standing by", func() bool {
+		return strings.Contains(fmt.Sprint(b.Ready()), "the owner is broker 1 at "+addr(a, "kafka"))
+	})
+	if code, _ := status(t, b, "/healthz"); code != 200 {
+		t.Errorf("/healthz of a standby: %d", code)
+	}
+	if code, text := status(t, b, "/readyz"); code != 503 || !strings.Contains(text, "standby") {
+		t.Errorf("/readyz of a standby: %d %q", code, text)
+	}
+	if code, text := status(t, a, "/metrics"); code != 200 || !strings.Contains(text, "naru_cluster_owner 1") {
+		t.Errorf("/metrics of the owner: %d", code)
+	}
+	nc, err := net.Dial("tcp", addr(b, "kafka"))
+	if err == nil {
+		if _, err := nc.Read(make([]byte, 1)); err == nil {
+			t.Error("a standby talks to clients")
+		}
+		nc.Close()
+	}
+	cl := c.client(b, a)
+	c.produce(cl, 0, 20)
+	if err := a.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.until("serving after the hand-over", func() bool { return b.Ready() == nil })
+	c.produce(cl, 20, 40)
+	c.expect(c.client(b), 40)
+}
+
+// way is a way to the quorum that can be cut.
+type way struct {
+	*coord.Fake
+	cut atomic.Bool
+}
+
+func (w *way) down() error {
+	if w.cut.Load() {
+		return coord.ErrUnavailable
+	}
+	return nil
+}
+
+func (w *way) Get(ctx context.Context, key string) (coord.KV, bool, error) {
+	if err := w.down(); err != nil {
+		return coord.KV{}, false, err
+	}
+	return w.Fake.Get(ctx, key)
+}
+
+func (w *way) Range(ctx context.Context, prefix string) ([]coord.KV, int64, error) {
+	if err := w.down(); err != nil {
+		return nil, 0, err
+	}
+	return w.Fake.Range(ctx, prefix)
+}
+
+func (w *way) Txn(ctx context.Context, cond []coord.Compare, then, otherwise []coord.Op) (coord.TxnResult, error) {
+	if err := w.down(); err != nil {
+		return coord.TxnResult{}, err
+	}
+	return w.Fake.Txn(ctx, cond, then, otherwise)
+}
+
+func (w *way) Grant(ctx context.Context, ttl time.Duration) (coord.LeaseID, error) {
+	if err := w.down(); err != nil {
+		return 0, err
+	}
+	return w.Fake.Grant(ctx, ttl)
+}
+
+func (w *way) KeepAlive(ctx context.Context, id coord.LeaseID) (time.Duration, error) {
+	if err := w.down(); err != nil {
+		return 0, err
+	}
+	return w.Fake.KeepAlive(ctx, id)
+}
+
+// An owner that hears nothing of etcd any more falls silent, another one takes over, and the first stands by when it can.
+func TestClusterTakeOver(t *testing.T) {
+	c := newCloud(t)
+	w := &way{Fake: c.quorum}
+	a := c.join(w)
+	c.until("serving", func() bool { return a.Ready() == nil })
+	b := c.join(nil)
+	cl := c.client(a, b)
+	c.produce(cl, 0, 20)
+	w.cut.Store(true)
+	c.until("silent", func() bool { return a.current.Load() == nil })
+	if code, text := status(t, a, "/readyz"); code != 503 || !strings.Contains(text, "etcd is away") {
+		t.Errorf("/readyz: %d %q", code, text)
+	}
+	c.until("serving elsewhere", func() bool { return b.Ready() == nil })
+	c.produce(cl, 20, 40)
+	w.cut.Store(false)
+	c.until("standing by", func() bool { return errors.Is(a.Ready(), errStandby) })
+	c.expect(c.client(a, b), 40)
+}
+
+func TestClusterStartsDegraded(t *testing.T) {
+	c := newCloud(t)
+	c.bucket.SetRates(objectstore.Rates{objectstore.FateBroken: 1})
+	a := c.join(nil)
+	if a.Ready() == nil {
+		t.Fatal("ready without a bucket")
+	}
+	c.until("saying so", func() bool { _, text := status(t, a, "/readyz"); return strings.Contains(text, "the bucket is away") })
+	c.bucket.SetRates(objectstore.Rates{})
+	c.until("serving", func() bool { return a.Ready() == nil })
+}
+
+// overwriting is a store without conditional writes.
+type overwriting struct{ objectstore.Store }
+
+func (o overwriting) Put(ctx context.Context, key string, body []byte) error {
+	if err := o.Store.Put(ctx, key, body); !errors.Is(err, objectstore.ErrExists) {
+		return err
+	}
+	return nil
+}
+
+func TestClusterRefuses(t *testing.T) {
+	c := newCloud(t)
+	_, err := StartCluster(clusterConfig(t), ClusterOptions{Bucket: overwriting{c.bucket}, Quorum: c.quorum, Lease: c.quorum})
+	if !errors.Is(err, objectstore.ErrNoConditions) {
+		t.Errorf("without conditional writes: %v", err)
+	}
+	a := c.join(nil)
+	c.until("serving", func() bool { return a.Ready() == nil })
+	c.produce(c.client(a), 0, 3)
+	other := newCloud(t)
+	_, err = StartCluster(clusterConfig(t), ClusterOptions{Bucket: c.bucket, Quorum: other.quorum, Lease: other.quorum})
+	if err == nil || !strings.Contains(err.Error(), "of which the coordinator knows nothing") {
+		t.Errorf("with another etcd: %v", err)
+	}
+	_, err = StartCluster(clusterConfig(t), ClusterOptions{Bucket: other.bucket, Quorum: c.quorum, Lease: c.quorum})
+	if err == nil || !strings.Contains(err.Error(), "do not belong together") {
+		t.Errorf("with another bucket: %v", err)
+	}
+}
