@@ -315,8 +315,8 @@ func (ch *channel) basicGet(m *wire.BasicGet) error {
 			return queueRefusal(err, name, ch.c.vhost)
 		}
 	}
+	ch.c.afterBurials(q) // of what has expired, or was too much
 	if len(list) == 0 {
-		ch.c.afterBurials(q) // of what has expired
 		return ch.answer(false, &wire.BasicGetEmpty{})
 	}
 	ch.got(q, name, &list[0], m.NoAck)

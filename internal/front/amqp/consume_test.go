@@ -334,6 +334,16 @@ func TestRejectThenGet(t *testing.T) {
 			t.Errorf("%q is dead", dead.Body)
 		}
 	}
+	queueOf(t, ch, "short", client.Table{"x-dead-letter-exchange": "dlx", "x-max-length": int32(1)})
+	for range 20 {
+		publish(t, ch, "", "short", "first")
+		publish(t, ch, "", "short", "second")
+		d := got(t, ch, "short")
+		ok(t, d.Ack(false))
+		if dead := got(t, ch, "dead"); string(dead.Body) != "first" {
+			t.Errorf("%q is dead", dead.Body)
+		}
+	}
 	publish(t, ch, "", "nowhere", "lost")
 	d := got(t, ch, "nowhere")
 	ok(t, d.Reject(false))
