@@ -19,12 +19,13 @@ results = os.path.join(work.name, "results")
 os.environ.setdefault("AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/")
 os.environ.update(CELERY_RESULTS=results, CELERY_PREFIX=f"celery-{os.getpid()}-{int(time.time())}-")
 
-from celery import chain, group  # noqa: E402 (the variables come first)
+from celery import chain, chord, group  # noqa: E402 (the variables come first)
 
 import tasks  # noqa: E402
 
 here = os.path.dirname(os.path.abspath(__file__))
-kind = "quorum" if tasks.quorum else "classic"
+shared = "CELERY_BACKEND" in os.environ
+kind = ("quorum" if tasks.quorum else "classic") + ("-shared" if shared else "")
 passed = failed = 0
 workers = []
 
@@ -117,6 +118,20 @@ def chained():
 
 def grouped():
     equal(group(tasks.double.s(i) for i in range(10)).delay().get(timeout=20), [2 * i for i in range(10)])
+
+
+def chorded():
+    """Two steps of many tasks each, which wait for one another."""
+    equal(chord((tasks.double.s(i) for i in range(10)), tasks.total.s()).delay().get(timeout=30), 90)
+    steps = chain(tasks.add.s(1, 2), group(tasks.add.s(i) for i in range(5)), tasks.total.s(), tasks.double.s())
+    equal(steps.delay().get(timeout=30), 50)
+
+
+def waiting():
+    """More tasks wait for their time than a worker prefetches: others are done meanwhile."""
+    for i in range(20):
+        tasks.say.apply_async((f"later {i}",), countdown=600)
+    equal([tasks.add.delay(i, 5).get(timeout=20) for i in range(5)], [5, 6, 7, 8, 9])
 
 
 def linked():
@@ -237,9 +252,11 @@ checks = [
     ("Korean text", text), ("half a megabyte", large), ("an exception comes back", failure), ("a chain", chained), ("a group", grouped),
     ("callbacks of success and of failure", linked), ("retries after a second", retries), ("a task with a countdown", countdown), ("a task that expires", expires),
     ("a task revoked", revoked), ("a route by topic", routed), ("priorities", priority), ("events", events),
-    ("a worker killed with a task in hand", killed), ("each task once, nothing left", after), ("workers stop in good order", stops),
+    ("a worker killed with a task in hand", killed), ("each task once, nothing left", after),
+    ("others go past tasks that wait for their time", waiting), ("workers stop in good order", stops),
 ]
 only_classic = (routed, priority)
+checks_of_shared_results = [("a result", result), ("a chord, alone and in a chain", chorded), ("workers stop in good order", stops)]
 
 
 def clean_up():
@@ -253,7 +270,7 @@ def main():
         worker(name)
     try:
         until("both workers are ready", lambda: len(tasks.app.control.inspect(timeout=1).ping() or {}) == 2, 60)
-        for title, check in checks:
+        for title, check in checks_of_shared_results if shared else checks:
             if not (tasks.quorum and check in only_classic):
                 run(title, check)
         clean_up()
@@ -266,10 +283,10 @@ def main():
 
 
 def both():
-    """The suite once with classic and once with quorum queues, each in a process of its own."""
+    """The suite with classic and with quorum queues, and chords with results in files, each in a process of its own."""
     total = [0, 0]
-    for queues in ("classic", "quorum"):
-        done = subprocess.run([sys.executable, __file__, "--one"], env={**os.environ, "CELERY_QUEUES": queues}, stdout=subprocess.PIPE, text=True)
+    for queues, more in (("classic", {}), ("quorum", {}), ("classic", {"CELERY_BACKEND": "file://" + work.name})):
+        done = subprocess.run([sys.executable, __file__, "--one"], env={**os.environ, "CELERY_QUEUES": queues, **more}, stdout=subprocess.PIPE, text=True)
         sys.stdout.write("".join(line + "\n" for line in done.stdout.splitlines() if not line.startswith("count ")))
         counts = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("count ")]
         total = [a + int(b) for a, b in zip(total, counts[0] if counts else (0, 1))]

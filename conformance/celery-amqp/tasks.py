@@ -10,7 +10,8 @@ prefix = os.environ["CELERY_PREFIX"]
 quorum = os.environ.get("CELERY_QUEUES") == "quorum"
 name = prefix + ("quorum" if quorum else "classic")
 
-app = Celery("tasks", broker=os.environ["AMQP_URL"], backend="rpc://")
+# Chords count in a store of results that workers share, which rpc:// is not.
+app = Celery("tasks", broker=os.environ["AMQP_URL"], backend=os.environ.get("CELERY_BACKEND", "rpc://"))
 app.conf.update(
     task_acks_late=True, task_reject_on_worker_lost=True, worker_prefetch_multiplier=1, task_default_queue=name, task_default_exchange=name,
     task_default_routing_key=name, broker_connection_retry_on_startup=True, event_queue_prefix=prefix + "event", control_exchange=prefix + "control",
@@ -45,6 +46,11 @@ def add(a, b):
 @app.task
 def double(a):
     return 2 * a
+
+
+@app.task
+def total(numbers):
+    return sum(numbers)
 
 
 @app.task
