@@ -300,6 +300,7 @@ def move_task(sqs):
     until("20 more dead letters", lambda: sqs.attribute(dead, "ApproximateNumberOfMessages") == "20")
     handle = c.start_message_move_task(SourceArn=sqs.arn(dead), DestinationArn=sqs.arn(other), MaxNumberOfMessagesPerSecond=2)["TaskHandle"]
     equal(len(sqs.take(other, 1)), 1, "moved")
+    until("it is counted", lambda: tasks(c, sqs, dead)[0]["ApproximateNumberOfMessagesMoved"] >= 1)
     running = tasks(c, sqs, dead)[0]
     equal((running["Status"], running["DestinationArn"], running["MaxNumberOfMessagesPerSecond"], running["TaskHandle"]),
           ("RUNNING", sqs.arn(other), 2, handle))
