@@ -63,12 +63,11 @@ func (c *Config) quorum(bucket objectstore.S3Config, limit time.Duration) (*coor
 
 // reachable is where clients find an endpoint that listens at addr.
 func (c *Config) reachable(addr net.Addr) string {
-	host, port, err := net.SplitHostPort(addr.String())
+	_, port, err := net.SplitHostPort(addr.String())
 	if err != nil || c.Advertise == "" {
 		return addr.String()
 	}
-	host = c.Advertise
-	return net.JoinHostPort(host, port)
+	return net.JoinHostPort(c.Advertise, port)
 }
 
 // peers lists the other members to Kafka clients; nil if there can be none.
