@@ -288,27 +288,25 @@ func (c *Core) own(revision int64) {
 
 // see takes in what is there.
 func (c *Core) see(kvs []coord.KV) {
-	v := View{Looked: true}
+	v := View{Looked: true, Members: Members(kvs)}
 	c.node, c.want = 0, Nothing
 	free := int32(1)
+	for _, m := range v.Members { // in order
+		if m.Node == free {
+			free++
+		}
+		if m.Lease == c.lease {
+			c.node = m.Node
+		}
+	}
 	var mine int64
-	for _, kv := range kvs { // in order
-		var node int32
-		switch _, err := fmt.Sscanf(strings.TrimPrefix(kv.Key, memberPrefix), "%d", &node); {
-		case kv.Key == c.slot:
-			v.Owner, v.OwnerAt = string(kv.Value), kv.CreateRevision
-			if kv.Lease == c.lease {
-				mine = kv.CreateRevision
-			}
-		case !strings.HasPrefix(kv.Key, memberPrefix) || err != nil:
-		default:
-			v.Members = append(v.Members, Seen{node, kv.Lease, string(kv.Value)})
-			if node == free {
-				free++
-			}
-			if kv.Lease == c.lease {
-				c.node = node
-			}
+	for _, kv := range kvs {
+		if kv.Key != c.slot {
+			continue
+		}
+		v.Owner, v.OwnerAt = string(kv.Value), kv.CreateRevision
+		if kv.Lease == c.lease {
+			mine = kv.CreateRevision
 		}
 	}
 	c.view = v
@@ -324,4 +322,16 @@ func (c *Core) see(kvs []coord.KV) {
 	case v.Owner == "":
 		c.want = Campaign
 	}
+}
+
+// Members are the brokers among the keys that begin with LivePrefix, by their numbers.
+func Members(kvs []coord.KV) (list []Seen) {
+	for _, kv := range kvs {
+		var node int32
+		number, ok := strings.CutPrefix(kv.Key, memberPrefix)
+		if _, err := fmt.Sscanf(number, "%d", &node); ok && err == nil {
+			list = append(list, Seen{node, kv.Lease, string(kv.Value)})
+		}
+	}
+	return list
 }

@@ -27,7 +27,7 @@ const (
 // and a coordinator that do not belong together, with ErrMixedUp: to a coordinator that lost its state, or another one, all that
 // is in the bucket would seem to be nobody's. fresh is the identity of a cluster that is new.
 func Identify(ctx context.Context, store objectstore.Store, quorum coord.Store, fresh Identity) (Identity, error) {
-	known, inCoord, err := identityOf(ctx, quorum)
+	known, inCoord, err := ReadIdentity(ctx, quorum)
 	if err != nil {
 		return known, err
 	}
@@ -78,7 +78,7 @@ func enter(ctx context.Context, store objectstore.Store, quorum coord.Store, kep
 		if len(list) == 0 {
 			continue
 		}
-		if known, there, err := identityOf(ctx, quorum); err != nil || there { // another broker was faster, and served
+		if known, there, err := ReadIdentity(ctx, quorum); err != nil || there { // another broker was faster, and served
 			return known, err
 		}
 		return Identity{}, fmt.Errorf("%w: the bucket holds the cluster %s, of which the coordinator knows nothing", ErrMixedUp, kept.ID)
@@ -87,11 +87,12 @@ func enter(ctx context.Context, store objectstore.Store, quorum coord.Store, kep
 	if err != nil {
 		return Identity{}, err
 	}
-	known, _, err := identityOf(ctx, quorum)
+	known, _, err := ReadIdentity(ctx, quorum)
 	return known, err
 }
 
-func identityOf(ctx context.Context, quorum coord.Store) (id Identity, there bool, err error) {
+// ReadIdentity returns the identity that a coordinator holds, if there is one.
+func ReadIdentity(ctx context.Context, quorum coord.Store) (id Identity, there bool, err error) {
 	kv, there, err := quorum.Get(ctx, identityKey)
 	if err != nil || !there {
 		return id, false, err

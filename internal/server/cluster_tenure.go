@@ -31,7 +31,9 @@ type membership struct {
 // Times of a tenure.
 const (
 	slotCheckEvery = 250 * time.Millisecond // whether the slot is still ours
-	dropWithin     = 5 * time.Second        // for sessions to end when the slot is lost
+	// manifestCheckEvery keeps short what the next owner has to read.
+	manifestCheckEvery = 2 * time.Second
+	dropWithin         = 5 * time.Second // for sessions to end when the slot is lost
 	// objectAgeMax is how long an object may wait for its commit; orphanAge is how old one is before it can be nobody's.
 	objectAgeMax = 10 * time.Minute
 	orphanAge    = 12 * objectAgeMax
@@ -167,6 +169,7 @@ func (m *membership) open(observed *metrics, opt journal.Options) (broker.Medium
 		f.Close()
 		return nil, journal.ErrNotOwner
 	}
+	opt.RelocateEvery = manifestCheckEvery
 	s, err := f.Open(m.tenure.Context(), slotOfAll, m.tenure.Owner, opt)
 	if err != nil {
 		f.Close()

@@ -148,6 +148,11 @@ func TestClusterHandOver(t *testing.T) {
 	if code, text := status(t, a, "/metrics"); code != 200 || !strings.Contains(text, "naru_cluster_owner 1") {
 		t.Errorf("/metrics of the owner: %d", code)
 	}
+	c.until("seen", func() bool { return len(a.node.State().View.Members) == 2 })
+	st, err := clusterStatus(t.Context(), c.quorum, "test")
+	if err != nil || len(st.Members) != 2 || len(st.Slots) != 1 || st.Slots[0].Owner != 1 || st.Slots[0].Epoch != 1 || st.Members[0].Endpoints["kafka"] != addr(a, "kafka") {
+		t.Errorf("status: %+v, %v", st, err)
+	}
 	nc, err := net.Dial("tcp", addr(b, "kafka"))
 	if err == nil {
 		if _, err := nc.Read(make([]byte, 1)); err == nil {
