@@ -31,6 +31,11 @@ func (c *Config) validateCluster() error {
 			return fmt.Errorf("--etcd %q: %w", e, err)
 		}
 	}
+	for _, addr := range []string{c.KafkaAddr, c.AWSAddr, c.AMQPAddr, c.HTTPAddr} {
+		if host, _, err := net.SplitHostPort(addr); err == nil && unspecified(host) && c.Advertise == "" {
+			return fmt.Errorf("%s stands for all addresses of this machine, and clients need one: set --advertise HOST", addr)
+		}
+	}
 	if c.Lease%time.Second != 0 || c.Lease > coord.TTLMax {
 		return fmt.Errorf("--lease %v: want whole seconds, at most %v", c.Lease, coord.TTLMax)
 	}

@@ -280,3 +280,77 @@ func TestClusterRefuses(t *testing.T) {
 		t.Errorf("with another bucket: %v", err)
 	}
 }
+
+func TestClusterSettings(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		"":                    func(*Config) {},
+		"s3://BUCKET/PREFIX":  func(c *Config) { c.Cluster = "http://bucket" },
+		"--cluster needs":     func(c *Config) { c.Etcd = "" },
+		"--etcd is for":       func(c *Config) { c.Cluster = "" },
+		"want host:port":      func(c *Config) { c.Etcd = "127.0.0.1:1, nonsense" },
+		"--lease 2.5s":        func(c *Config) { c.Lease = 2500 * time.Millisecond },
+		"set --advertise":     func(c *Config) { c.KafkaAddr = "0.0.0.0:9092" },
+		"--aws 0.0.0.0:1 is ": func(c *Config) { c.AWSAddr, c.Advertise = "0.0.0.0:1", "example.com" },
+	} {
+		c := clusterConfig(t)
+		change(&c)
+		if err := c.validate(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q: %v", want, err)
+		}
+	}
+	if _, err := Start(clusterConfig(t), Options{}); err == nil {
+		t.Error("Start takes a cluster's settings for its own")
+	}
+}
+
+// A connection on which nothing may be said any more is reset, and says nothing.
+func TestGateFence(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newGate(ln)
+	defer g.Close()
+	var over atomic.Bool
+	d := g.open(func() bool { return !over.Load() })
+	dial := func() (client, server net.Conn) {
+		t.Helper()
+		client, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { client.Close() })
+		if server, err = d.Accept(); err != nil {
+			t.Fatal(err)
+		}
+		return client, server
+	}
+	gone := func(c net.Conn) {
+		t.Helper()
+		if n, err := c.Read(make([]byte, 10)); n > 0 || err == nil {
+			t.Errorf("read %d bytes, %v", n, err)
+		}
+	}
+	client, server := dial()
+	if _, err := server.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := client.Read(make([]byte, 10)); n != 1 {
+		t.Fatalf("read %d bytes, %v", n, err)
+	}
+	other, _ := dial()
+	over.Store(true)
+	if _, err := server.Write([]byte("late")); err == nil {
+		t.Error("it was said")
+	}
+	gone(client)
+	d.shut()
+	gone(other)
+	if _, err := d.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Accept: %v", err)
+	}
+	if late, err := net.Dial("tcp", ln.Addr().String()); err == nil {
+		defer late.Close()
+		gone(late)
+	}
+}
