@@ -106,7 +106,13 @@ func play(ctx context.Context, o options, dir string) error {
 	}
 	fmt.Println("cluster:", k.summary())
 	fmt.Println("cluster:", q.summary())
-	return report(history.Check(k.sorted()), leases.Check(q.events), slow)
+	found := leases.Check(q.events)
+	for _, a := range found[:min(5, len(found))] {
+		for _, line := range leases.Story(q.events, a.Value) {
+			fmt.Println("  ", a.Value, line)
+		}
+	}
+	return report(history.Check(k.sorted()), found, slow)
 }
 
 // trouble ends, kills or stops the owner, and returns how often the next one took too long.
@@ -125,7 +131,6 @@ func (p *parts) trouble(ctx context.Context, o options, q *queueScene) (slow int
 		}
 		kind := kinds[i%len(kinds)]
 		began := time.Now()
-		q.life.Add(1)
 		if err := was.suffer(kind); err != nil {
 			return slow, fmt.Errorf("broker %d, %v: %w", was.number, kind, err)
 		}
@@ -139,6 +144,7 @@ func (p *parts) trouble(ctx context.Context, o options, q *queueScene) (slow int
 		if late {
 			slow++
 		}
+		q.lives[was.number-1].Add(1)
 		fmt.Printf("cluster: broker %d, %v: broker %d serves after %v (late: %v)\n", was.number, kind, now.number, took.Round(time.Millisecond), late)
 		if kind == syscall.SIGSTOP {
 			if !pause(ctx, time.Second) {

@@ -21,6 +21,9 @@ const (
 	senders   = 2
 	workers   = 2
 	leaseTime = 4 * time.Second // of a message
+	// sendLives keeps sends apart from deliveries: that a send was acknowledged does not prove that a delivery before it is durable.
+	// What a delivery changes is written, and not waited for, when the queue's write before it has ended.
+	sendLives = 1000
 )
 
 // queueScene is SQS producers and workers, and what they saw. Each client asks one broker until that fails, then the next.
@@ -28,8 +31,8 @@ type queueScene struct {
 	clients []*sqs.Client
 	urls    []string
 	seed    uint64
-	at      atomic.Int64 // which broker
-	life    atomic.Int64 // how often the owner suffered
+	at      atomic.Int64    // which broker
+	lives   [3]atomic.Int64 // how often each broker suffered
 
 	mu     sync.Mutex
 	events []leases.Event
@@ -54,13 +57,16 @@ func newQueueScene(p *parts, seed uint64) *queueScene {
 	return s
 }
 
+// life is a number of a broker's time between two of its sufferings: of one ownership, or a part of it.
+func (s *queueScene) life(i int) int { return i + len(s.lives)*int(s.lives[i].Load()) }
+
 // request asks the broker whose turn it is, and the next one the next time if it fails.
 func (s *queueScene) request(ctx context.Context, e leases.Event, call func(context.Context, *sqs.Client, *string) error) (leases.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	at := s.at.Load()
 	i := int(at) % len(s.clients)
-	e.Life, e.Start = int(s.life.Load()), time.Now().UnixNano()
+	e.Life, e.Start = s.life(i), time.Now().UnixNano()
 	err := call(ctx, s.clients[i], &s.urls[i])
 	if e.Time, e.OK = time.Now().UnixNano(), err == nil; err != nil {
 		s.at.CompareAndSwap(at, at+1)
@@ -113,50 +119,54 @@ func (s *queueScene) send(sends, ctx context.Context, number int) {
 			_, err := c.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: url, MessageBody: &value})
 			return err
 		})
+		e.Life += sendLives
 		s.note(e)
 		pause(sends, 5*time.Millisecond)
 	}
 }
 
-func (s *queueScene) receive(ctx context.Context) ([]types.Message, error) {
+func (s *queueScene) receive(ctx context.Context) (messages []types.Message, life int, err error) {
 	var out *sqs.ReceiveMessageOutput
 	e := leases.Event{Kind: leases.Deliver, Queue: queueName, Lease: int64(leaseTime)}
-	e, err := s.request(ctx, e, func(ctx context.Context, c *sqs.Client, url *string) (err error) {
+	e, err = s.request(ctx, e, func(ctx context.Context, c *sqs.Client, url *string) (err error) {
 		out, err = c.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1,
 			MessageSystemAttributeNames: []types.MessageSystemAttributeName{"All"}})
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for i, m := range out.Messages {
 		e.Value, e.ID, e.Place = *m.Body, *m.MessageId, i
 		if e.Attempt, err = strconv.Atoi(m.Attributes["ApproximateReceiveCount"]); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		s.note(e)
 	}
-	return out.Messages, nil
+	return out.Messages, e.Life, nil
 }
 
-func (s *queueScene) delete(ctx context.Context, m types.Message) {
+// delete deletes a message by the handle of a delivery in that life. Another owner that never heard of the delivery accepts the
+// handle, as SQS accepts an old one, and deletes nothing: so that is no promise.
+func (s *queueScene) delete(ctx context.Context, m types.Message, life int) {
 	e, _ := s.request(ctx, leases.Event{Kind: leases.Delete, Queue: queueName, Value: *m.Body}, func(ctx context.Context, c *sqs.Client, url *string) error {
 		_, err := c.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: url, ReceiptHandle: m.ReceiptHandle})
 		return err
 	})
+	e.OK = e.OK && e.Life == life
 	s.note(e)
 }
 
 // work works off what it leases; now and then it forgets something, which comes again.
 func (s *queueScene) work(reads, ctx context.Context, rng *rand.Rand) {
 	for reads.Err() == nil {
-		messages, err := s.receive(ctx)
+		messages, life, err := s.receive(ctx)
 		if err != nil {
 			continue
 		}
 		for _, m := range messages {
 			if rng.IntN(20) > 0 {
-				s.delete(ctx, m)
+				s.delete(ctx, m, life)
 			}
 		}
 	}
@@ -173,7 +183,7 @@ func (s *queueScene) end(ctx context.Context) error {
 		return ctx.Err()
 	}
 	for empty, failures := 0, 0; empty < 2; {
-		messages, err := s.receive(ctx)
+		messages, life, err := s.receive(ctx)
 		if err != nil {
 			if failures++; failures > 20 {
 				return err
@@ -185,7 +195,7 @@ func (s *queueScene) end(ctx context.Context) error {
 		}
 		for _, m := range messages {
 			s.note(leases.Event{Kind: leases.Deliver, Queue: queueName, Value: *m.Body, ID: *m.MessageId, Time: time.Now().UnixNano()})
-			s.delete(ctx, m)
+			s.delete(ctx, m, life)
 		}
 	}
 	return nil
