@@ -78,7 +78,7 @@ func consumeRecover(t *test) {
 	t.publish(ch, q, "1", "2")
 	t.next(got)
 	t.next(got)
-	t.ok(ch.Recover(true))
+	t.ok(ch.Recover(true)) //lint:ignore SA1019 it is what this is about
 	for _, want := range []string{"1 3 true", "2 4 true"} {
 		d := t.next(got)
 		t.equal(fmt.Sprint(string(d.Body), " ", d.DeliveryTag, " ", d.Redelivered), want, "recovered")
