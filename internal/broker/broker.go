@@ -35,6 +35,9 @@ type Config struct {
 
 	Groups GroupsConfig // hooks into the broker are filled in
 
+	Slots   int     // how many the partitions are spread over; 0 is 1
+	Cluster Cluster // nil: this broker is alone, and has all slots
+
 	NodeID            int32 // default 1
 	AutoCreate        bool  // EnsureTopic makes topics that do not exist
 	DefaultPartitions int32
@@ -219,7 +222,7 @@ func (b *Broker) openCatalog() error {
 	}
 	var err error
 	b.catalog, err = catalog.Open(catalog.Options{
-		Store: store, Random: rand.Reader, DefaultPartitions: b.cfg.DefaultPartitions, Defaults: b.cfg.TopicDefaults,
+		Store: store, Random: rand.Reader, Slots: b.cfg.Slots, DefaultPartitions: b.cfg.DefaultPartitions, Defaults: b.cfg.TopicDefaults,
 	})
 	if err != nil {
 		store.Close()

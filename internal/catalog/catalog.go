@@ -80,6 +80,8 @@ func (l Limits) withDefaults() Limits {
 type Options struct {
 	Store  Store     // required
 	Random io.Reader // required: crypto/rand.Reader but for tests
+	// Slots is how many slots the streams are spread over; 0 means 1. It never changes.
+	Slots int
 	// DefaultPartitions is for topics whose creator does not say; 0 means 1.
 	DefaultPartitions int32
 	// Defaults are settings for topics that do not set them, by topic setting's

@@ -1,0 +1,60 @@
+package broker
+
+import (
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/journal"
+)
+
+// ErrNotOwner: another broker has what was asked for, or nobody has it at the moment.
+var ErrNotOwner = journal.ErrNotOwner
+
+// Cluster is what a broker knows of the others. Its methods are quick and do not block.
+type Cluster interface {
+	// Owner is the broker that has a slot, as was seen last; 0: nobody.
+	Owner(slot journal.SlotID) int32
+	// Members are the live brokers, by number.
+	Members() []Member
+}
+
+// Member is a live broker of the cluster.
+type Member struct {
+	Node      int32
+	Endpoints map[string]string // HOST:PORT by the endpoint's name: kafka, http, …
+}
+
+// Members are the live brokers of the cluster, by number. A broker alone has none.
+func (b *Broker) Members() []Member {
+	if b.cfg.Cluster == nil {
+		return nil
+	}
+	return b.cfg.Cluster.Members()
+}
+
+// Owns tells whether this broker has a slot.
+func (b *Broker) Owns(journal.SlotID) bool { return true }
+
+// Owner is the broker that has a slot: this one, or the one that was seen last; 0: nobody.
+func (b *Broker) Owner(slot journal.SlotID) int32 {
+	if b.Owns(slot) || b.cfg.Cluster == nil {
+		return b.NodeID()
+	}
+	return b.cfg.Cluster.Owner(slot)
+}
+
+// GroupSlot is the slot that a consumer group is in.
+func (b *Broker) GroupSlot(group string) journal.SlotID {
+	return journal.SlotID(catalog.SlotOfName(group, b.catalog.Slots()))
+}
+
+// Slot is the slot that the partition is in.
+func (p *Partition) Slot() journal.SlotID {
+	return journal.SlotID(p.broker.catalog.SlotOf(p.Topic().Partitions[p.index].Stream))
+}
+
+// Local is nil if this broker has the partition, else ErrNotOwner.
+func (p *Partition) Local() error {
+	if !p.broker.Owns(p.Slot()) {
+		return ErrNotOwner
+	}
+	return nil
+}
