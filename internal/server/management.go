@@ -31,13 +31,12 @@ type managementEndpoint struct {
 	server *http.Server
 }
 
-// serveManagement begins to answer on ln.
-func (s *Server) serveManagement(ln net.Listener) {
+func (s *Server) newManagement(addr net.Addr, sessions *amqp.Server) *managementEndpoint {
 	handler := management.NewServer(management.Config{
-		Broker: s.broker, AMQP: managed{s.amqp}, Explain: amqp.Explain, Arguments: amqp.PlainValues, PolicyKeys: amqp.PolicyKeys(),
+		Broker: s.broker, AMQP: managed{sessions}, Explain: amqp.Explain, Arguments: amqp.PlainValues, PolicyKeys: amqp.PolicyKeys(),
 		Node: s.node, Log: s.log,
 	})
-	e := &managementEndpoint{addr: ln.Addr(), server: &http.Server{
+	return &managementEndpoint{addr: addr, server: &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: httpHeaderTimeout,
 		ReadTimeout:       managementBodyTimeout,
@@ -45,7 +44,10 @@ func (s *Server) serveManagement(ln net.Listener) {
 		MaxHeaderBytes:    httpHeaderBytesMax,
 		ConnState:         s.managementConns.state,
 	}}
-	s.mgmt = e // before the first request asks for the endpoints
+}
+
+// serveManagement begins to answer on ln.
+func (s *Server) serveManagement(e *managementEndpoint, ln net.Listener) {
 	ln = limit(ln, min(managementConnectionsMax, s.cfg.ConnectionsMax))
 	go func() {
 		if err := e.server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
@@ -79,8 +81,8 @@ func (s *Server) node() management.Node {
 	if free, err := s.broker.FreeBytes(); err == nil {
 		n.FreeBytes = free
 	}
-	if s.pressure != nil {
-		n.DiskAlarm, n.MemoryAlarm = s.pressure.scarce()
+	if e := s.amqp.Load(); e != nil {
+		n.DiskAlarm, n.MemoryAlarm = e.pressure.scarce()
 	}
 	if err := s.Ready(); err != nil {
 		n.Problem = err.Error()

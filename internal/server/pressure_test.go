@@ -97,7 +97,7 @@ func TestPublishersWaitForTheDisk(t *testing.T) {
 	}
 
 	mem.SetCapacity(mem.Used() + 2<<20 - 1)
-	s.pressure.look()
+	s.amqp.Load().pressure.look()
 	if b := await(t, blocked); !b.Active || b.Reason != "low on disk" {
 		t.Errorf("%+v", b)
 	}
@@ -121,7 +121,7 @@ func TestPublishersWaitForTheDisk(t *testing.T) {
 	}
 
 	mem.SetCapacity(mem.Used() + 4<<20)
-	s.pressure.look()
+	s.amqp.Load().pressure.look()
 	if b := await(t, blocked); b.Active {
 		t.Errorf("%+v", b)
 	}

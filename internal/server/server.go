@@ -14,7 +14,6 @@ import (
 
 	"github.com/narumq/naru/internal/broker"
 	"github.com/narumq/naru/internal/catalog"
-	"github.com/narumq/naru/internal/front/amqp"
 	"github.com/narumq/naru/internal/front/api"
 	"github.com/narumq/naru/internal/front/kafka"
 	"github.com/narumq/naru/internal/vfs"
@@ -45,13 +44,10 @@ type Server struct {
 	kafkaAddr net.Addr // nil: off
 	http      *httpEndpoint
 	aws       *awsEndpoint
-	amqp      *amqp.Server
-	amqpAddr  net.Addr                   // nil: off
-	mgmt      *managementEndpoint        // nil: off
-	api       atomic.Pointer[api.Server] // nil until the broker is open
+	amqp      atomic.Pointer[amqpEndpoint] // nil: off, or elsewhere in the cluster
+	api       atomic.Pointer[api.Server]   // nil until the broker is open
 	version   string
 	activity  *activity
-	pressure  *pressure // nil: nobody waits for room
 	httpConns connTable
 	awsConns  connTable
 
@@ -139,11 +135,8 @@ func (s *Server) start(opt Options) (err error) {
 		s.aws = s.serveAWS(l.aws, keys)
 	}
 	if l.amqp != nil {
-		if err := s.serveAMQP(l.amqp); err != nil {
+		if err := s.serveAMQP(l.amqp, l.management); err != nil {
 			return err
-		}
-		if l.management != nil {
-			s.serveManagement(l.management)
 		}
 	}
 	if l.kafka != nil {
@@ -230,11 +223,11 @@ func (s *Server) Endpoints() []Endpoint {
 	if s.aws != nil {
 		list = append(list, Endpoint{"aws", "http://" + s.aws.addr.String()})
 	}
-	if s.amqp != nil {
-		list = append(list, Endpoint{"amqp", s.amqpAddr.String()})
-	}
-	if s.mgmt != nil {
-		list = append(list, Endpoint{"amqp-management", "http://" + s.mgmt.addr.String()})
+	if e := s.amqp.Load(); e != nil {
+		list = append(list, Endpoint{"amqp", e.addr.String()})
+		if e.mgmt != nil {
+			list = append(list, Endpoint{"amqp-management", "http://" + e.mgmt.addr.String()})
+		}
 	}
 	if s.http != nil {
 		list = append(list, Endpoint{"http", "http://" + s.http.addr.String()})
@@ -264,18 +257,8 @@ func (s *Server) release(ctx context.Context) error {
 			problems = append(problems, fmt.Errorf("requests did not end in time: %w", err))
 		}
 	}
-	if s.mgmt != nil {
-		if err := s.mgmt.shutdown(ctx); err != nil {
-			problems = append(problems, fmt.Errorf("amqp-management: requests did not end in time: %w", err))
-		}
-	}
-	if s.pressure != nil {
-		s.pressure.end()
-	}
-	if s.amqp != nil {
-		if err := s.amqp.Shutdown(ctx); err != nil {
-			problems = append(problems, fmt.Errorf("amqp: requests did not end in time: %w", err))
-		}
+	if err := s.closeAMQP(ctx); err != nil {
+		problems = append(problems, err)
 	}
 	if s.aws != nil {
 		if err := s.aws.shutdown(ctx); err != nil {

@@ -82,13 +82,13 @@ func (s *Server) connectionCounts() map[string]int32 {
 	}
 	out[httpProtocol], out[awsProtocol] = s.httpConns.count(), s.awsConns.count()
 	out["all"] = out[kafkaProtocol] + out[httpProtocol] + out[awsProtocol]
-	if s.amqp != nil {
-		out[amqpProtocol] = int32(s.amqp.Connections())
+	if e := s.amqp.Load(); e != nil {
+		out[amqpProtocol] = int32(e.server.Connections())
 		out["all"] += out[amqpProtocol]
-	}
-	if s.mgmt != nil {
-		out[managementProtocol] = s.managementConns.count()
-		out["all"] += out[managementProtocol]
+		if e.mgmt != nil {
+			out[managementProtocol] = s.managementConns.count()
+			out["all"] += out[managementProtocol]
+		}
 	}
 	return out
 }
