@@ -2,32 +2,22 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/narumq/naru/bench/internal/comparison"
 	"github.com/narumq/naru/bench/internal/load"
 	"github.com/narumq/naru/bench/internal/peer"
 	"github.com/narumq/naru/bench/internal/report"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:])
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
+	comparison.Main("bench", run)
 }
 
 func run(ctx context.Context, args []string) error {
@@ -128,7 +118,7 @@ func prepare(ctx context.Context, c command) ([]peer.Spec, error) {
 func compare(ctx context.Context, c command, specs []peer.Spec) (*report.Results, error) {
 	results := &report.Results{When: time.Now(), Rounds: c.rounds, Machine: report.Inspect(c.out)}
 	results.Machine.Kafka = peer.KafkaVersion(filepath.Join(c.out, "kafka"))
-	results.Machine.Naru = revision()
+	results.Machine.Naru = comparison.Revision()
 	for _, s := range specs {
 		results.Sides = append(results.Sides, report.Side{Name: s.Name, Title: s.Title, Durability: s.Durability})
 	}
@@ -165,13 +155,4 @@ func describe(s settings) string {
 	return fmt.Sprintf("client: franz-go with its defaults (idempotent, acks=all, batches of up to 1,000,012 bytes, linger 10 ms; 0 in (c) and (d)), compression %s; "+
 		"at most %d synthetic and %d real records or %v and %v; (d) by %d connections",
 		s.codec, s.synthetic.Records, s.real.Records, s.synthetic.For, s.real.For, s.trickle.Clients)
-}
-
-// revision is the commit that was built, marked when the tree differs from it.
-func revision() string {
-	out, err := exec.Command("git", "describe", "--always", "--dirty").Output()
-	if err != nil {
-		return "unknown"
-	}
-	return strings.TrimSpace(string(out))
 }

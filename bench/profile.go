@@ -1,25 +1,20 @@
 package main
 
 import (
-	"context"
 	"path/filepath"
 	"strings"
+
+	"github.com/narumq/naru/bench/internal/peer"
 )
 
-// profileSeconds is shorter than any measured scenario, so that no idle time
-// dilutes the profile.
+// profileSeconds is shorter than any measured scenario.
 const profileSeconds = 3
 
-// startProfile begins a CPU profile of Naru, if asked for; the channel gives
-// its outcome. Profiling slows the broker: its figures are for reading the
-// profile, not for the table.
-func (s *session) startProfile(ctx context.Context, id string) <-chan error {
-	done := make(chan error, 1)
-	if !s.profile || !strings.HasPrefix(s.spec.Name, "naru") {
-		done <- nil
-		return done
+// profiled asks for a CPU profile of Naru, if it was asked for. Profiling slows the broker:
+// its figures are for reading the profile, not for the table.
+func (s *session) profiled(id string) peer.Profile {
+	if !strings.HasPrefix(s.spec.Name, "naru") {
+		return peer.Profile{}
 	}
-	path := filepath.Join(s.out, s.spec.Name+"-"+id+".pprof")
-	go func() { done <- s.home.FetchProfile(ctx, profileSeconds, path) }()
-	return done
+	return peer.Profile{Path: filepath.Join(s.out, s.spec.Name+"-"+id+".pprof"), Seconds: profileSeconds}
 }

@@ -116,9 +116,9 @@ func (s *session) latency(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.values["c.p50"] = milliseconds(stats.Percentile(got.Sorted, 0.5))
-	s.values["c.p99"] = milliseconds(stats.Percentile(got.Sorted, 0.99))
-	s.values["c.p999"] = milliseconds(stats.Percentile(got.Sorted, 0.999))
+	s.values["c.p50"] = stats.Milliseconds(stats.Percentile(got.Sorted, 0.5))
+	s.values["c.p99"] = stats.Milliseconds(stats.Percentile(got.Sorted, 0.99))
+	s.values["c.p999"] = stats.Milliseconds(stats.Percentile(got.Sorted, 0.999))
 	return nil
 }
 
@@ -136,7 +136,7 @@ func (s *session) thousand(ctx context.Context) error {
 		return err
 	}
 	defer trickler.Close()
-	s.values["d.create"] = milliseconds(time.Since(began))
+	s.values["d.create"] = stats.Milliseconds(time.Since(began))
 	var got load.Trickled
 	err = s.measured(ctx, id, func() (n int64, err error) {
 		got, err = trickler.Run()
@@ -146,8 +146,8 @@ func (s *session) thousand(ctx context.Context) error {
 		return err
 	}
 	s.values["d.rate"] = got.PerSecond
-	s.values["d.p50"] = milliseconds(stats.Percentile(got.Sorted, 0.5))
-	s.values["d.p99"] = milliseconds(stats.Percentile(got.Sorted, 0.99))
+	s.values["d.p50"] = stats.Milliseconds(stats.Percentile(got.Sorted, 0.5))
+	s.values["d.p99"] = stats.Milliseconds(stats.Percentile(got.Sorted, 0.99))
 	_, err = load.Consume(ctx, s.client, topic, got.Tally)
 	return err
 }

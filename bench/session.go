@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/narumq/naru/bench/internal/load"
 	"github.com/narumq/naru/bench/internal/peer"
 	"github.com/narumq/naru/bench/internal/report"
+	"github.com/narumq/naru/bench/internal/stats"
 )
 
 // partitions of the topics that throughput and latency are measured on.
@@ -120,14 +120,14 @@ func (s *session) begin(ctx context.Context, dir string) error {
 	if err := load.FirstAck(ctx, s.client, "first"); err != nil {
 		return err
 	}
-	s.values["firstack.ms"] = milliseconds(time.Since(s.broker.Spawned))
+	s.values["firstack.ms"] = stats.Milliseconds(time.Since(s.broker.Spawned))
 	select {
 	case <-time.After(s.idle): // not to wait for anything: this is what idle means
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	usage, err := s.broker.Usage()
-	s.values["idle.mib"] = mebibytes(usage.RSSBytes)
+	s.values["idle.mib"] = stats.Mebibytes(usage.RSSBytes)
 	s.say("ready in %.0f ms, idle at %.0f MiB", s.values["ready.ms"], s.values["idle.mib"])
 	return err
 }
@@ -138,7 +138,7 @@ func (s *session) start(ctx context.Context) (readyMS float64, err error) {
 		return 0, err
 	}
 	took, err := s.broker.AwaitReady(ctx, func() error { return peer.AskMetadata(s.client.Addr) })
-	return milliseconds(took), err
+	return stats.Milliseconds(took), err
 }
 
 // end stops the broker and removes its directory, unless something failed:
@@ -159,35 +159,11 @@ func (s *session) end(keep bool) error {
 // measured runs do with a quiet disk and notes, below id, what the broker and
 // this client used for each million of the records that do returns.
 func (s *session) measured(ctx context.Context, id string, do func() (records int64, err error)) error {
-	if err := peer.SyncFiles(s.home.Dir); err != nil {
-		return err
-	}
-	runtime.GC()
-	if err := s.broker.ResetPeak(); err != nil {
-		return err
-	}
-	profiled := s.startProfile(ctx, id)
-	before, err := s.broker.Usage()
+	used, err := s.broker.Measure(ctx, s.home, s.profiled(id), do)
 	if err != nil {
 		return err
 	}
-	clientBefore := peer.OwnCPU()
-	records, err := do()
-	clientCPU := peer.OwnCPU() - clientBefore
-	if err = errors.Join(err, <-profiled); err != nil {
-		return err
-	}
-	after, err := s.broker.Usage()
-	if err != nil {
-		return err
-	}
-	if records == 0 {
-		return fmt.Errorf("no record got through")
-	}
-	millions := float64(records) / 1e6
-	s.values[id+".cpu"] = (after.CPU - before.CPU).Seconds() / millions
-	s.values[id+".client"] = clientCPU.Seconds() / millions
-	s.values[id+".peak"] = mebibytes(after.PeakBytes)
+	used.Note(s.values, id)
 	return nil
 }
 
@@ -195,7 +171,3 @@ func (s *session) measured(ctx context.Context, id string, do func() (records in
 func (s *session) say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "%-12s %s\n", s.spec.Name, fmt.Sprintf(format, args...))
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-func mebibytes(n int64) float64 { return float64(n) / (1 << 20) }

@@ -71,7 +71,7 @@ func (s *session) many(ctx context.Context) error {
 	queues := names("many", s.trickles)
 	began := time.Now()
 	return s.fresh(ctx, queues, func() (int64, error) {
-		s.values["many.declare"] = milliseconds(time.Since(began))
+		s.values["many.declare"] = stats.Milliseconds(time.Since(began))
 		return 0, s.measured(ctx, "many", func() (int64, error) {
 			sorted, n, took, err := trickle(ctx, s.home.Addr(), queues, trickleConnections, s.size, s.patience)
 			if err == nil {
@@ -104,8 +104,8 @@ func (s *session) held(ctx context.Context) error {
 			return n, ctx.Err()
 		}
 		u, err := s.server.Usage()
-		s.values["held.rss"] = mebibytes(u.RSSBytes)
-		s.values["held.peak"] = mebibytes(u.PeakBytes)
+		s.values["held.rss"] = stats.Mebibytes(u.RSSBytes)
+		s.values["held.peak"] = stats.Mebibytes(u.PeakBytes)
 		return n, err
 	})
 }
@@ -113,8 +113,8 @@ func (s *session) held(ctx context.Context) error {
 const holdPatience = 5 * time.Minute
 
 func (s *session) times(id string, sorted []time.Duration) {
-	s.values[id+".p50"] = milliseconds(stats.Percentile(sorted, 0.5))
-	s.values[id+".p99"] = milliseconds(stats.Percentile(sorted, 0.99))
+	s.values[id+".p50"] = stats.Milliseconds(stats.Percentile(sorted, 0.5))
+	s.values[id+".p99"] = stats.Milliseconds(stats.Percentile(sorted, 0.99))
 }
 
 // fresh declares queues, and deletes them when f has returned how many messages are left in them.
@@ -181,7 +181,3 @@ func groups() []report.Group {
 		}},
 	}
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-func mebibytes(n int64) float64 { return float64(n) / (1 << 20) }

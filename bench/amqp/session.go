@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/narumq/naru/bench/internal/peer"
 	"github.com/narumq/naru/bench/internal/report"
+	"github.com/narumq/naru/bench/internal/stats"
 )
 
 // session is one round of one side.
@@ -52,11 +52,11 @@ func (s *session) run(ctx context.Context, r *report.Run) error {
 
 // begin starts the broker, looks at it idle, and warms it up.
 func (s *session) begin(ctx context.Context) error {
-	dir, err := os.MkdirTemp(s.out, "amqp-"+s.spec.Name+"-")
+	dir, err := os.MkdirTemp(s.Out, "amqp-"+s.spec.Name+"-")
 	if err != nil {
 		return err
 	}
-	if s.home, err = peer.NewHome(dir, s.profile && s.spec.Name == report.Naru); err != nil {
+	if s.home, err = peer.NewHome(dir, s.Profile && s.spec.Name == report.Naru); err != nil {
 		return err
 	}
 	if s.spec.Prepare != nil {
@@ -77,7 +77,7 @@ func (s *session) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.values["ready.ms"] = milliseconds(took)
+	s.values["ready.ms"] = stats.Milliseconds(took)
 	select {
 	case <-time.After(s.idle): // not to wait for anything: this is what idle means
 	case <-ctx.Done():
@@ -87,7 +87,7 @@ func (s *session) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.values["idle.mib"] = mebibytes(u.RSSBytes)
+	s.values["idle.mib"] = stats.Mebibytes(u.RSSBytes)
 	s.say("ready in %.0f ms, idle at %.0f MiB", s.values["ready.ms"], s.values["idle.mib"])
 	queues := names("warm-up", s.queues)
 	return s.fresh(ctx, queues, func() (int64, error) {
@@ -113,38 +113,12 @@ func (s *session) end(failed bool) (err error) {
 
 // measured notes what a row used for each million of the messages that do returns.
 func (s *session) measured(ctx context.Context, id string, do func() (int64, error)) error {
-	if err := peer.SyncFiles(s.home.Dir); err != nil {
-		return err
-	}
-	runtime.GC()
-	if err := s.server.ResetPeak(); err != nil {
-		return err
-	}
-	profiled := make(chan error, 1)
-	if s.home.Profiled {
-		path := filepath.Join(s.out, "amqp-"+id+".pprof")
-		go func() { profiled <- s.home.FetchProfile(ctx, profileSeconds, path) }()
-	} else {
-		profiled <- nil
-	}
-	before, err := s.server.Usage()
+	profile := peer.Profile{Path: filepath.Join(s.Out, "amqp-"+id+".pprof"), Seconds: profileSeconds}
+	used, err := s.server.Measure(ctx, s.home, profile, do)
 	if err != nil {
 		return err
 	}
-	own := peer.OwnCPU()
-	n, err := do()
-	own = peer.OwnCPU() - own
-	after, usageErr := s.server.Usage()
-	if err := errors.Join(err, usageErr, <-profiled); err != nil {
-		return err
-	}
-	if n == 0 {
-		return errors.New("no message got through")
-	}
-	millions := float64(n) / 1e6
-	s.values[id+".cpu"] = (after.CPU - before.CPU).Seconds() / millions
-	s.values[id+".client"] = own.Seconds() / millions
-	s.values[id+".peak"] = mebibytes(after.PeakBytes)
+	used.Note(s.values, id)
 	return nil
 }
 

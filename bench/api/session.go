@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync/atomic"
-	"time"
 
 	"github.com/narumq/naru/bench/internal/peer"
 	"github.com/narumq/naru/bench/internal/report"
@@ -34,11 +32,11 @@ func (s *session) say(format string, args ...any) {
 func (s *session) real() bool { return s.spec.Name == report.Naru }
 
 func (s *session) begin(ctx context.Context) (err error) {
-	dir, err := os.MkdirTemp(s.out, "api-"+s.spec.Name+"-")
+	dir, err := os.MkdirTemp(s.Out, "api-"+s.spec.Name+"-")
 	if err != nil {
 		return err
 	}
-	if s.home, err = peer.NewHome(dir, s.profile && s.real()); err != nil {
+	if s.home, err = peer.NewHome(dir, s.Profile && s.real()); err != nil {
 		return err
 	}
 	if s.real() {
@@ -150,42 +148,18 @@ func (s *session) measure(ctx context.Context, r row, f func(context.Context) (b
 	if _, err := closedLoop(ctx, r.workers, s.warm, f); err != nil {
 		return err
 	}
-	if err := peer.SyncFiles(s.home.Dir); err != nil {
-		return err
-	}
-	runtime.GC()
-	if err := s.server.ResetPeak(); err != nil {
-		return err
-	}
-	profiled := make(chan error, 1)
-	if s.home.Profiled {
-		path := filepath.Join(s.out, "api-"+r.id+".pprof")
-		go func() { profiled <- s.home.FetchProfile(ctx, max(int(s.patience.Seconds()), 1), path) }()
-	} else {
-		profiled <- nil
-	}
-	before, err := s.server.Usage()
+	profile := peer.Profile{Path: filepath.Join(s.Out, "api-"+r.id+".pprof"), Seconds: max(int(s.patience.Seconds()), 1)}
+	var d done
+	used, err := s.server.Measure(ctx, s.home, profile, func() (calls int64, err error) {
+		d, err = closedLoop(ctx, r.workers, s.patience, f)
+		return d.calls, err
+	})
 	if err != nil {
 		return err
 	}
-	own := peer.OwnCPU()
-	d, err := closedLoop(ctx, r.workers, s.patience, f)
-	own = peer.OwnCPU() - own
-	after, usageErr := s.server.Usage()
-	if err := errors.Join(err, usageErr, <-profiled); err != nil {
-		return err
-	}
-	if d.calls == 0 {
-		return errors.New("nothing was done")
-	}
-	perCall := float64(time.Microsecond) * float64(d.calls)
+	used.Note(s.values, r.id)
 	s.values[r.id+".rate"] = float64(d.calls) / d.took.Seconds()
-	s.values[r.id+".p50"] = milliseconds(stats.Percentile(d.each, 0.5))
-	s.values[r.id+".p99"] = milliseconds(stats.Percentile(d.each, 0.99))
-	s.values[r.id+".cpu"] = float64(after.CPU-before.CPU) / perCall
-	s.values[r.id+".client"] = float64(own) / perCall
-	s.values[r.id+".peak"] = float64(after.PeakBytes) / (1 << 20)
+	s.values[r.id+".p50"] = stats.Milliseconds(stats.Percentile(d.each, 0.5))
+	s.values[r.id+".p99"] = stats.Milliseconds(stats.Percentile(d.each, 0.99))
 	return nil
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -2,18 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
-	"runtime/debug"
-	"strings"
-	"syscall"
 	"time"
 
+	"github.com/narumq/naru/bench/internal/comparison"
 	"github.com/narumq/naru/bench/internal/peer"
 	"github.com/narumq/naru/bench/internal/report"
 )
@@ -37,75 +33,21 @@ var (
 
 type command struct {
 	settings
-	sides   []string
-	rounds  int
-	out     string
-	binary  string
-	profile bool
+	*comparison.Options
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "kinesis:", err)
-		os.Exit(1)
-	}
-}
+func main() { comparison.Main("kinesis", run) }
 
-func run(ctx context.Context, args []string) error {
+func run(ctx context.Context, args []string) (err error) {
 	c := command{settings: full}
 	f := flag.NewFlagSet("kinesis", flag.ContinueOnError)
-	isQuick := f.Bool("quick", false, "one round with less of everything, about a minute")
-	sides := f.String("sides", "naru,kinesalite", "what to compare, the first with the others")
-	f.IntVar(&c.rounds, "rounds", 0, "times that each side is run, in turns (default 3, 1 with --quick)")
-	f.StringVar(&c.out, "out", "out", "where data directories and results go; its file system is what is measured")
-	f.StringVar(&c.binary, "naru", "", "a naru binary to run instead of building one")
-	from := f.String("from", "", "print the table of these saved results (out/kinesis.json) instead of running")
-	write := f.Bool("write", false, "put the table into README.md")
-	f.BoolVar(&c.profile, "profile", false, "write a CPU profile of Naru for each row to the out directory")
-	if err := f.Parse(args); err != nil {
+	if c.Options, err = comparison.Parse(f, args, "naru,kinesalite", "a minute"); err != nil {
 		return err
 	}
-	if *from != "" {
-		results, err := report.Load(*from)
-		if err != nil {
-			return err
-		}
-		return publish(results, *write)
+	if c.Quick {
+		c.settings = quick
 	}
-	rounds := 3
-	if *isQuick {
-		rounds, c.settings = 1, quick
-	}
-	if c.rounds < 1 {
-		c.rounds = rounds
-	}
-	c.sides = strings.Split(*sides, ",")
-	debug.SetGCPercent(400) // the load generator shares the cores with the servers
-	results, err := compare(ctx, &c)
-	if err != nil {
-		return err
-	}
-	results.Command = strings.Join(append([]string{"go run ./kinesis"}, args...), " ")
-	if err := results.Save(filepath.Join(c.out, "kinesis.json")); err != nil {
-		return err
-	}
-	if err := publish(results, *write); err != nil {
-		return err
-	}
-	if n := len(results.Failures()); n > 0 {
-		return fmt.Errorf("%d row(s) failed", n)
-	}
-	return nil
-}
-
-func publish(r *report.Results, write bool) error {
-	fmt.Print(r.Markdown())
-	if write {
-		return r.WriteReadme("README.md", "kinesis")
-	}
-	return nil
+	return c.Run(func() (*report.Results, error) { return compare(ctx, &c) })
 }
 
 const sideKinesalite = "kinesalite"
@@ -134,51 +76,30 @@ func installKinesalite(ctx context.Context, dir string) error {
 	return nil
 }
 
-// prepare builds or installs what the wanted sides need.
-func prepare(ctx context.Context, c *command) (specs []peer.Spec, err error) {
-	dir, err := filepath.Abs("kinesis")
-	if err != nil {
-		return nil, err
-	}
-	if _, err := os.Stat(filepath.Join(dir, "package.json")); err != nil {
-		return nil, fmt.Errorf("run this in the bench directory: %w", err)
-	}
-	if c.out, err = filepath.Abs(c.out); err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(c.out, 0o755); err != nil {
-		return nil, err
-	}
-	for _, name := range c.sides {
-		switch name {
-		case report.Naru:
-			if c.binary == "" {
-				c.binary = filepath.Join(c.out, "naru-kinesis")
-				err = peer.BuildNaru(ctx, "..", c.binary)
-			}
-			specs = append(specs, peer.NaruQueues(name, c.binary))
-		case sideKinesalite:
-			err = installKinesalite(ctx, dir)
-			specs = append(specs, kinesalite(dir))
-		default:
-			err = fmt.Errorf("--sides %s: not one of naru, kinesalite", name)
-		}
+// side installs what a side needs.
+func (c *command) side(ctx context.Context, name string) (peer.Spec, error) {
+	switch name {
+	case report.Naru:
+		return peer.NaruQueues(name, c.Naru), nil
+	case sideKinesalite:
+		dir, err := filepath.Abs("kinesis")
 		if err != nil {
-			return nil, err
+			return peer.Spec{}, err
 		}
+		return kinesalite(dir), installKinesalite(ctx, dir)
 	}
-	return specs, nil
+	return peer.Spec{}, fmt.Errorf("--sides %s: not one of naru, kinesalite", name)
 }
 
 // compare runs the sides in turns.
 func compare(ctx context.Context, c *command) (*report.Results, error) {
-	specs, err := prepare(ctx, c)
+	specs, err := c.Prepare(ctx, c.side)
 	if err != nil {
 		return nil, err
 	}
-	results := &report.Results{When: time.Now(), Rounds: c.rounds, Groups: groups(), Machine: report.Inspect(c.out)}
-	results.Machine.Versus = "kinesalite 3.3.3 on Node.js " + version("node", "--version")
-	results.Machine.Naru = version("git", "describe", "--always", "--dirty")
+	results := &report.Results{When: time.Now(), Rounds: c.Rounds, Groups: groups(), Machine: report.Inspect(c.Out)}
+	results.Machine.Versus = "kinesalite 3.3.3 on Node.js " + comparison.Version("node", "--version")
+	results.Machine.Naru = comparison.Revision()
 	for _, s := range specs {
 		results.Sides = append(results.Sides, report.Side{Name: s.Name, Title: s.Title, Durability: s.Durability})
 	}
@@ -187,7 +108,7 @@ func compare(ctx context.Context, c *command) (*report.Results, error) {
 			c.workers, c.size, c.shards, c.records, c.patience),
 		"**Naru is durable in this comparison, and kinesalite is not**: Naru answers when the records are on disk",
 		"kinesalite has no SubscribeToShard; its readers can only ask again and again")
-	for round := range c.rounds {
+	for round := range c.Rounds {
 		for _, spec := range specs {
 			s := &session{command: *c, spec: spec, values: map[string]float64{}}
 			r := report.Run{Side: spec.Name, Round: round, Values: s.values, Failed: map[string]string{}}
@@ -199,12 +120,4 @@ func compare(ctx context.Context, c *command) (*report.Results, error) {
 		}
 	}
 	return results, nil
-}
-
-func version(argv ...string) string {
-	out, err := exec.Command(argv[0], argv[1:]...).Output()
-	if err != nil {
-		return "unknown"
-	}
-	return strings.TrimSpace(string(out))
 }

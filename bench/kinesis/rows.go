@@ -76,8 +76,8 @@ func (s *session) stream(name string, shards int) (arn string, ids []string, err
 func (s *session) times(id string, calls *timed, n int64, took time.Duration) {
 	s.values[id+".rate"] = float64(n) / took.Seconds()
 	sorted := calls.sorted()
-	s.values[id+".p50"] = milliseconds(stats.Percentile(sorted, 0.5))
-	s.values[id+".p99"] = milliseconds(stats.Percentile(sorted, 0.99))
+	s.values[id+".p50"] = stats.Milliseconds(stats.Percentile(sorted, 0.5))
+	s.values[id+".p99"] = stats.Milliseconds(stats.Percentile(sorted, 0.99))
 }
 
 // target is a shard that a reader of the rows of latency follows.

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/narumq/naru/bench/internal/peer"
 	"github.com/narumq/naru/bench/internal/report"
+	"github.com/narumq/naru/bench/internal/stats"
 )
 
 // session is one round of one side.
@@ -58,11 +58,11 @@ func (s *session) run(ctx context.Context, r *report.Run) error {
 
 // begin starts the server and looks at it idle.
 func (s *session) begin(ctx context.Context) error {
-	dir, err := os.MkdirTemp(s.out, "kinesis-"+s.spec.Name+"-")
+	dir, err := os.MkdirTemp(s.Out, "kinesis-"+s.spec.Name+"-")
 	if err != nil {
 		return err
 	}
-	if s.home, err = peer.NewHome(dir, s.profile && s.spec.Name == report.Naru); err != nil {
+	if s.home, err = peer.NewHome(dir, s.Profile && s.spec.Name == report.Naru); err != nil {
 		return err
 	}
 	if s.server, err = s.spec.Start(s.home); err != nil {
@@ -79,58 +79,28 @@ func (s *session) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.values["ready.ms"] = milliseconds(took)
+	s.values["ready.ms"] = stats.Milliseconds(took)
 	select {
 	case <-time.After(s.idle): // not to wait for anything: this is what idle means
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	u, err := s.server.Usage()
-	s.values["idle.mib"] = mebibytes(u.RSSBytes)
+	s.values["idle.mib"] = stats.Mebibytes(u.RSSBytes)
 	s.say("ready in %.0f ms, idle at %.0f MiB", s.values["ready.ms"], s.values["idle.mib"])
 	return err
 }
 
 // measured notes what a row used for each million of the records that do returns.
 func (s *session) measured(ctx context.Context, id string, do func() (int64, error)) error {
-	if err := peer.SyncFiles(s.home.Dir); err != nil {
-		return err
-	}
-	runtime.GC()
-	if err := s.server.ResetPeak(); err != nil {
-		return err
-	}
-	profiled := make(chan error, 1)
-	if s.home.Profiled {
-		path := filepath.Join(s.out, "kinesis-"+id+".pprof")
-		go func() { profiled <- s.home.FetchProfile(ctx, profileSeconds, path) }()
-	} else {
-		profiled <- nil
-	}
-	before, err := s.server.Usage()
+	profile := peer.Profile{Path: filepath.Join(s.Out, "kinesis-"+id+".pprof"), Seconds: profileSeconds}
+	used, err := s.server.Measure(ctx, s.home, profile, do)
 	if err != nil {
 		return err
 	}
-	own := peer.OwnCPU()
-	n, err := do()
-	own = peer.OwnCPU() - own
-	after, usageErr := s.server.Usage()
-	if err := errors.Join(err, usageErr, <-profiled); err != nil {
-		return err
-	}
-	if n == 0 {
-		return errors.New("no record got through")
-	}
-	millions := float64(n) / 1e6
-	s.values[id+".cpu"] = (after.CPU - before.CPU).Seconds() / millions
-	s.values[id+".client"] = own.Seconds() / millions
-	s.values[id+".peak"] = mebibytes(after.PeakBytes)
+	used.Note(s.values, id)
 	return nil
 }
 
 // profileSeconds is shorter than most rows.
 const profileSeconds = 2
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-func mebibytes(n int64) float64 { return float64(n) / (1 << 20) }

@@ -6,16 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
-	"slices"
-	"strings"
-	"syscall"
 	"time"
 
+	"github.com/narumq/naru/bench/internal/comparison"
 	"github.com/narumq/naru/bench/internal/peer"
 	"github.com/narumq/naru/bench/internal/report"
 	"github.com/narumq/naru/bench/internal/stats"
@@ -39,129 +33,48 @@ var (
 
 type command struct {
 	settings
-	sides   []string
-	rounds  int
-	out     string
-	binary  string
-	from    string
-	write   bool
-	profile bool
+	*comparison.Options
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "queues:", err)
-		os.Exit(1)
-	}
-}
+func main() { comparison.Main("queues", run) }
 
-func run(ctx context.Context, args []string) error {
+func run(ctx context.Context, args []string) (err error) {
 	c := command{settings: full}
 	f := flag.NewFlagSet("queues", flag.ContinueOnError)
-	isQuick := f.Bool("quick", false, "one round with less of everything, about two minutes")
-	sides := f.String("sides", "naru,elasticmq", "what to compare, the first with the others")
-	f.IntVar(&c.rounds, "rounds", 0, "times that each side is run, in turns (default 3, 1 with --quick)")
-	f.StringVar(&c.out, "out", "out", "where jars, data directories and results go; its file system is what is measured")
-	f.StringVar(&c.binary, "naru", "", "a naru binary to run instead of building one")
-	f.StringVar(&c.from, "from", "", "print the table of these saved results (out/queues.json) instead of running")
-	f.BoolVar(&c.write, "write", false, "put the table into README.md")
-	f.BoolVar(&c.profile, "profile", false, "write a CPU profile of Naru for each row to the out directory")
 	held := f.Int64("held", -1, "messages to keep queued (default 10,000,000; 200,000 with --quick; 0: none)")
-	if err := f.Parse(args); err != nil {
+	if c.Options, err = comparison.Parse(f, args, "naru,elasticmq", "two minutes"); err != nil {
 		return err
 	}
-	if c.from != "" {
-		results, err := report.Load(c.from)
-		if err != nil {
-			return err
-		}
-		return publish(results, c.write)
-	}
-	rounds := 3
-	if *isQuick {
-		rounds, c.settings = 1, quick
-	}
-	if c.rounds < 1 {
-		c.rounds = rounds
+	if c.Quick {
+		c.settings = quick
 	}
 	if *held >= 0 {
 		c.held = *held
 	}
-	c.sides = strings.Split(*sides, ",")
-	debug.SetGCPercent(400) // the load generator shares the cores with the broker
-	specs, err := prepare(ctx, &c)
-	if err != nil {
-		return err
-	}
-	results, err := compare(ctx, c, specs)
-	if err != nil {
-		return err
-	}
-	results.Command = strings.Join(append([]string{"go run ./queues"}, args...), " ")
-	if err := results.Save(filepath.Join(c.out, "queues.json")); err != nil {
-		return err
-	}
-	if err := publish(results, c.write); err != nil {
-		return err
-	}
-	if n := len(results.Failures()); n > 0 {
-		return fmt.Errorf("%d row(s) failed", n)
-	}
-	return nil
+	return c.Run(func() (*report.Results, error) { return compare(ctx, &c) })
 }
 
-func publish(r *report.Results, write bool) error {
-	fmt.Print(r.Markdown())
-	if write {
-		return r.WriteReadme("README.md", "queues")
+// side fetches what a side needs.
+func (c *command) side(ctx context.Context, name string) (peer.Spec, error) {
+	switch name {
+	case report.Naru:
+		return peer.NaruQueues(name, c.Naru), nil
+	case report.ElasticMQ:
+		jars := filepath.Join(c.Out, "elasticmq")
+		return peer.ElasticMQ(name, jars), peer.FetchJars(ctx, "queues/pom.xml", jars)
 	}
-	return nil
-}
-
-// prepare builds or fetches what the wanted sides need.
-func prepare(ctx context.Context, c *command) ([]peer.Spec, error) {
-	if _, err := os.Stat("queues/pom.xml"); err != nil {
-		return nil, fmt.Errorf("run this in the bench directory: %w", err)
-	}
-	out, err := filepath.Abs(c.out)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(out, 0o755); err != nil {
-		return nil, err
-	}
-	c.out = out
-	jars := filepath.Join(out, "elasticmq")
-	if c.binary == "" && slices.Contains(c.sides, report.Naru) {
-		c.binary = filepath.Join(out, "naru")
-		if err := peer.BuildNaru(ctx, "..", c.binary); err != nil {
-			return nil, err
-		}
-	}
-	if slices.Contains(c.sides, report.ElasticMQ) {
-		if err := peer.FetchJars(ctx, "queues/pom.xml", jars); err != nil {
-			return nil, err
-		}
-	}
-	known := []peer.Spec{peer.NaruQueues(report.Naru, c.binary), peer.ElasticMQ(report.ElasticMQ, jars)}
-	var specs []peer.Spec
-	for _, name := range c.sides {
-		i := slices.IndexFunc(known, func(s peer.Spec) bool { return s.Name == name })
-		if i < 0 {
-			return nil, fmt.Errorf("--sides %s: not one of naru, elasticmq", name)
-		}
-		specs = append(specs, known[i])
-	}
-	return specs, nil
+	return peer.Spec{}, fmt.Errorf("--sides %s: not one of naru, elasticmq", name)
 }
 
 // compare runs the sides in turns.
-func compare(ctx context.Context, c command, specs []peer.Spec) (*report.Results, error) {
-	results := &report.Results{When: time.Now(), Rounds: c.rounds, Queues: true, Machine: report.Inspect(c.out)}
-	results.Machine.ElasticMQ = peer.ElasticMQVersion(filepath.Join(c.out, "elasticmq"))
-	results.Machine.Naru = revision()
+func compare(ctx context.Context, c *command) (*report.Results, error) {
+	specs, err := c.Prepare(ctx, c.side)
+	if err != nil {
+		return nil, err
+	}
+	results := &report.Results{When: time.Now(), Rounds: c.Rounds, Queues: true, Machine: report.Inspect(c.Out)}
+	results.Machine.ElasticMQ = peer.ElasticMQVersion(filepath.Join(c.Out, "elasticmq"))
+	results.Machine.Naru = comparison.Revision()
 	for _, s := range specs {
 		results.Sides = append(results.Sides, report.Side{Name: s.Name, Title: s.Title, Durability: s.Durability})
 	}
@@ -169,9 +82,9 @@ func compare(ctx context.Context, c command, specs []peer.Spec) (*report.Results
 		fmt.Sprintf("client: AWS JSON 1.0 over %d connections that stay open, a worker each; messages of %d bytes; at most %d messages a row, %d in batches, or %v",
 			workers, c.size, c.single, c.batched, c.patience),
 		"**Naru is durable in this comparison, and ElasticMQ is not**: Naru answers when the message, or the deletion, is on disk")
-	for round := range c.rounds {
+	for round := range c.Rounds {
 		for _, spec := range specs {
-			s := &session{command: c, spec: spec, values: map[string]float64{}}
+			s := &session{command: *c, spec: spec, values: map[string]float64{}}
 			r := report.Run{Side: spec.Name, Round: round, Values: s.values, Failed: map[string]string{}}
 			err := s.run(ctx, &r, round == 0)
 			results.Runs = append(results.Runs, r)
@@ -181,14 +94,6 @@ func compare(ctx context.Context, c command, specs []peer.Spec) (*report.Results
 		}
 	}
 	return results, nil
-}
-
-func revision() string {
-	out, err := exec.Command("git", "describe", "--always", "--dirty").Output()
-	if err != nil {
-		return "unknown"
-	}
-	return strings.TrimSpace(string(out))
 }
 
 // session is one round of one side.
@@ -206,7 +111,7 @@ func (s *session) say(format string, args ...any) {
 }
 
 func (s *session) run(ctx context.Context, r *report.Run, hold bool) error {
-	dir, err := os.MkdirTemp(s.out, "queues-"+s.spec.Name+"-")
+	dir, err := os.MkdirTemp(s.Out, "queues-"+s.spec.Name+"-")
 	if err != nil {
 		return err
 	}
@@ -239,7 +144,7 @@ func (s *session) run(ctx context.Context, r *report.Run, hold bool) error {
 }
 
 func (s *session) begin(ctx context.Context, dir string) (err error) {
-	if s.home, err = peer.NewHome(dir, s.profile && s.spec.Name == report.Naru); err != nil {
+	if s.home, err = peer.NewHome(dir, s.Profile && s.spec.Name == report.Naru); err != nil {
 		return err
 	}
 	if s.spec.Prepare != nil {
@@ -261,7 +166,7 @@ func (s *session) begin(ctx context.Context, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	s.values["ready.ms"] = milliseconds(took)
+	s.values["ready.ms"] = stats.Milliseconds(took)
 	select {
 	case <-time.After(s.idle): // not to wait for anything: this is what idle means
 	case <-ctx.Done():
@@ -269,7 +174,7 @@ func (s *session) begin(ctx context.Context, dir string) (err error) {
 	}
 	u, err := s.broker.Usage()
 	s.idleAt = u.RSSBytes
-	s.values["idle.mib"] = mebibytes(u.RSSBytes)
+	s.values["idle.mib"] = stats.Mebibytes(u.RSSBytes)
 	s.say("ready in %.0f ms, idle at %.0f MiB", s.values["ready.ms"], s.values["idle.mib"])
 	return err
 }
@@ -308,45 +213,20 @@ func (s *session) rows(hold bool) []row {
 
 // measured notes what a row used for each million of the messages that do returns.
 func (s *session) measured(ctx context.Context, id string, do func() (int64, error)) error {
-	if err := peer.SyncFiles(s.home.Dir); err != nil {
-		return err
-	}
-	runtime.GC()
-	if err := s.broker.ResetPeak(); err != nil {
-		return err
-	}
-	profiled := make(chan error, 1)
-	if s.home.Profiled {
-		go func() { profiled <- s.home.FetchProfile(ctx, 2, filepath.Join(s.out, "queues-"+id+".pprof")) }()
-	} else {
-		profiled <- nil
-	}
-	before, err := s.broker.Usage()
+	profile := peer.Profile{Path: filepath.Join(s.Out, "queues-"+id+".pprof"), Seconds: 2}
+	used, err := s.broker.Measure(ctx, s.home, profile, do)
 	if err != nil {
 		return err
 	}
-	own := peer.OwnCPU()
-	n, err := do()
-	own = peer.OwnCPU() - own
-	after, usageErr := s.broker.Usage()
-	if err := errors.Join(err, usageErr, <-profiled); err != nil {
-		return err
-	}
-	if n == 0 {
-		return errors.New("no message got through")
-	}
-	millions := float64(n) / 1e6
-	s.values[id+".cpu"] = (after.CPU - before.CPU).Seconds() / millions
-	s.values[id+".client"] = own.Seconds() / millions
-	s.values[id+".peak"] = mebibytes(after.PeakBytes)
+	used.Note(s.values, id)
 	return nil
 }
 
 func (s *session) timed(id string, n int64, took time.Duration, calls *timed) {
 	s.values[id+".rate"] = float64(n) / took.Seconds()
 	sorted := calls.sorted()
-	s.values[id+".p50"] = milliseconds(stats.Percentile(sorted, 0.5))
-	s.values[id+".p99"] = milliseconds(stats.Percentile(sorted, 0.99))
+	s.values[id+".p50"] = stats.Milliseconds(stats.Percentile(sorted, 0.5))
+	s.values[id+".p99"] = stats.Milliseconds(stats.Percentile(sorted, 0.99))
 }
 
 func (s *session) send(ctx context.Context, id, queue string, limit int64, n int) (t *tally, err error) {
@@ -406,11 +286,7 @@ func (s *session) hold(ctx context.Context) error {
 	}
 	n := t.messages.Load()
 	s.values["held.count"] = float64(n)
-	s.values["held.rss"] = mebibytes(u.RSSBytes)
+	s.values["held.rss"] = stats.Mebibytes(u.RSSBytes)
 	s.values["held.each"] = float64(u.RSSBytes-s.idleAt) / float64(n)
 	return nil
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-func mebibytes(n int64) float64 { return float64(n) / (1 << 20) }

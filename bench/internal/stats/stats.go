@@ -48,3 +48,9 @@ func Ratio(a, b float64) float64 {
 	}
 	return a / b
 }
+
+// Milliseconds is a duration as tables give it.
+func Milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// Mebibytes is a number of bytes as tables give it.
+func Mebibytes(n int64) float64 { return float64(n) / (1 << 20) }
