@@ -275,8 +275,12 @@ func (b *Broker) openState(topic string, m statelog.Machine) (*statelog.Log, err
 	if err != nil {
 		return nil, err
 	}
-	trim := func(to record.Offset) error { return b.trim(p, to) }
-	log, err := statelog.Open(p.log, trim, m, statelog.Options{Logger: b.log, Now: b.nowMS})
+	own, err := p.local()
+	if err != nil {
+		return nil, err
+	}
+	trim := func(to record.Offset) error { return b.trim(own, to) }
+	log, err := statelog.Open(own, trim, m, statelog.Options{Logger: b.log, Now: b.nowMS})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", topic, err)
 	}

@@ -163,8 +163,8 @@ func TestDedupIDIsTheSendersOnly(t *testing.T) {
 	if n := len(list[0].Record.Headers); n != 2 {
 		t.Errorf("%d headers: %v", n, list[0].Record.Headers)
 	}
-	ids, err := q.readSentIDs(q.partitions()[0], 0) // as after a crash
-	if err != nil || len(ids) != 1 || ids[0].Hash != q.dedupHash(nil, "mine") {
+	ids, err := q.local().readSentIDs(q.local().partitions()[0], 0) // as after a crash
+	if err != nil || len(ids) != 1 || ids[0].Hash != q.local().dedupHash(nil, "mine") {
 		t.Errorf("%+v, %v", ids, err)
 	}
 }

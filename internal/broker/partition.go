@@ -2,9 +2,10 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/narumq/naru/internal/catalog"
@@ -17,13 +18,69 @@ import (
 // write.
 var ErrForeignBatch = fault.New(fault.InvalidArgument, "batch is transactional or a control batch")
 
-// Partition is a partition of a topic, with the topic's settings in force.
+// Partition is a partition of a topic, with the topic's settings in force, wherever its
+// records are: it is a handle, which stays the same while its slot comes and goes.
 type Partition struct {
 	broker *Broker
-	log    *commitlog.Partition
 	topic  *topicState
 	index  int32
+	at     atomic.Pointer[partitionAt]
 	gather atomic.Pointer[sender] // of Produce; made when it is needed
+
+	watching sync.Mutex // guards watches, and that they are those of at
+	watches  []watch
+}
+
+// partitionAt is where a partition is.
+type partitionAt struct{ partitionBackend }
+
+// watch is what Partition.Watch began.
+type watch struct {
+	waiter *Waiter
+	token  int
+}
+
+func (p *Partition) backend() partitionBackend { return p.at.Load().partitionBackend }
+
+// local is the log of a partition that is here, for what only its owner does; else
+// ErrNotOwner.
+func (p *Partition) local() (*commitlog.Partition, error) {
+	if here, ok := p.backend().(*localPartition); ok {
+		return here.Partition, nil
+	}
+	return nil, ErrNotOwner
+}
+
+// move says where the partition is from now on. All who watch it look again.
+func (p *Partition) move(to partitionBackend) {
+	p.watching.Lock()
+	defer p.watching.Unlock()
+	from := p.at.Swap(&partitionAt{to})
+	for _, w := range p.watches {
+		if from != nil {
+			from.Unwatch(w.waiter, w.token)
+		}
+		to.Watch(w.waiter, w.token)
+		w.waiter.Mark(w.token)
+	}
+}
+
+// Watch tells w of new records, of deletion, or of another owner, under token until Unwatch.
+func (p *Partition) Watch(w *Waiter, token int) {
+	p.watching.Lock()
+	defer p.watching.Unlock()
+	p.watches = append(p.watches, watch{w, token})
+	p.backend().Watch(w, token)
+}
+
+// Unwatch ends what Watch began.
+func (p *Partition) Unwatch(w *Waiter, token int) {
+	p.watching.Lock()
+	defer p.watching.Unlock()
+	if i := slices.Index(p.watches, watch{w, token}); i >= 0 {
+		p.watches = slices.Delete(p.watches, i, i+1)
+		p.backend().Unwatch(w, token)
+	}
 }
 
 // Topic is the partition's topic as it is now.
@@ -53,21 +110,7 @@ type Appended struct {
 // Errors: those of record.Check, record.ErrTooLarge, record.ErrInvalidTimestamp,
 // ErrForeignBatch, and those of commitlog.Partition.Append.
 func (p *Partition) Append(ctx context.Context, batch []byte, done func(Appended, error)) {
-	batch, h, stamp, err := p.broker.admit(p.Topic(), batch)
-	if err != nil {
-		done(Appended{}, err)
-		return
-	}
-	p.log.Append(ctx, batch, h, func(a commitlog.Appended, err error) {
-		if errors.Is(err, commitlog.ErrClosed) {
-			err = p.closedError()
-		}
-		out := Appended{Base: a.Base, LogStart: a.LogStart, LogAppendTime: -1, Duplicate: a.Duplicate, Timestamp: a.Timestamp}
-		if stamp {
-			out.LogAppendTime = a.Timestamp
-		}
-		done(out, err)
-	})
+	p.backend().Append(ctx, batch, done)
 }
 
 // admit checks a batch against the topic's settings, and rewrites it where they
@@ -129,37 +172,35 @@ type Slice = commitlog.Slice
 // Read returns whole batches from offset `from` on; see
 // commitlog.Partition.Read. The caller releases the slice.
 func (p *Partition) Read(from record.Offset, maxBytes int, atLeastOne bool) (Slice, error) {
-	return p.log.Read(from, maxBytes, atLeastOne)
+	return p.backend().Read(from, maxBytes, atLeastOne)
 }
 
 // Available counts the bytes from offset `from` on, up to about max.
-func (p *Partition) Available(from record.Offset, max int) int { return p.log.Available(from, max) }
+func (p *Partition) Available(from record.Offset, max int) int {
+	return p.backend().Available(from, max)
+}
 
 // LogStart is the first offset that can be read.
-func (p *Partition) LogStart() record.Offset { return p.log.LogStart() }
+func (p *Partition) LogStart() record.Offset { return p.backend().LogStart() }
 
 // HighWatermark is one past the last durable record.
-func (p *Partition) HighWatermark() record.Offset { return p.log.HighWatermark() }
+func (p *Partition) HighWatermark() record.Offset { return p.backend().HighWatermark() }
 
 // LastStable is one past the last record of no open transaction.
-func (p *Partition) LastStable() record.Offset { return p.log.HighWatermark() }
+func (p *Partition) LastStable() record.Offset { return p.backend().HighWatermark() }
 
 // OffsetForTime returns the first record with a timestamp of at least ms.
 func (p *Partition) OffsetForTime(ms int64) (record.Offset, int64, error) {
-	return p.log.OffsetForTime(ms)
+	return p.backend().OffsetForTime(ms)
 }
 
 // OffsetOfMaxTime returns the first record with the greatest timestamp.
-func (p *Partition) OffsetOfMaxTime() (record.Offset, int64, error) { return p.log.OffsetOfMaxTime() }
+func (p *Partition) OffsetOfMaxTime() (record.Offset, int64, error) {
+	return p.backend().OffsetOfMaxTime()
+}
 
 // SizeBytes is the disk space of the partition's records.
-func (p *Partition) SizeBytes() int64 { return p.log.SizeBytes() }
+func (p *Partition) SizeBytes() int64 { return p.backend().SizeBytes() }
 
 // Producers lists the idempotent producers that the partition remembers.
-func (p *Partition) Producers() []commitlog.ProducerInfo { return p.log.Producers() }
-
-// Watch tells w of new records, or of deletion, under token until Unwatch.
-func (p *Partition) Watch(w *Waiter, token int) { p.log.Watch(w, token) }
-
-// Unwatch ends what Watch began.
-func (p *Partition) Unwatch(w *Waiter, token int) { p.log.Unwatch(w, token) }
+func (p *Partition) Producers() []commitlog.ProducerInfo { return p.backend().Producers() }

@@ -33,7 +33,7 @@ type producersMachine struct {
 	wake   chan struct{}
 
 	// During replay only: the partitions, and what the last snapshot held.
-	parts     map[journal.StreamID]*Partition
+	parts     map[journal.StreamID]*commitlog.Partition
 	recovered journal.SegmentID
 }
 
@@ -54,9 +54,11 @@ func newProducersMachine(b *Broker) *producersMachine {
 
 func (b *Broker) openProducers() error {
 	m := b.producers
-	m.parts = make(map[journal.StreamID]*Partition)
+	m.parts = make(map[journal.StreamID]*commitlog.Partition)
 	for _, p := range b.topics.all() {
-		m.parts[p.log.ID()] = p
+		if log, err := p.local(); err == nil {
+			m.parts[log.ID()] = log
+		}
 	}
 	var err error
 	if m.log, err = b.openState(producersTopic, m); err != nil {
@@ -65,7 +67,7 @@ func (b *Broker) openProducers() error {
 	err = b.journal.Replay(m.recovered, func(r journal.Replayed) {
 		if p := m.parts[r.Stream]; p != nil {
 			if h, err := record.ParseHeader(r.Payload); err == nil {
-				p.log.RememberBatch(h)
+				p.RememberBatch(h)
 			}
 		}
 	})
@@ -105,10 +107,14 @@ func (m *producersMachine) Snapshot(emit func(key, value []byte)) {
 	binary.BigEndian.PutUint64(value[1:], m.newest.Load())
 	emit(sealedKey, value)
 	for _, p := range m.b.topics.all() {
-		sent := p.log.SentBatches()
+		log, err := p.local()
+		if err != nil {
+			continue
+		}
+		sent := log.SentBatches()
 		for len(sent) > 0 {
 			n := min(len(sent), sentBatchesPerKey)
-			emit(binary.BigEndian.AppendUint64(nil, uint64(p.log.ID())), encodeSent(sent[:n]))
+			emit(binary.BigEndian.AppendUint64(nil, uint64(log.ID())), encodeSent(sent[:n]))
 			sent = sent[n:]
 		}
 	}
@@ -169,7 +175,7 @@ func (m *producersMachine) Apply(rec record.Record) error {
 	p := m.parts[journal.StreamID(binary.BigEndian.Uint64(rec.Key))]
 	for _, s := range sent {
 		if p != nil {
-			p.log.Remember(s)
+			p.Remember(s)
 		}
 	}
 	return nil

@@ -1,250 +1,91 @@
 package broker
 
 import (
-	"slices"
-	"sync"
+	"context"
 	"sync/atomic"
 	"time"
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/fault"
 	"github.com/narumq/naru/internal/queue"
-	"github.com/narumq/naru/internal/record"
 )
 
 // ErrQueueClosed: the broker is stopping.
 var ErrQueueClosed = fault.New(fault.Unavailable, "the broker is stopping")
 
-// Queue is an open queue: what happens around the pure queue.Queue. It loads
-// records, keeps commands on their way to the log, and wakes who waits.
+// Queue is a queue of the catalog, wherever its home is: it is a handle, which stays the
+// same from the queue's making to its end, while its home's slot comes and goes.
 //
-// Locks: mu, then the log's of the ledgers (queues.log.Read). Callbacks run
-// without either.
+// What is said of errors below holds for all that has an error: ErrNotOwner, which is
+// passing, where nobody has the queue at the moment.
 type Queue struct {
-	t      *queues
-	b      *Broker
-	id     uint64
-	key    []byte // of its commands
-	token  int
-	meta   atomic.Pointer[catalog.Queue]
-	ledger *queue.Ledger // guarded by t.log
-	filter Filter
-	sent   atomic.Int64 // messages, since the broker started
-
-	sendersMu sync.Mutex // guards senders
-	senders   []*sender  // by partition, made when they are needed
-	turn      atomic.Uint32
-	expiring  atomic.Bool  // a message that expires was seen
-	taken     atomic.Int64 // messages that are on their way, of a queue that refuses what is too much
-	partsN    atomic.Int32 // len(parts)
-
-	mu       sync.Mutex // guards what follows
-	parts    []*Partition
-	core     *queue.Queue
-	loaded   []buffer // by source
-	spares   [][]record.Record
-	metas    []queue.Meta     // for loading
-	got      []queue.Delivery // for receiving
-	dead     []queue.DeadLetter
-	dying    []func()             // dead letters on their way, in order
-	burying  bool                 // somebody sends them
-	burial   *burial              // those that go to an exchange; nil: there are none
-	moved    map[queue.Tag]string // ids of dead letters that a crash left in both queues, without attempts
-	receives []*receive
-	timer    *time.Timer
-	timerAt  int64 // when timer fires, milliseconds; 0: not at all
-	writing  bool  // commands are on their way to the log
-	lazy     bool  // those may wait for others
-	urgent   bool  // what is pending must not wait
-	own      [][]byte
-	after    []func(error) // called when what is pending is durable
-	ids      map[[16]byte]*sendingID
-	attempts map[string]attempt
-	cancels  map[string]bool // redrives that shall end
-	closed   error
-	sealed   bool // closed, and nothing is written any more
-	watches  []*readyWatch
-	idle     sync.Cond // of mu: writing became false, and nothing follows
-
-	failures atomic.Int64 // commands that did not become durable
+	b    *Broker
+	id   uint64
+	meta atomic.Pointer[catalog.Queue]
+	at   atomic.Pointer[queueAt]
+	gone atomic.Bool // it was deleted
 }
 
-func newQueue(t *queues, meta *catalog.Queue) (*Queue, error) {
-	q := &Queue{
-		t: t, b: t.b, id: meta.ID, key: queueKey(meta.ID),
-		ids: make(map[[16]byte]*sendingID), attempts: make(map[string]attempt), cancels: make(map[string]bool),
-	}
-	q.idle.L = &q.mu
+// queueAt is where a queue is.
+type queueAt struct{ queueBackend }
+
+func newQueue(b *Broker, meta *catalog.Queue) *Queue {
+	q := &Queue{b: b, id: meta.ID}
 	q.meta.Store(meta)
-	var err error
-	if q.filter, err = ParseFilter(meta.Settings.Filter); err != nil {
-		return nil, err
-	}
-	topic, err := t.b.catalog.Topic(meta.Topic)
-	if err != nil {
-		return nil, err
-	}
-	q.takePartitions(topic)
-	t.log.Read(func() { q.ledger = t.machine.ledgers[meta.ID] })
-	if q.ledger == nil {
-		q.ledger = t.newLedger(meta.ID)
-	}
-	q.mu.Lock() // what is noted below comes back on another goroutine
-	defer q.mu.Unlock()
-	q.loaded = make([]buffer, len(q.parts))
-	t.log.Read(func() { q.core = queue.New(q.config(), q.ledger) })
-	q.recoverSentIDs()
-	q.resumeRedrives()
-	return q, nil
+	q.move(&awayQueue{q})
+	return q
 }
 
-// newLedger adds the ledger of a new queue.
-func (t *queues) newLedger(id uint64) (l *queue.Ledger) {
-	t.log.Change(func() { l = t.machine.ledger(id) })
-	return l
+func (q *Queue) backend() queueBackend { return q.at.Load().queueBackend }
+
+// move says where the queue is from now on.
+func (q *Queue) move(to queueBackend) { q.at.Store(&queueAt{to}) }
+
+// local is a queue that is open here; else nil.
+func (q *Queue) local() *openQueue {
+	here, _ := q.backend().(*openQueue)
+	return here
 }
 
-func (q *Queue) config() queue.Config {
-	meta := q.meta.Load()
-	s := &meta.Settings
-	cfg := queue.Config{Sources: len(q.parts), Ordered: s.Ordered, AttemptsMax: s.AttemptsMax}
-	cfg.ExpireReady = s.DeadLetterExpired
-	if s.Lanes > 1 {
-		for i := range q.parts {
-			cfg.Priority = append(cfg.Priority, int32(i))
-		}
+// ended is why there will be nothing more.
+func (q *Queue) ended() error {
+	switch {
+	case q.gone.Load():
+		return ErrQueueDeleted
+	case q.b.ctx.Err() != nil:
+		return ErrQueueClosed
 	}
-	return cfg
-}
-
-// takePartitions takes up those of the topic's partitions that are new.
-func (q *Queue) takePartitions(topic *catalog.Topic) {
-	for i := len(q.parts); i < len(topic.Partitions); i++ {
-		p, err := q.b.PartitionByID(topic.ID, int32(i))
-		if err != nil {
-			return // the topic was deleted meanwhile
-		}
-		q.parts = append(q.parts, p)
-		q.partsN.Store(int32(len(q.parts)))
-	}
-}
-
-// watch asks for news of the partitions. The token is known.
-func (q *Queue) watch() {
-	for _, p := range q.parts {
-		p.Watch(q.t.news, q.token)
-	}
-}
-
-// reconfigure takes up a new version of the queue.
-func (q *Queue) reconfigure(meta *catalog.Queue) {
-	q.mu.Lock()
-	q.meta.Store(meta)
-	q.t.log.Read(func() { q.core.Configure(q.config()) })
-	q.mu.Unlock()
-	q.poke()
-}
-
-// topicGrew lets the topic's queues, and links, read its new partitions.
-func (t *queues) topicGrew(topic *catalog.Topic) {
-	t.admin.Lock() // a queue that is being made may have seen fewer
-	defer t.admin.Unlock()
-	for _, q := range t.all() {
-		if q.Meta().Topic == topic.Name {
-			q.grow(topic)
-		}
-	}
-	for _, l := range t.b.routing.allLinks() {
-		if l.name.topic == topic.Name {
-			l.grew()
-		}
-	}
-}
-
-func (q *Queue) grow(topic *catalog.Topic) {
-	q.mu.Lock()
-	had := len(q.parts)
-	q.takePartitions(topic)
-	for _, p := range q.parts[had:] {
-		p.Watch(q.t.news, q.token)
-		q.loaded = append(q.loaded, buffer{})
-	}
-	q.t.log.Read(func() { q.core.Configure(q.config()) })
-	q.mu.Unlock()
-	q.poke()
+	return nil
 }
 
 // Meta is the queue as the catalog has it now.
 func (q *Queue) Meta() *catalog.Queue { return q.meta.Load() }
 
-// poke looks after whoever waits, because something changed.
-func (q *Queue) poke() {
-	q.mu.Lock()
-	var done calls
-	q.lookAfter(&done)
-	q.noticed()
-	q.mu.Unlock()
-	done.run()
+// Send appends messages, in order. done is called once, when all of them are
+// durable or refused, maybe before Send returns, else from the committer: it must
+// be quick and must not block. Send may wait for room until ctx ends. What the
+// messages hold is copied.
+//
+// Errors of single messages: ErrMessageTooLarge, ErrNoGroup, ErrNoDedupID, and
+// those of Partition.Append.
+func (q *Queue) Send(ctx context.Context, msgs []Message, done func([]Sent)) {
+	q.backend().SendOnce(ctx, nil, msgs, done)
 }
 
-// lookAfter serves those who wait, and then gives up what is too much: what somebody
-// waits for is not. Caller holds mu.
-func (q *Queue) lookAfter(done *calls) {
-	if len(q.receives) > 0 {
-		q.serve(done)
-	}
-	if q.eager() && q.closed == nil {
-		q.tend()
-		q.arm()
-		q.write()
-	}
+// SendOnce is Send, but appends nothing that an earlier call with the same once
+// has appended; nil is Send. Its messages get batches of their own.
+func (q *Queue) SendOnce(ctx context.Context, once *Once, msgs []Message, done func([]Sent)) {
+	q.backend().SendOnce(ctx, once, msgs, done)
 }
 
-// close ends the queue for its callers, and waits for commands on their way.
-func (q *Queue) close(why error) {
-	for _, p := range q.partitions() {
-		p.Unwatch(q.t.news, q.token)
-	}
-	q.mu.Lock()
-	var done calls
-	q.closed = why
-	for _, r := range q.receives {
-		r.finish(&done, nil, why)
-	}
-	q.receives = nil
-	if q.timer != nil {
-		q.timer.Stop()
-	}
-	q.write()
-	q.hurry()
-	for q.writing { // what was accepted is answered
-		q.idle.Wait()
-	}
-	q.sealed = true
-	for i := range q.loaded {
-		q.evict(queue.Source(i))
-	}
-	q.mu.Unlock()
-	done.run()
-}
-
-// calls are callbacks to run once no lock is held.
-type calls []func()
-
-func (c calls) run() {
-	for _, f := range c {
-		f()
-	}
-}
-
-// command adds a command of the shell's own; done is called when it is durable.
-// Caller holds mu.
-func (q *Queue) command(cmd []byte, done func(error)) {
-	q.own = append(q.own, cmd)
-	if done != nil {
-		q.after = append(q.after, done)
-	}
-	q.write()
+// Receive leases up to req.Max messages. If there are none it waits as long as
+// asked, and then returns none. Messages that were leased to a caller whose ctx
+// ended are given back.
+//
+// Errors: ErrInFlightLimit, ErrQueueDeleted, ErrQueueClosed, ErrStream, those of the
+// log, and of ctx.
+func (q *Queue) Receive(ctx context.Context, req ReceiveRequest) ([]Delivery, error) {
+	return q.backend().Receive(ctx, req)
 }
 
 // Ack ends deliveries for good. done is called once, when that is durable, with
@@ -252,172 +93,54 @@ func (q *Queue) command(cmd []byte, done func(error)) {
 // storage error, after which the leases are as before.
 // tags stay untouched until then. Without done nobody waits: then it is durable with what
 // else becomes so, or a few milliseconds later (journal.PatienceMax).
-func (q *Queue) Ack(tags []queue.Tag, done func([]error)) {
-	q.mu.Lock()
-	if q.closed != nil {
-		q.mu.Unlock()
-		if done != nil {
-			done(slices.Repeat([]error{q.closed}, len(tags)))
-		}
-		return
-	}
-	now, failures := q.b.nowMS(), q.failures.Load()
-	var errs []error
-	q.t.log.Read(func() {
-		q.core.Tick(now)
-		errs = q.core.Ack(now, tags, make([]error, 0, len(tags)))
-	})
-	if done == nil {
-		q.writeLater()
-		q.mu.Unlock()
-		return
-	}
-	q.after = append(q.after, func(err error) {
-		if err != nil || q.failures.Load() != failures {
-			q.notAcked(tags, errs, err)
-		}
-		done(errs)
-	})
-	q.write()
-	q.mu.Unlock()
-}
-
-// notAcked says of which records the ack does not hold, after commands failed: the
-// one that would have ended a record may not be of the same append, if it was
-// acked twice.
-func (q *Queue) notAcked(tags []queue.Tag, errs []error, why error) {
-	if why == nil {
-		why = queue.ErrNotLeased
-	}
-	q.t.log.Read(func() {
-		for i, t := range tags {
-			if errs[i] == nil && !q.ledger.Done(t.Source, t.Offset) {
-				errs[i] = why
-			}
-		}
-	})
-}
+func (q *Queue) Ack(tags []queue.Tag, done func([]error)) { q.backend().Ack(tags, done) }
 
 // Nack gives deliveries back: the messages are ready again after delay. done is
 // called as soon as that holds.
 func (q *Queue) Nack(tags []queue.Tag, delay time.Duration, done func([]error)) {
-	q.change(done, len(tags), func(now int64) []error {
-		errs := q.core.Release(now, tags, delay.Milliseconds(), nil)
-		q.core.GiveUp(tags)
-		return errs
-	})
+	q.backend().Nack(tags, delay, done)
 }
 
 // Reject gives up messages: they go to the dead-letter queue, if there is one, and
 // else nowhere. done is called as soon as nobody gets them any more.
-func (q *Queue) Reject(tags []queue.Tag, done func([]error)) {
-	q.change(done, len(tags), func(now int64) []error { return q.core.Reject(now, tags, nil) })
-}
+func (q *Queue) Reject(tags []queue.Tag, done func([]error)) { q.backend().Reject(tags, done) }
 
 // Extend makes each lease end so long from now.
 func (q *Queue) Extend(tags []queue.Tag, leases []time.Duration, done func([]error)) {
-	q.change(done, len(tags), func(now int64) (errs []error) {
-		for i := range tags {
-			errs = q.core.Extend(now, tags[i:i+1], leases[i].Milliseconds(), errs)
-		}
-		return errs
-	})
+	q.backend().Extend(tags, leases, done)
 }
 
-// change runs f on n deliveries, and calls done at once.
-func (q *Queue) change(done func([]error), n int, f func(now int64) []error) {
-	q.mu.Lock()
-	if q.closed != nil {
-		q.mu.Unlock()
-		done(slices.Repeat([]error{q.closed}, n))
-		return
+// GiveBack releases deliveries that never reached anybody.
+func (q *Queue) GiveBack(list []Delivery) { giveBack(q.backend(), list) }
+
+func giveBack(q queueBackend, list []Delivery) {
+	tags := make([]queue.Tag, len(list))
+	for i := range list {
+		tags[i] = list[i].Tag
 	}
-	now := q.b.nowMS()
-	var errs []error
-	q.t.log.Read(func() {
-		q.core.Tick(now)
-		errs = f(now)
-	})
-	var calls calls
-	q.serve(&calls)
-	if q.eager() {
-		q.tend() // what was given back may be too much
-	}
-	q.buryDead()
-	q.noticed()
-	q.write()
-	q.mu.Unlock()
-	calls.run()
-	done(errs)
+	q.Nack(tags, 0, func([]error) {})
+}
+
+// Peek returns messages from the head of each partition on that are not done,
+// up to limit in all and no more once they have bytesMax, without leasing them.
+func (q *Queue) Peek(limit, bytesMax int) ([]Delivery, error) {
+	return q.backend().Peek(limit, bytesMax)
 }
 
 // Purge makes everything that is in the queue now done.
-func (q *Queue) Purge() error { return q.purge(false) }
+func (q *Queue) Purge() error { return q.backend().Purge() }
 
 // PurgeReady is Purge but for what is in flight.
-func (q *Queue) PurgeReady() error { return q.purge(true) }
+func (q *Queue) PurgeReady() error { return q.backend().PurgeReady() }
 
-func (q *Queue) purge(idle bool) error {
-	if err := q.refuseStream(); err != nil {
-		return err
-	}
-	q.mu.Lock()
-	if q.closed != nil {
-		defer q.mu.Unlock()
-		return q.closed
-	}
-	ends := make([]record.Offset, len(q.parts))
-	for i, p := range q.parts {
-		ends[i] = p.HighWatermark()
-		if cmd := q.core.FinishBelow(queue.Source(i), ends[i], idle); cmd != nil {
-			q.own = append(q.own, cmd)
-		}
-	}
-	outcome := make(chan error, 1)
-	q.after = append(q.after, func(err error) { outcome <- err })
-	q.write()
-	q.mu.Unlock()
-	if err := <-outcome; err != nil {
-		return err
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.t.log.Read(func() {
-		for i, to := range ends {
-			q.core.Purged(queue.Source(i), to)
-			q.forget(queue.Source(i), to)
-		}
-	})
-	q.tally()
-	q.noticed()
-	return nil
-}
+// Stats counts. Of a long queue, records that were not looked at yet count as
+// ready; those of a stream are ready for ever.
+func (q *Queue) Stats() QueueStats { return q.backend().Stats() }
 
-// floors tells up to where the partitions of owned topics are done with.
-func (t *queues) floors() map[*Partition]record.Offset {
-	list := make(map[*Partition]record.Offset)
-	shared := make(map[string]int)
-	for _, q := range t.all() {
-		shared[q.Meta().Topic]++
-	}
-	for _, q := range t.all() {
-		if meta := q.Meta(); !meta.Owned || meta.Settings.Stream || shared[meta.Topic] > 1 {
-			continue
-		}
-		q.mu.Lock()
-		parts := q.parts
-		q.mu.Unlock()
-		t.log.Read(func() {
-			for i, p := range parts {
-				list[p] = min(q.ledger.Floor(queue.Source(i)), p.HighWatermark())
-			}
-		})
-	}
-	if p, err := t.b.Partition(delaysTopic, 0); err == nil {
-		if floor, ok := t.delaysFloor(p); ok {
-			list[p] = floor
-		}
-	}
-	t.b.triggers.hold(list)
-	return list
-}
+// Counts are how many messages were delivered and acknowledged since the queue's owner
+// took it. Unlike Stats it costs nothing.
+func (q *Queue) Counts() (delivered, acked int64) { return q.backend().Counts() }
+
+// AfterBurials calls done when the dead letters that are on their way to an exchange
+// now have arrived, or are put off because they cannot.
+func (q *Queue) AfterBurials(done func()) { q.backend().AfterBurials(done) }

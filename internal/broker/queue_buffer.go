@@ -57,7 +57,7 @@ func placeOf(list []record.Record, o record.Offset) (int, bool) {
 }
 
 // keep adds a batch to what is kept of s.
-func (q *Queue) keep(s queue.Source, b loadedBatch) {
+func (q *openQueue) keep(s queue.Source, b loadedBatch) {
 	buf := &q.loaded[s]
 	buf.batches = append(buf.batches, b)
 	buf.bytes += b.bytes
@@ -65,7 +65,7 @@ func (q *Queue) keep(s queue.Source, b loadedBatch) {
 }
 
 // drop forgets the i-th batch that is kept of s.
-func (q *Queue) drop(s queue.Source, i int) {
+func (q *openQueue) drop(s queue.Source, i int) {
 	buf := &q.loaded[s]
 	b := &buf.batches[i]
 	buf.bytes -= b.bytes
@@ -85,7 +85,7 @@ func (q *Queue) drop(s queue.Source, i int) {
 }
 
 // take returns a record that is kept, and keeps it no longer.
-func (q *Queue) take(s queue.Source, o record.Offset) (record.Record, bool) {
+func (q *openQueue) take(s queue.Source, o record.Offset) (record.Record, bool) {
 	buf := &q.loaded[s]
 	i := 0
 	if len(buf.batches) > 0 && buf.batches[0].last() < o {
@@ -108,14 +108,14 @@ func (q *Queue) take(s queue.Source, o record.Offset) (record.Record, bool) {
 }
 
 // forget drops records of s below `to`.
-func (q *Queue) forget(s queue.Source, to record.Offset) {
+func (q *openQueue) forget(s queue.Source, to record.Offset) {
 	for buf := &q.loaded[s]; len(buf.batches) > 0 && buf.batches[0].last() < to; {
 		q.drop(s, 0)
 	}
 }
 
 // evict drops all that is kept of s.
-func (q *Queue) evict(s queue.Source) {
+func (q *openQueue) evict(s queue.Source) {
 	for len(q.loaded[s].batches) > 0 {
 		q.drop(s, 0)
 	}
@@ -123,14 +123,14 @@ func (q *Queue) evict(s queue.Source) {
 }
 
 // kept tells that no more of s should be kept.
-func (q *Queue) keptEnough(s queue.Source) bool {
+func (q *openQueue) keptEnough(s queue.Source) bool {
 	n := q.loaded[s].bytes
 	return n >= loadedBytesMax || n > 0 && q.t.buffered.Load() >= buffersBytesMax
 }
 
 // makeRoom is for when nothing of what was loaded can be delivered: it drops what
 // is kept where that stands in the way of loading more, and tells whether it did.
-func (q *Queue) makeRoom() (made bool) {
+func (q *openQueue) makeRoom() (made bool) {
 	for i, p := range q.parts {
 		s := queue.Source(i)
 		if !q.keptEnough(s) {

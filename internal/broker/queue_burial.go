@@ -9,7 +9,7 @@ type burial struct {
 }
 
 // setsOut counts a letter that sets out. Caller holds mu.
-func (q *Queue) setsOut() *burial {
+func (q *openQueue) setsOut() *burial {
 	if q.burial == nil {
 		q.burial = new(burial)
 	}
@@ -19,7 +19,7 @@ func (q *Queue) setsOut() *burial {
 
 // arrives counts one that has arrived, or is put off, and returns what to call without
 // mu. Caller holds mu.
-func (q *Queue) arrives(b *burial) (done calls) {
+func (q *openQueue) arrives(b *burial) (done calls) {
 	for b.left--; b.left == 0; b.left-- {
 		if b.done != nil {
 			done = append(done, b.done)
@@ -33,9 +33,8 @@ func (q *Queue) arrives(b *burial) (done calls) {
 	return done
 }
 
-// AfterBurials calls done when the dead letters that are on their way to an exchange
-// now have arrived, or are put off because they cannot.
-func (q *Queue) AfterBurials(done func()) {
+// AfterBurials implements queueBackend.
+func (q *openQueue) AfterBurials(done func()) {
 	q.mu.Lock()
 	b := q.burial
 	if b != nil {

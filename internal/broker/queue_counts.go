@@ -1,8 +1,7 @@
 package broker
 
-// Counts are how many messages were delivered and acknowledged since the broker
-// started. Unlike Stats it costs nothing.
-func (q *Queue) Counts() (delivered, acked int64) {
+// Counts implements queueBackend.
+func (q *openQueue) Counts() (delivered, acked int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.t.log.Read(func() {

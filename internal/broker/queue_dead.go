@@ -24,7 +24,7 @@ const (
 // if there is none. A record is done only when it is durable there; what a crash in
 // between leaves in both is found at the start. n is how many there were. Caller
 // holds mu.
-func (q *Queue) buryDead() (n int) {
+func (q *openQueue) buryDead() (n int) {
 	q.dead = q.core.Dead(q.dead[:0])
 	for i := range q.dead {
 		d := q.dead[i]
@@ -54,19 +54,19 @@ func (q *Queue) buryDead() (n int) {
 			continue
 		}
 		letter := q.deadLetter(&rec, &d)
-		q.send(func() { target.forward(&letter, 0, func(sent Sent) { go q.buried(d.Tag, sent.Err) }) })
+		q.send(func() { target.backend().Forward(&letter, 0, func(sent Sent) { go q.buried(d.Tag, sent.Err) }) })
 	}
 	return len(q.dead)
 }
 
 // routesDead tells whether dead letters of this kind go to an exchange.
-func (q *Queue) routesDead(why queue.Reason) bool {
+func (q *openQueue) routesDead(why queue.Reason) bool {
 	set := &q.Meta().Settings
 	return set.DeadLetterRoute != nil && (why != queue.ReasonExpired || set.DeadLetterExpired)
 }
 
 // routeDead publishes a dead letter. Caller holds mu.
-func (q *Queue) routeDead(d queue.DeadLetter) {
+func (q *openQueue) routeDead(d queue.DeadLetter) {
 	rec, err := q.payload(d.Tag.Source, d.Tag.Offset)
 	switch {
 	case errors.Is(err, commitlog.ErrOffsetOutOfRange):
@@ -92,7 +92,7 @@ func (q *Queue) routeDead(d queue.DeadLetter) {
 
 // send lets f send a dead letter, after those before it, and elsewhere: the other
 // queue may be this one, and may have to wait for room. Caller holds mu.
-func (q *Queue) send(f func()) {
+func (q *openQueue) send(f func()) {
 	q.dying = append(q.dying, f)
 	if !q.burying {
 		q.burying = true
@@ -100,7 +100,7 @@ func (q *Queue) send(f func()) {
 	}
 }
 
-func (q *Queue) sendDying() {
+func (q *openQueue) sendDying() {
 	for {
 		q.mu.Lock()
 		list := q.dying
@@ -118,7 +118,7 @@ func (q *Queue) sendDying() {
 
 // putOff keeps a dead letter that cannot be moved, and tries again later. Caller
 // holds mu.
-func (q *Queue) putOff(tag queue.Tag, why error) {
+func (q *openQueue) putOff(tag queue.Tag, why error) {
 	q.b.log.Warn("dead letter put off", "queue", q.Meta().Name, "offset", tag.Offset, "err", why)
 	in := int64(deadRetryMS)
 	if errors.Is(why, catalog.ErrUnknownQueue) {
@@ -129,7 +129,7 @@ func (q *Queue) putOff(tag queue.Tag, why error) {
 
 // deadLetterQueue is where dead letters go; nil without an error = nowhere. While
 // the queue that the settings name does not exist, they stay where they are.
-func (q *Queue) deadLetterQueue(why queue.Reason) (*Queue, error) {
+func (q *openQueue) deadLetterQueue(why queue.Reason) (*Queue, error) {
 	set := &q.Meta().Settings
 	if set.DeadLetter == "" || why == queue.ReasonExpired && !set.DeadLetterExpired {
 		return nil, nil
@@ -138,7 +138,7 @@ func (q *Queue) deadLetterQueue(why queue.Reason) (*Queue, error) {
 }
 
 // buried takes up that a dead letter was moved, or not.
-func (q *Queue) buried(tag queue.Tag, err error) {
+func (q *openQueue) buried(tag queue.Tag, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err != nil {
@@ -151,7 +151,7 @@ func (q *Queue) buried(tag queue.Tag, err error) {
 }
 
 // deadLetter is the record as it goes to the dead-letter queue: with its history.
-func (q *Queue) deadLetter(rec *record.Record, d *queue.DeadLetter) record.Record {
+func (q *openQueue) deadLetter(rec *record.Record, d *queue.DeadLetter) record.Record {
 	out := *rec
 	out.Headers = slices.DeleteFunc(slices.Clone(rec.Headers), func(h record.HeaderField) bool {
 		return h.Key == HeaderDue || h.Key == HeaderExpires || h.Key == HeaderID || strings.HasPrefix(h.Key, deadHeaderPrefix)

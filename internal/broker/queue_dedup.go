@@ -21,7 +21,7 @@ type waitingDuplicate struct {
 
 // duplicate tells whether a message with this id was sent already, and if so
 // answers the call as the first one was, now or later. Else the id is taken.
-func (q *Queue) duplicate(c *sending, i int, hash [16]byte, now int64) bool {
+func (q *openQueue) duplicate(c *sending, i int, hash [16]byte, now int64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if first := q.ids[hash]; first != nil {
@@ -51,7 +51,7 @@ func (q *Queue) duplicate(c *sending, i int, hash [16]byte, now int64) bool {
 
 // noteSent settles the ids of a batch: those who wait for them are answered, and
 // the ledger is told.
-func (q *Queue) noteSent(s queue.Source, list []gathered, sent []Sent) {
+func (q *openQueue) noteSent(s queue.Source, list []gathered, sent []Sent) {
 	var notes []queue.SentID
 	var hashes [][16]byte
 	q.mu.Lock()
@@ -86,7 +86,7 @@ func (q *Queue) noteSent(s queue.Source, list []gathered, sent []Sent) {
 
 // noted takes up that ids are in the ledger. If they could not be noted, they are
 // remembered here.
-func (q *Queue) noted(hashes [][16]byte, err error) {
+func (q *openQueue) noted(hashes [][16]byte, err error) {
 	if err != nil {
 		return
 	}
@@ -100,7 +100,7 @@ func (q *Queue) noted(hashes [][16]byte, err error) {
 }
 
 // dedupHash names what may be sent once.
-func (q *Queue) dedupHash(group []byte, id string) (hash [16]byte) {
+func (q *openQueue) dedupHash(group []byte, id string) (hash [16]byte) {
 	h := sha256.New()
 	if q.Meta().Settings.Dedup == "group" {
 		h.Write(group)
@@ -113,7 +113,7 @@ func (q *Queue) dedupHash(group []byte, id string) (hash [16]byte) {
 
 // recoverSentIDs notes the ids of what was sent just before a crash, when the
 // records were durable and the notes were not. Caller holds mu.
-func (q *Queue) recoverSentIDs() {
+func (q *openQueue) recoverSentIDs() {
 	if q.Meta().Settings.Dedup == "" {
 		return
 	}
@@ -145,7 +145,7 @@ func (q *Queue) recoverSentIDs() {
 	}
 }
 
-func (q *Queue) readSentIDs(p *Partition, from record.Offset) (list []queue.SentID, err error) {
+func (q *openQueue) readSentIDs(p *Partition, from record.Offset) (list []queue.SentID, err error) {
 	for from < p.HighWatermark() {
 		slice, err := p.Read(from, loadReadBytes, true)
 		if err != nil {

@@ -20,13 +20,13 @@ var ErrQueueFull = fault.New(fault.ResourceExhausted, "the queue is full")
 // eager tells whether the queue is looked after though nobody waits for a message:
 // what is too much, and what expires, becomes a dead letter when it does, or nothing
 // if there is no place for dead letters.
-func (q *Queue) eager() bool {
+func (q *openQueue) eager() bool {
 	s := &q.Meta().Settings
 	return !s.Stream && (s.ExpireUnwaited || s.LengthMax != 0 || s.BytesMax != 0 || s.DeadLetterExpired && (s.Retention > 0 || q.expiring.Load()))
 }
 
 // tend gives up what is too much or has expired. Caller holds mu.
-func (q *Queue) tend() {
+func (q *openQueue) tend() {
 	s, now := &q.Meta().Settings, q.b.nowMS()
 	for {
 		if err := q.load(now); err != nil {
@@ -49,7 +49,7 @@ func (q *Queue) tend() {
 }
 
 // excess is how many messages and bytes are ready beyond what may be.
-func (q *Queue) excess(s *catalog.QueueSettings) (n int, bytes int64) {
+func (q *openQueue) excess(s *catalog.QueueSettings) (n int, bytes int64) {
 	loaded, size := q.core.Size()
 	return int(max(0, int64(loaded)+q.loadable()-bound(s.LengthMax))), max(0, size-bound(s.BytesMax))
 }
@@ -66,7 +66,7 @@ func bound(n int64) int64 {
 }
 
 // full tells whether the queue does not take a message of so many bytes.
-func (q *Queue) full(bytes int) bool {
+func (q *openQueue) full(bytes int) bool {
 	s := &q.Meta().Settings
 	if s.Overflow == catalog.OverflowDropHead || s.LengthMax == 0 && s.BytesMax == 0 {
 		return false
@@ -81,12 +81,12 @@ func (q *Queue) full(bytes int) bool {
 }
 
 // countsTaken tells whether messages on their way count for the queue's length.
-func (q *Queue) countsTaken() bool {
+func (q *openQueue) countsTaken() bool {
 	return q.Meta().Settings.Overflow != catalog.OverflowDropHead
 }
 
 // refuseFull refuses a message, and makes it a dead letter if it shall be one.
-func (q *Queue) refuseFull(m *Message) error {
+func (q *openQueue) refuseFull(m *Message) error {
 	if s := &q.Meta().Settings; s.Overflow == catalog.OverflowRejectDeadLetter && s.DeadLetterRoute != nil {
 		rec := record.Record{Key: m.Key, Value: m.Value, Headers: m.Headers, Timestamp: q.b.nowMS()}
 		q.publishDead(rec, exchange.MaxLength, m.Lane, func(err error) {
@@ -121,7 +121,7 @@ const (
 )
 
 // userName is what the queue's users call it.
-func (q *Queue) userName() string {
+func (q *openQueue) userName() string {
 	meta := q.Meta()
 	if name, ok := meta.Labels[LabelName]; ok {
 		return name
@@ -131,7 +131,7 @@ func (q *Queue) userName() string {
 
 // publishDead publishes a dead letter to where the queue's dead letters go. done is
 // called once. It goes to no queue where it has been, and in a circle since.
-func (q *Queue) publishDead(rec record.Record, why exchange.Reason, lane int32, done func(error)) {
+func (q *openQueue) publishDead(rec record.Record, why exchange.Reason, lane int32, done func(error)) {
 	to := q.Meta().Settings.DeadLetterRoute
 	from, _ := headerValue(rec.Headers, HeaderExchange)
 	key, _ := headerValue(rec.Headers, HeaderRoutingKey)

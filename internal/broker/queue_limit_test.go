@@ -49,9 +49,9 @@ func TestBoundNothing(t *testing.T) {
 		received <- list
 	}()
 	for waiting := false; !waiting; runtime.Gosched() {
-		q.mu.Lock()
-		waiting = len(q.receives) > 0
-		q.mu.Unlock()
+		q.local().mu.Lock()
+		waiting = len(q.local().receives) > 0
+		q.local().mu.Unlock()
 	}
 	publish(t, w.b, "", "nothing", "awaited")
 	if list := <-received; len(list) != 1 || string(list[0].Record.Value) != "awaited" {
@@ -71,7 +71,7 @@ func TestBoundNothing(t *testing.T) {
 
 // Who waits for dead letters waits for those before, and for none that come later.
 func TestBurials(t *testing.T) {
-	q := &Queue{}
+	q := &openQueue{}
 	var told []int
 	wait := func(n int) { q.AfterBurials(func() { told = append(told, n) }) }
 	step := func(what string, want ...int) {

@@ -16,7 +16,7 @@ import (
 const loadReadBytes = 256 << 10 // of one read
 
 // load fills the scheduler's windows from the log. Caller holds mu.
-func (q *Queue) load(now int64) (failed error) {
+func (q *openQueue) load(now int64) (failed error) {
 	var drained []bool
 	if q.Meta().Settings.Ordered && len(q.parts) > 1 {
 		drained = q.drained()
@@ -37,7 +37,7 @@ func (q *Queue) load(now int64) (failed error) {
 	return failed
 }
 
-func (q *Queue) loadSource(s queue.Source, now int64) error {
+func (q *openQueue) loadSource(s queue.Source, now int64) error {
 	p := q.parts[s]
 	for {
 		var from record.Offset
@@ -64,7 +64,7 @@ func (q *Queue) loadSource(s queue.Source, now int64) error {
 
 // loadBatches decodes batches from offset `from` on and gives them to the
 // scheduler. passed: there was no room to keep one.
-func (q *Queue) loadBatches(s queue.Source, from record.Offset, batches [][]byte, next record.Offset, now int64) (passed bool, err error) {
+func (q *openQueue) loadBatches(s queue.Source, from record.Offset, batches [][]byte, next record.Offset, now int64) (passed bool, err error) {
 	metas := q.metas[:0]
 	for _, b := range batches {
 		kept, err := q.decode(b, func(rec *record.Record) bool { return rec.Offset >= from && q.filter.Match(rec) })
@@ -93,7 +93,7 @@ func (q *Queue) loadBatches(s queue.Source, from record.Offset, batches [][]byte
 }
 
 // decode copies a batch and reads the records that want wants.
-func (q *Queue) decode(b []byte, want func(*record.Record) bool) (out loadedBatch, err error) {
+func (q *openQueue) decode(b []byte, want func(*record.Record) bool) (out loadedBatch, err error) {
 	r, err := record.NewReader(bytes.Clone(b), q.b.limits)
 	if err != nil {
 		return out, err
@@ -115,7 +115,7 @@ func (q *Queue) decode(b []byte, want func(*record.Record) bool) (out loadedBatc
 }
 
 // metaOf is what the scheduler has to know of a record.
-func (q *Queue) metaOf(rec *record.Record) queue.Meta {
+func (q *openQueue) metaOf(rec *record.Record) queue.Meta {
 	m := queue.Meta{Offset: rec.Offset, SentAt: rec.Timestamp}
 	for i := range rec.Headers {
 		switch h := &rec.Headers[i]; h.Key {
@@ -160,7 +160,7 @@ func groupHash(key []byte) uint64 {
 
 // payload returns a record that is leased: from memory, or else from the log.
 // Caller holds mu.
-func (q *Queue) payload(s queue.Source, o record.Offset) (record.Record, error) {
+func (q *openQueue) payload(s queue.Source, o record.Offset) (record.Record, error) {
 	if rec, ok := q.take(s, o); ok {
 		return rec, nil
 	}
@@ -192,7 +192,7 @@ func (q *Queue) payload(s queue.Source, o record.Offset) (record.Record, error) 
 }
 
 // readOne reads one record from the log.
-func (q *Queue) readOne(s queue.Source, o record.Offset) (record.Record, error) {
+func (q *openQueue) readOne(s queue.Source, o record.Offset) (record.Record, error) {
 	return readRecord(q.parts[s], o, q.b.limits)
 }
 

@@ -16,7 +16,7 @@ const movedLookBack = 16_384
 func (t *queues) findMoved() {
 	for _, q := range t.all() {
 		for _, name := range t.b.DeadLetterSources(q.Meta().Name) {
-			if from := t.byName[name]; from != nil {
+			if from := t.find(name); from != nil {
 				for _, p := range q.partitions() {
 					if err := from.findMovedIn(p); err != nil {
 						t.b.log.Error("dead letters cannot be read", "queue", q.Meta().Name, "err", err)
@@ -27,7 +27,17 @@ func (t *queues) findMoved() {
 	}
 }
 
-func (q *Queue) findMovedIn(p *Partition) error {
+// find is the queue of that name, if it is open here.
+func (t *queues) find(name string) *openQueue {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if q := t.byName[name]; q != nil {
+		return q.local()
+	}
+	return nil
+}
+
+func (q *openQueue) findMovedIn(p *Partition) error {
 	name := q.Meta().Name
 	for from := max(p.LogStart(), p.HighWatermark()-movedLookBack); from < p.HighWatermark(); {
 		slice, err := p.Read(from, loadReadBytes, true)
@@ -53,7 +63,7 @@ func (q *Queue) findMovedIn(p *Partition) error {
 }
 
 // noteMoved remembers what a dead letter was, if that is not done.
-func (q *Queue) noteMoved(rec *record.Record) {
+func (q *openQueue) noteMoved(rec *record.Record) {
 	number := func(key string) int64 {
 		b, _ := headerValue(rec.Headers, key)
 		n, err := strconv.ParseInt(string(b), 10, 64)
@@ -80,7 +90,7 @@ func (q *Queue) noteMoved(rec *record.Record) {
 }
 
 // wasMoved tells whether a record is in the dead-letter queue already.
-func (q *Queue) wasMoved(t queue.Tag, rec *record.Record) bool {
+func (q *openQueue) wasMoved(t queue.Tag, rec *record.Record) bool {
 	id, ok := q.moved[queue.Tag{Source: t.Source, Offset: t.Offset}]
 	return ok && id == q.messageID(int32(t.Source), rec).String()
 }

@@ -20,8 +20,8 @@ func TestDeadLetterOfACrashIsThereOnce(t *testing.T) {
 		t.Fatal(list)
 	}
 	q, done := w.queue("q"), make(chan Sent, 1)
-	letter := q.deadLetter(&list[0].Record, &queue.DeadLetter{Tag: list[0].Tag, Reason: queue.ReasonAttempts})
-	w.queue("dead").forward(&letter, 0, func(s Sent) { done <- s })
+	letter := q.local().deadLetter(&list[0].Record, &queue.DeadLetter{Tag: list[0].Tag, Reason: queue.ReasonAttempts})
+	w.queue("dead").backend().Forward(&letter, 0, func(s Sent) { done <- s })
 	if s := <-done; s.Err != nil {
 		t.Fatal(s.Err)
 	}

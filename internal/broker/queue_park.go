@@ -28,7 +28,7 @@ func (t *queues) delays() (*Partition, error) {
 
 // park moves records that are due late to the delay log, if too many of them are
 // in memory. Caller holds mu.
-func (q *Queue) park(s queue.Source, now int64) {
+func (q *openQueue) park(s queue.Source, now int64) {
 	blocks := q.core.Park(s, now)
 	if len(blocks) == 0 {
 		return
@@ -38,7 +38,7 @@ func (q *Queue) park(s queue.Source, now int64) {
 }
 
 // writeRun appends a run's blocks, in one batch so that they follow one another.
-func (q *Queue) writeRun(s queue.Source, blocks [][]byte, now int64) {
+func (q *openQueue) writeRun(s queue.Source, blocks [][]byte, now int64) {
 	done := func(first record.Offset, err error) {
 		q.mu.Lock()
 		defer q.mu.Unlock()
@@ -57,6 +57,11 @@ func (q *Queue) writeRun(s queue.Source, blocks [][]byte, now int64) {
 		done(0, err)
 		return
 	}
+	log, err := p.local()
+	if err != nil {
+		done(0, err)
+		return
+	}
 	b := record.NewBuilder(record.None)
 	for _, block := range blocks {
 		b.Append(now, q.key, block, nil)
@@ -71,11 +76,11 @@ func (q *Queue) writeRun(s queue.Source, blocks [][]byte, now int64) {
 		done(0, err)
 		return
 	}
-	p.log.Append(context.Background(), batch, h, func(a commitlog.Appended, err error) { go done(a.Base, err) })
+	log.Append(context.Background(), batch, h, func(a commitlog.Appended, err error) { go done(a.Base, err) })
 }
 
 // loadBlocks brings the next blocks of runs to memory. Caller holds mu.
-func (q *Queue) loadBlocks(s queue.Source) error {
+func (q *openQueue) loadBlocks(s queue.Source) error {
 	for {
 		var at record.Offset
 		var ok bool

@@ -30,13 +30,8 @@ func (r *receive) finish(_ *calls, list []Delivery, err error) {
 	r.outcome <- received{list, err}
 }
 
-// Receive leases up to req.Max messages. If there are none it waits as long as
-// asked, and then returns none. Messages that were leased to a caller whose ctx
-// ended are given back.
-//
-// Errors: ErrInFlightLimit, ErrQueueDeleted, ErrQueueClosed, ErrStream, those of the
-// log, and of ctx.
-func (q *Queue) Receive(ctx context.Context, req ReceiveRequest) ([]Delivery, error) {
+// Receive implements queueBackend.
+func (q *openQueue) Receive(ctx context.Context, req ReceiveRequest) ([]Delivery, error) {
 	if err := errors.Join(ctx.Err(), q.refuseStream()); err != nil {
 		return nil, err
 	}
@@ -76,14 +71,14 @@ func (q *Queue) Receive(ctx context.Context, req ReceiveRequest) ([]Delivery, er
 		out = q.stopWaiting(r)
 	}
 	if err := ctx.Err(); err != nil && len(out.list) > 0 {
-		q.GiveBack(out.list)
+		giveBack(q, out.list)
 		return nil, err
 	}
 	return out.list, out.err
 }
 
 // stopWaiting takes r away, unless it was answered meanwhile.
-func (q *Queue) stopWaiting(r *receive) received {
+func (q *openQueue) stopWaiting(r *receive) received {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if r.finished {
@@ -93,17 +88,8 @@ func (q *Queue) stopWaiting(r *receive) received {
 	return received{}
 }
 
-// GiveBack releases deliveries that never reached anybody.
-func (q *Queue) GiveBack(list []Delivery) {
-	tags := make([]queue.Tag, len(list))
-	for i := range list {
-		tags[i] = list[i].Tag
-	}
-	q.Nack(tags, 0, func([]error) {})
-}
-
 // serve answers those who wait, the longest first. Caller holds mu.
-func (q *Queue) serve(done *calls) {
+func (q *openQueue) serve(done *calls) {
 	var lease time.Duration = -1
 	for len(q.receives) > 0 {
 		r := q.receives[0]
@@ -124,7 +110,7 @@ func (q *Queue) serve(done *calls) {
 
 // wrote sends what a receive changed to the log. A lease that ends with its consumer is over after a crash: what is
 // then left of it, the attempt, is in no hurry. Caller holds mu.
-func (q *Queue) wrote(lease time.Duration) {
+func (q *openQueue) wrote(lease time.Duration) {
 	if lease < 0 {
 		q.writeLater()
 	} else {
@@ -133,7 +119,7 @@ func (q *Queue) wrote(lease time.Duration) {
 }
 
 // arm sets the timer for what becomes due, if somebody waits or the queue is eager. Caller holds mu.
-func (q *Queue) arm() {
+func (q *openQueue) arm() {
 	at, ok := q.core.Next()
 	if !ok || len(q.receives) == 0 && !q.eager() || q.timerAt != 0 && q.timerAt <= at {
 		return
@@ -153,7 +139,7 @@ func (q *Queue) arm() {
 }
 
 // receiveNow leases what is ready. Caller holds mu.
-func (q *Queue) receiveNow(req *ReceiveRequest) (list []Delivery, err error) {
+func (q *openQueue) receiveNow(req *ReceiveRequest) (list []Delivery, err error) {
 	now := q.b.nowMS()
 	q.t.log.Read(func() { q.core.Tick(now) })
 	lease := req.Lease
@@ -184,7 +170,7 @@ func (q *Queue) receiveNow(req *ReceiveRequest) (list []Delivery, err error) {
 
 // lease loads and leases. With an error there may be deliveries all the same: one
 // partition that cannot be read does not stop the others. Caller holds mu.
-func (q *Queue) lease(req *ReceiveRequest, now, leaseMS int64) (list []Delivery, failed error) {
+func (q *openQueue) lease(req *ReceiveRequest, now, leaseMS int64) (list []Delivery, failed error) {
 	want, size := max(req.Max, 1), 0
 	failed = q.load(now)
 	if len(q.receives) == 0 { // else they come for those who wait already
@@ -222,7 +208,7 @@ func (q *Queue) lease(req *ReceiveRequest, now, leaseMS int64) (list []Delivery,
 }
 
 // fetch appends the payloads of what was leased. Caller holds mu.
-func (q *Queue) fetch(list []Delivery, got []queue.Delivery, now int64) (_ []Delivery, failed error) {
+func (q *openQueue) fetch(list []Delivery, got []queue.Delivery, now int64) (_ []Delivery, failed error) {
 	if list == nil && len(got) > 0 {
 		list = make([]Delivery, 0, len(got))
 	}
@@ -247,12 +233,12 @@ func (q *Queue) fetch(list []Delivery, got []queue.Delivery, now int64) (_ []Del
 // not give, in milliseconds; the others are delivered meanwhile.
 const unreadableRetryMS = 5_000
 
-func (q *Queue) delivery(tag queue.Tag, firstAt int64, rec record.Record) Delivery {
+func (q *openQueue) delivery(tag queue.Tag, firstAt int64, rec record.Record) Delivery {
 	return Delivery{Tag: tag, Record: rec, ID: q.messageID(int32(tag.Source), &rec), Attempts: tag.Attempt, FirstReceivedAt: firstAt}
 }
 
 // messageID is the record's, unless it came from elsewhere with one.
-func (q *Queue) messageID(partition int32, rec *record.Record) MessageID {
+func (q *openQueue) messageID(partition int32, rec *record.Record) MessageID {
 	return messageIDOf(q.parts[partition], rec)
 }
 
@@ -275,7 +261,7 @@ type attempt struct {
 // attemptsMax bounds the attempt ids that a queue remembers.
 const attemptsMax = 10_000
 
-func (q *Queue) rememberAttempt(id string, list []Delivery, now int64) {
+func (q *openQueue) rememberAttempt(id string, list []Delivery, now int64) {
 	if len(q.attempts) >= attemptsMax {
 		for other, a := range q.attempts {
 			if now-a.at > attemptRememberedFor.Milliseconds() || len(q.attempts) >= attemptsMax {
@@ -292,7 +278,7 @@ func (q *Queue) rememberAttempt(id string, list []Delivery, now int64) {
 }
 
 // repeat answers a repeated receive with what the first one got, leased anew.
-func (q *Queue) repeat(id string, now, leaseMS int64) ([]Delivery, bool) {
+func (q *openQueue) repeat(id string, now, leaseMS int64) ([]Delivery, bool) {
 	a, ok := q.attempts[id]
 	if !ok || now-a.at > attemptRememberedFor.Milliseconds() {
 		delete(q.attempts, id)
@@ -329,9 +315,8 @@ func recordSize(r *record.Record) int {
 // messages that are not done.
 const peekLookMax = 64 << 20
 
-// Peek returns messages from the head of each partition on that are not done,
-// up to limit in all and no more once they have bytesMax, without leasing them.
-func (q *Queue) Peek(limit, bytesMax int) (list []Delivery, err error) {
+// Peek implements queueBackend.
+func (q *openQueue) Peek(limit, bytesMax int) (list []Delivery, err error) {
 	look := peekLookMax
 	for i, p := range q.partitions() {
 		s := queue.Source(i)
@@ -360,7 +345,7 @@ func (q *Queue) Peek(limit, bytesMax int) (list []Delivery, err error) {
 	return list, nil
 }
 
-func (q *Queue) peekBatch(list []Delivery, s queue.Source, b []byte, from record.Offset, limit int, bytesMax *int) ([]Delivery, error) {
+func (q *openQueue) peekBatch(list []Delivery, s queue.Source, b []byte, from record.Offset, limit int, bytesMax *int) ([]Delivery, error) {
 	r, err := record.NewReader(b, q.b.limits)
 	if err != nil {
 		return list, err
@@ -379,7 +364,7 @@ func (q *Queue) peekBatch(list []Delivery, s queue.Source, b []byte, from record
 	return list, r.Err()
 }
 
-func (q *Queue) partitions() []*Partition {
+func (q *openQueue) partitions() []*Partition {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.parts

@@ -74,43 +74,15 @@ func (b *Broker) StartRedrive(spec RedriveSpec) (RedriveTask, error) {
 			return RedriveTask{}, err
 		}
 	}
-	list := q.redrives()
-	for _, t := range list {
-		if t.State == RedriveRunning || t.State == RedriveCancelling {
-			return t, fmt.Errorf("%w: %s", ErrRedriveRunning, t.ID)
-		}
-	}
-	st := q.Stats()
-	task := RedriveTask{
-		ID: rand.Text(), From: spec.From, To: spec.To, PerSecond: spec.PerSecond, State: RedriveRunning,
-		ToMove: st.Ready + st.InFlight + st.Delayed, StartedAt: b.nowMS(),
-	}
-	for _, old := range list[:max(0, len(list)-redrivesKept+1)] {
-		q.saveNote(redriveNote+old.ID, nil, nil)
-	}
-	saved := make(chan error, 1)
-	q.saveRedrive(task, func(err error) { saved <- err })
-	if err := <-saved; err != nil {
-		return task, err
-	}
-	b.work.Go(func() { q.redrive(task) })
-	return task, nil
+	return q.backend().StartRedrive(spec)
 }
 
 // CancelRedrive stops a redrive; what was moved stays moved.
 func (b *Broker) CancelRedrive(id string) (RedriveTask, error) {
-	for _, q := range b.queues.all() {
-		for _, t := range q.redrives() {
-			if t.ID != id {
-				continue
-			}
-			if t.State != RedriveRunning {
-				return t, fmt.Errorf("%w: %s is %s", ErrRedriveEnded, id, t.State)
-			}
-			t.State = RedriveCancelling
-			saved := make(chan error, 1)
-			q.saveRedrive(t, func(err error) { saved <- err })
-			return t, <-saved
+	for _, q := range b.queues.handles() {
+		t, err := q.backend().CancelRedrive(id)
+		if err == nil || !errors.Is(err, ErrUnknownRedrive) {
+			return t, err
 		}
 	}
 	return RedriveTask{}, fmt.Errorf("%w: %s", ErrUnknownRedrive, id)
@@ -122,13 +94,53 @@ func (b *Broker) Redrives(from string) []RedriveTask {
 	if err != nil {
 		return nil
 	}
-	list := q.redrives()
+	list := q.backend().Redrives()
 	slices.Reverse(list)
 	return list
 }
 
-// redrives lists them, the oldest first.
-func (q *Queue) redrives() (list []RedriveTask) {
+// StartRedrive implements queueBackend.
+func (q *openQueue) StartRedrive(spec RedriveSpec) (RedriveTask, error) {
+	list := q.Redrives()
+	for _, t := range list {
+		if t.State == RedriveRunning || t.State == RedriveCancelling {
+			return t, fmt.Errorf("%w: %s", ErrRedriveRunning, t.ID)
+		}
+	}
+	st := q.Stats()
+	task := RedriveTask{
+		ID: rand.Text(), From: spec.From, To: spec.To, PerSecond: spec.PerSecond, State: RedriveRunning,
+		ToMove: st.Ready + st.InFlight + st.Delayed, StartedAt: q.b.nowMS(),
+	}
+	for _, old := range list[:max(0, len(list)-redrivesKept+1)] {
+		q.saveNote(redriveNote+old.ID, nil, nil)
+	}
+	saved := make(chan error, 1)
+	q.saveRedrive(task, func(err error) { saved <- err })
+	if err := <-saved; err != nil {
+		return task, err
+	}
+	q.b.work.Go(func() { q.redrive(task) })
+	return task, nil
+}
+
+// CancelRedrive implements queueBackend.
+func (q *openQueue) CancelRedrive(id string) (RedriveTask, error) {
+	t := q.redriveTask(id)
+	switch {
+	case t.ID == "":
+		return t, fmt.Errorf("%w: %s", ErrUnknownRedrive, id)
+	case t.State != RedriveRunning:
+		return t, fmt.Errorf("%w: %s is %s", ErrRedriveEnded, id, t.State)
+	}
+	t.State = RedriveCancelling
+	saved := make(chan error, 1)
+	q.saveRedrive(t, func(err error) { saved <- err })
+	return t, <-saved
+}
+
+// Redrives implements queueBackend.
+func (q *openQueue) Redrives() (list []RedriveTask) {
 	q.t.log.Read(func() {
 		for _, key := range q.ledger.Notes() {
 			var t RedriveTask
@@ -141,8 +153,8 @@ func (q *Queue) redrives() (list []RedriveTask) {
 	return list
 }
 
-func (q *Queue) redriveTask(id string) (t RedriveTask) {
-	for _, x := range q.redrives() {
+func (q *openQueue) redriveTask(id string) (t RedriveTask) {
+	for _, x := range q.Redrives() {
 		if x.ID == id {
 			t = x
 		}
@@ -150,7 +162,7 @@ func (q *Queue) redriveTask(id string) (t RedriveTask) {
 	return t
 }
 
-func (q *Queue) saveRedrive(t RedriveTask, done func(error)) {
+func (q *openQueue) saveRedrive(t RedriveTask, done func(error)) {
 	b, err := json.Marshal(t)
 	if err != nil {
 		panic(err) // strings and numbers always marshal
@@ -158,15 +170,15 @@ func (q *Queue) saveRedrive(t RedriveTask, done func(error)) {
 	q.saveNote(redriveNote+t.ID, b, done)
 }
 
-func (q *Queue) saveNote(key string, value []byte, done func(error)) {
+func (q *openQueue) saveNote(key string, value []byte, done func(error)) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.command(queue.SetNote(key, value), done)
 }
 
 // resumeRedrives goes on with what a restart interrupted. The queue is new.
-func (q *Queue) resumeRedrives() {
-	for _, t := range q.redrives() {
+func (q *openQueue) resumeRedrives() {
+	for _, t := range q.Redrives() {
 		switch t.State {
 		case RedriveRunning, RedriveCancelling:
 			q.b.work.Go(func() {
@@ -178,7 +190,7 @@ func (q *Queue) resumeRedrives() {
 }
 
 // redrive moves messages until there are none left, or until it is cancelled.
-func (q *Queue) redrive(t RedriveTask) {
+func (q *openQueue) redrive(t RedriveTask) {
 	ctx := q.b.ctx
 	for ctx.Err() == nil {
 		if q.redriveTask(t.ID).State != RedriveRunning {
@@ -214,7 +226,7 @@ func (q *Queue) redrive(t RedriveTask) {
 }
 
 // noteProgress saves how much was moved, unless the task was cancelled meanwhile.
-func (q *Queue) noteProgress(t RedriveTask) {
+func (q *openQueue) noteProgress(t RedriveTask) {
 	if q.redriveTask(t.ID).State == RedriveRunning {
 		q.saveRedrive(t, nil)
 	}
@@ -222,7 +234,7 @@ func (q *Queue) noteProgress(t RedriveTask) {
 
 // redriveSome moves a few messages. A crash in between may leave one in both
 // queues, and never in none.
-func (q *Queue) redriveSome(ctx context.Context, t *RedriveTask) (int, error) {
+func (q *openQueue) redriveSome(ctx context.Context, t *RedriveTask) (int, error) {
 	limit := redriveBatch
 	if t.PerSecond > 0 {
 		limit = min(limit, int(t.PerSecond))
@@ -235,12 +247,12 @@ func (q *Queue) redriveSome(ctx context.Context, t *RedriveTask) (int, error) {
 	for i := range list {
 		target, err := q.redriveTarget(t, &list[i].Record)
 		if err != nil {
-			q.GiveBack(list)
+			giveBack(q, list)
 			return 0, err
 		}
 		rec := redriven(&list[i])
 		rec.Timestamp = q.b.nowMS()
-		target.forward(&rec, laneOf(t, &list[i].Record), func(s Sent) { sent <- s })
+		target.backend().Forward(&rec, laneOf(t, &list[i].Record), func(s Sent) { sent <- s })
 	}
 	for range list {
 		if s := <-sent; s.Err != nil {
@@ -248,7 +260,7 @@ func (q *Queue) redriveSome(ctx context.Context, t *RedriveTask) (int, error) {
 		}
 	}
 	if err != nil {
-		q.GiveBack(list)
+		giveBack(q, list)
 		return 0, err
 	}
 	tags := make([]queue.Tag, len(list))
@@ -261,7 +273,7 @@ func (q *Queue) redriveSome(ctx context.Context, t *RedriveTask) (int, error) {
 }
 
 // redriveTarget is where a message goes.
-func (q *Queue) redriveTarget(t *RedriveTask, rec *record.Record) (*Queue, error) {
+func (q *openQueue) redriveTarget(t *RedriveTask, rec *record.Record) (*Queue, error) {
 	if t.To != "" {
 		return q.b.Queue(t.To)
 	}

@@ -27,20 +27,8 @@ func (c *sending) finish(n int) {
 	}
 }
 
-// Send appends messages, in order. done is called once, when all of them are
-// durable or refused, maybe before Send returns, else from the committer: it must
-// be quick and must not block. Send may wait for room until ctx ends. What the
-// messages hold is copied.
-//
-// Errors of single messages: ErrMessageTooLarge, ErrNoGroup, ErrNoDedupID, and
-// those of Partition.Append.
-func (q *Queue) Send(ctx context.Context, msgs []Message, done func([]Sent)) {
-	q.SendOnce(ctx, nil, msgs, done)
-}
-
-// SendOnce is Send, but appends nothing that an earlier call with the same once
-// has appended; nil is Send. Its messages get batches of their own.
-func (q *Queue) SendOnce(ctx context.Context, once *Once, msgs []Message, done func([]Sent)) {
+// SendOnce implements queueBackend.
+func (q *openQueue) SendOnce(ctx context.Context, once *Once, msgs []Message, done func([]Sent)) {
 	c := &sending{results: make([]Sent, len(msgs)), done: done}
 	c.left.Store(int32(len(msgs)) + 1)
 	now := q.b.nowMS()
@@ -121,7 +109,7 @@ func (o *outgoing) batchBytes() int {
 
 // outgoing checks a message and makes its record. A nil sender says that it is a
 // duplicate, whose outcome will come.
-func (q *Queue) outgoing(c *sending, i int, m *Message, now int64, once *Once) (o outgoing, s *sender, err error) {
+func (q *openQueue) outgoing(c *sending, i int, m *Message, now int64, once *Once) (o outgoing, s *sender, err error) {
 	set := &q.Meta().Settings
 	size := len(m.Value)
 	for j := range m.Headers {
@@ -192,7 +180,7 @@ func (q *Queue) outgoing(c *sending, i int, m *Message, now int64, once *Once) (
 }
 
 // senderFor chooses the partition: the lane, or by key, or in turns.
-func (q *Queue) senderFor(m *Message, once *Once) (*sender, error) {
+func (q *openQueue) senderFor(m *Message, once *Once) (*sender, error) {
 	q.sendersMu.Lock()
 	defer q.sendersMu.Unlock()
 	if int(q.partsN.Load()) != len(q.senders) {
@@ -224,7 +212,7 @@ func (q *Queue) senderFor(m *Message, once *Once) (*sender, error) {
 
 // senderAt chooses among the open partitions of a topic that was resharded. Caller
 // holds sendersMu.
-func (q *Queue) senderAt(place *placement, key []byte) (*sender, error) {
+func (q *openQueue) senderAt(place *placement, key []byte) (*sender, error) {
 	to := place.inTurn(q.turn.Add(1))
 	if key != nil {
 		to = place.byKey(key)
@@ -235,8 +223,8 @@ func (q *Queue) senderAt(place *placement, key []byte) (*sender, error) {
 	return q.senders[to.index], nil
 }
 
-// forward appends a record that comes from another queue, with its timestamp.
-func (q *Queue) forward(rec *record.Record, lane int32, done func(Sent)) {
+// Forward implements queueBackend.
+func (q *openQueue) Forward(rec *record.Record, lane int32, done func(Sent)) {
 	c := &sending{results: make([]Sent, 1), done: func(s []Sent) { done(s[0]) }}
 	c.left.Store(1)
 	s, err := q.senderFor(&Message{Key: rec.Key, Lane: lane}, nil)

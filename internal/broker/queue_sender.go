@@ -27,7 +27,7 @@ var batchMemory = sync.Pool{New: func() any { return new([]byte) }}
 
 // sender gathers records for one partition into batches.
 type sender struct {
-	q    *Queue // nil if no queue sends
+	q    *openQueue // nil if no queue sends
 	part *Partition
 
 	mu       sync.Mutex // guards what follows; held for memory work only
@@ -46,7 +46,7 @@ type answer struct {
 	sent []Sent
 }
 
-func newSender(q *Queue, p *Partition) *sender {
+func newSender(q *openQueue, p *Partition) *sender {
 	return &sender{q: q, part: p, builder: record.NewBuilder(record.None), space: make(chan struct{})}
 }
 

@@ -7,9 +7,8 @@ import (
 	"github.com/narumq/naru/internal/record"
 )
 
-// Stats counts. Of a long queue, records that were not looked at yet count as
-// ready; those of a stream are ready for ever.
-func (q *Queue) Stats() QueueStats {
+// Stats implements queueBackend.
+func (q *openQueue) Stats() QueueStats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.isStream() {
@@ -47,7 +46,7 @@ func (q *Queue) Stats() QueueStats {
 const statsLoadMax = 1_000
 
 // loadable is how many records were not looked at yet. Caller holds mu.
-func (q *Queue) loadable() (n int64) {
+func (q *openQueue) loadable() (n int64) {
 	for i := range q.parts {
 		n += q.loadableOf(i)
 	}
@@ -56,7 +55,7 @@ func (q *Queue) loadable() (n int64) {
 
 // oldest is when the first message of s that is not done was sent, milliseconds;
 // 0 if there is none. Caller holds mu.
-func (q *Queue) oldest(s queue.Source) int64 {
+func (q *openQueue) oldest(s queue.Source) int64 {
 	p := q.parts[s]
 	var floor record.Offset
 	q.t.log.Read(func() { floor = q.ledger.Floor(s) })

@@ -24,9 +24,9 @@ const (
 )
 
 // isStream tells whether the queue is one.
-func (q *Queue) isStream() bool { return q.Meta().Settings.Stream }
+func (q *openQueue) isStream() bool { return q.Meta().Settings.Stream }
 
-func (q *Queue) refuseStream() error {
+func (q *openQueue) refuseStream() error {
 	if q.isStream() {
 		return fmt.Errorf("%w: %s", ErrStream, q.Meta().Name)
 	}
@@ -75,14 +75,19 @@ type streamCursor struct {
 //
 // Errors: ErrQueueDeleted, ErrQueueClosed, those of the log; ErrStream if the queue is none.
 func (q *Queue) ReadStream(from StreamStart) (*StreamReader, error) {
-	if !q.isStream() {
-		return nil, fmt.Errorf("%w: %s is none", ErrStream, q.Meta().Name)
+	meta := q.Meta()
+	if !meta.Settings.Stream {
+		return nil, fmt.Errorf("%w: %s is none", ErrStream, meta.Name)
 	}
-	r := &StreamReader{q: q, news: NewWaiter(), kept: &q.t.streamed}
-	for _, p := range q.partitions() {
+	parts, err := q.b.topics.partitionsOf(meta.Topic)
+	if err != nil {
+		return nil, fmt.Errorf("stream %s: %w", meta.Name, ErrQueueDeleted)
+	}
+	r := &StreamReader{q: q, news: NewWaiter(), kept: &q.b.queues.streamed}
+	for _, p := range parts {
 		next, err := from.in(p)
 		if err != nil {
-			return nil, fmt.Errorf("stream %s: %w", q.Meta().Name, err)
+			return nil, fmt.Errorf("stream %s: %w", meta.Name, err)
 		}
 		r.cursors = append(r.cursors, streamCursor{p, next})
 	}
@@ -149,11 +154,7 @@ func (r *StreamReader) Peek() (*record.Record, int32, error) {
 	return &r.list[0], r.cursors[r.turn].p.Index(), nil
 }
 
-func (r *StreamReader) ended() error {
-	r.q.mu.Lock()
-	defer r.q.mu.Unlock()
-	return r.q.closed
-}
+func (r *StreamReader) ended() error { return r.q.ended() }
 
 // Advance takes what Peek returned.
 func (r *StreamReader) Advance() {
@@ -245,7 +246,7 @@ func (r *StreamReader) decode(batches [][]byte, from record.Offset) error {
 }
 
 // streamLength is how many records there are.
-func (q *Queue) streamLength() (n int64) {
+func (q *openQueue) streamLength() (n int64) {
 	for _, p := range q.parts {
 		n += int64(p.HighWatermark() - p.LogStart())
 	}

@@ -127,7 +127,7 @@ func TestStreamKeepsWhatRetentionSays(t *testing.T) {
 	if err := b.Retain(time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	start := q.partitions()[0].LogStart()
+	start := q.local().partitions()[0].LogStart()
 	if start < 5 || start > 8 {
 		t.Errorf("the log starts at %d", start)
 	}
@@ -142,23 +142,23 @@ func TestStreamKeepsWhatRetentionSays(t *testing.T) {
 func TestStreamReadersShareMemory(t *testing.T) {
 	b := openStreams(t)
 	q := streamWith(t, b, "s", 3, 100<<10)
-	q.t.streamed.Store(streamsBytesMax)
+	b.queues.streamed.Store(streamsBytesMax)
 	r := readStream(t, q, StreamStart{At: AtFirst})
 	r.Peek()
 	r.Pause()
-	if len(r.list) != 0 || q.t.streamed.Load() != streamsBytesMax {
-		t.Errorf("%d records are kept, %d bytes", len(r.list), q.t.streamed.Load())
+	if len(r.list) != 0 || b.queues.streamed.Load() != streamsBytesMax {
+		t.Errorf("%d records are kept, %d bytes", len(r.list), b.queues.streamed.Load())
 	}
 	wantOffsets(t, r, 0, 1, 2)
-	q.t.streamed.Store(0)
+	b.queues.streamed.Store(0)
 	r = readStream(t, q, StreamStart{At: AtFirst})
 	r.Peek()
 	r.Pause()
-	if len(r.list) == 0 || q.t.streamed.Load() < 100<<10 {
-		t.Errorf("%d records are kept, %d bytes", len(r.list), q.t.streamed.Load())
+	if len(r.list) == 0 || b.queues.streamed.Load() < 100<<10 {
+		t.Errorf("%d records are kept, %d bytes", len(r.list), b.queues.streamed.Load())
 	}
 	r.Close()
-	if n := q.t.streamed.Load(); n != 0 {
+	if n := b.queues.streamed.Load(); n != 0 {
 		t.Errorf("%d bytes after the end", n)
 	}
 }

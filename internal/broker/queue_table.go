@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -30,7 +31,7 @@ type queues struct {
 
 	mu      sync.RWMutex // guards what follows
 	byName  map[string]*Queue
-	byToken []*Queue
+	byToken []*openQueue
 }
 
 func (b *Broker) openQueues() error {
@@ -69,13 +70,17 @@ func (b *Broker) openQueues() error {
 // put opens a queue, or shows the new version of one.
 func (t *queues) put(meta *catalog.Queue) (*Queue, error) {
 	t.mu.Lock()
-	q := t.byName[meta.Name]
+	known := t.byName[meta.Name]
 	t.mu.Unlock()
-	if q != nil {
-		q.reconfigure(meta)
+	if q := known; q != nil {
+		q.meta.Store(meta)
+		if here := q.local(); here != nil {
+			here.reconfigure()
+		}
 		return q, nil
 	}
-	q, err := newQueue(t, meta)
+	handle := newQueue(t.b, meta)
+	q, err := newOpenQueue(t, handle)
 	if err != nil {
 		return nil, fmt.Errorf("queue %s: %w", meta.Name, err)
 	}
@@ -91,31 +96,46 @@ func (t *queues) put(meta *catalog.Queue) (*Queue, error) {
 		t.byToken = append(t.byToken, nil)
 	}
 	t.byToken[q.token] = q
-	t.byName[meta.Name] = q
+	handle.move(q)
+	t.byName[meta.Name] = handle
 	t.mu.Unlock()
 	q.watch()
-	return q, nil
+	return handle, nil
 }
 
-func (t *queues) remove(name string) *Queue {
+func (t *queues) remove(name string) *openQueue {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	q := t.byName[name]
+	handle := t.byName[name]
+	if handle == nil {
+		return nil
+	}
+	handle.gone.Store(true)
+	delete(t.byName, name)
+	q := handle.local()
 	if q != nil {
-		delete(t.byName, name)
 		t.byToken[q.token] = nil
 	}
 	return q
 }
 
-func (t *queues) all() []*Queue {
+// all are the queues that are open here.
+func (t *queues) all() []*openQueue {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	list := make([]*Queue, 0, len(t.byName))
-	for _, q := range t.byName {
-		list = append(list, q)
+	list := make([]*openQueue, 0, len(t.byName))
+	for _, q := range t.byToken {
+		if q != nil {
+			list = append(list, q)
+		}
 	}
 	return list
+}
+
+func (t *queues) handles() []*Queue {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return slices.Collect(maps.Values(t.byName))
 }
 
 // pump tells queues of new records until ctx ends.

@@ -328,6 +328,7 @@ func TestParkedMessages(t *testing.T) {
 	w := newQueueWorld(t)
 	q := makeQueue(t, w.b, "later", nil)
 	limit := func() {
+		q := q.local()
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		cfg := q.config()

@@ -7,7 +7,7 @@ import (
 
 // write sends what is pending to the log, unless something is on its way, in which
 // case it follows when that has come back. Caller holds mu.
-func (q *Queue) write() {
+func (q *openQueue) write() {
 	if q.pending() {
 		q.urgent = true
 		q.push()
@@ -15,16 +15,16 @@ func (q *Queue) write() {
 }
 
 // writeLater is write for what nobody waits for: it may share a sync with what comes. Caller holds mu.
-func (q *Queue) writeLater() {
+func (q *openQueue) writeLater() {
 	if q.pending() {
 		q.push()
 	}
 }
 
-func (q *Queue) pending() bool { return q.core.Pending() || len(q.own) > 0 || len(q.after) > 0 }
+func (q *openQueue) pending() bool { return q.core.Pending() || len(q.own) > 0 || len(q.after) > 0 }
 
 // hurry lets what is on its way not wait for others any more. Caller holds mu.
-func (q *Queue) hurry() {
+func (q *openQueue) hurry() {
 	if q.writing && q.lazy {
 		q.lazy = false
 		q.t.log.Hurry()
@@ -32,7 +32,7 @@ func (q *Queue) hurry() {
 }
 
 // push is write, of what is pending for certain. Caller holds mu.
-func (q *Queue) push() {
+func (q *openQueue) push() {
 	if q.writing {
 		if q.urgent {
 			q.hurry()
@@ -78,7 +78,7 @@ func (q *Queue) push() {
 }
 
 // written takes up that commands are durable and applied, or that they failed.
-func (q *Queue) written(batch *queue.Batch, after []func(error), err error) {
+func (q *openQueue) written(batch *queue.Batch, after []func(error), err error) {
 	q.mu.Lock()
 	if batch != nil {
 		q.core.Settled(batch, err)

@@ -88,7 +88,7 @@ func (b *Broker) Reshard(ctx context.Context, name string, plan func(*catalog.To
 		// could be in a partition that has ended.
 		if !errors.Is(err, catalog.ErrStorage) {
 			for _, c := range what.Close {
-				parts[c.Partition].log.Reopen()
+				parts[c.Partition].backend().Reopen()
 			}
 		}
 		return nil, err
@@ -97,7 +97,7 @@ func (b *Broker) Reshard(ctx context.Context, name string, plan func(*catalog.To
 	b.topics.put(b, changed)
 	b.queues.topicGrew(changed)
 	for _, c := range what.Close {
-		parts[c.Partition].log.Wake()
+		parts[c.Partition].backend().Wake()
 	}
 	b.log.Info("topic resharded", "topic", name, "closed", len(what.Close), "open", len(changed.Open()))
 	return changed, nil
@@ -109,7 +109,7 @@ func (b *Broker) reshard(ctx context.Context, name string, what catalog.Reshard,
 	errs := make([]error, len(what.Close))
 	for i := range what.Close {
 		c := &what.Close[i]
-		wait.Go(func() { c.End, errs[i] = parts[c.Partition].log.Close(ctx) })
+		wait.Go(func() { c.End, errs[i] = parts[c.Partition].backend().Close(ctx) })
 	}
 	wait.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -193,7 +193,7 @@ func (b *Broker) produceOnce(ctx context.Context, topic string, list []NewRecord
 }
 
 // mayLoad tells whether all in whose place a partition is are drained.
-func (q *Queue) mayLoad(i int, drained []bool) bool {
+func (q *openQueue) mayLoad(i int, drained []bool) bool {
 	for _, parent := range q.parts[i].Topic().Partitions[i].Parents {
 		if !drained[parent] {
 			return false
@@ -205,7 +205,7 @@ func (q *Queue) mayLoad(i int, drained []bool) bool {
 // drained tells for each partition whether the queue is done with it and with those
 // in whose place it is: an ordered queue goes on with a partition only then, so that
 // groups stay in order. Caller holds mu.
-func (q *Queue) drained() []bool {
+func (q *openQueue) drained() []bool {
 	topic := q.parts[0].Topic()
 	if !topic.Resharded {
 		return nil

@@ -30,10 +30,14 @@ func (b *Broker) retentionLoop(ctx context.Context) {
 // by the relocator.
 func (b *Broker) Retain(now time.Time) error {
 	starts := make(map[uint64]record.Offset)
-	var moved []*Partition
+	var moved []*commitlog.Partition
 	for _, p := range b.topics.all() {
+		log, err := p.local()
+		if err != nil {
+			continue // its owner does that
+		}
 		topic := p.Topic()
-		p.log.ExpireProducers(now.Add(-b.cfg.ProducerRetention).UnixMilli())
+		log.ExpireProducers(now.Add(-b.cfg.ProducerRetention).UnixMilli())
 		if topic.Internal {
 			continue
 		}
@@ -41,16 +45,17 @@ func (b *Broker) Retain(now time.Time) error {
 		if ms := topic.Settings.RetentionMS; ms >= 0 {
 			olderThan = now.UnixMilli() - ms
 		}
-		start := p.log.RetentionStart(olderThan, topic.Settings.RetentionBytes)
+		start := log.RetentionStart(olderThan, topic.Settings.RetentionBytes)
 		if start > p.LogStart() {
-			starts[uint64(p.log.ID())] = start
-			moved = append(moved, p)
+			starts[uint64(log.ID())] = start
+			moved = append(moved, log)
 		}
 	}
 	for p, floor := range b.queues.floors() {
-		if floor > max(p.LogStart(), starts[uint64(p.log.ID())]) {
-			starts[uint64(p.log.ID())] = floor
-			moved = append(moved, p)
+		log, err := p.local()
+		if err == nil && floor > max(p.LogStart(), starts[uint64(log.ID())]) {
+			starts[uint64(log.ID())] = floor
+			moved = append(moved, log)
 		}
 	}
 	if len(starts) == 0 {
@@ -60,25 +65,29 @@ func (b *Broker) Retain(now time.Time) error {
 		return err
 	}
 	for _, p := range moved {
-		p.log.Trim(starts[uint64(p.log.ID())])
+		p.Trim(starts[uint64(p.ID())])
 	}
 	return nil
 }
 
 // trim makes a log start durable and applies it.
-func (b *Broker) trim(p *Partition, to record.Offset) error {
-	if err := b.catalog.SetLogStarts(map[uint64]record.Offset{uint64(p.log.ID()): to}); err != nil {
+func (b *Broker) trim(p *commitlog.Partition, to record.Offset) error {
+	if err := b.catalog.SetLogStarts(map[uint64]record.Offset{uint64(p.ID()): to}); err != nil {
 		return err
 	}
-	p.log.Trim(to)
+	p.Trim(to)
 	return nil
 }
 
 // DeleteRecords moves the log start to before, or to the high watermark if
 // that is -1, and returns the new log start.
 //
-// Errors: commitlog.ErrOffsetOutOfRange, those of the catalog.
+// Errors: commitlog.ErrOffsetOutOfRange, those of the catalog, ErrNotOwner.
 func (p *Partition) DeleteRecords(before record.Offset) (record.Offset, error) {
+	return p.backend().DeleteRecords(before)
+}
+
+func (b *Broker) deleteRecords(p *commitlog.Partition, before record.Offset) (record.Offset, error) {
 	high := p.HighWatermark()
 	if before == -1 {
 		before = high
@@ -89,7 +98,7 @@ func (p *Partition) DeleteRecords(before record.Offset) (record.Offset, error) {
 	if before <= p.LogStart() {
 		return p.LogStart(), nil
 	}
-	if err := p.broker.trim(p, before); err != nil {
+	if err := b.trim(p, before); err != nil {
 		return 0, err
 	}
 	return p.LogStart(), nil

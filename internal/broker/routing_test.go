@@ -202,7 +202,7 @@ func TestExpiredAreRouted(t *testing.T) {
 		t.Fatalf("%d ready", n)
 	}
 	w.add(11 * time.Second)
-	later.poke() // what its timer does
+	later.local().poke() // what its timer does
 	got := waitFor(t, work)
 	if len(got) != 1 || string(got[0].Record.Value) != "m" {
 		t.Fatalf("%v", got)
@@ -221,7 +221,7 @@ func TestExpiredAreRouted(t *testing.T) {
 	})
 	publish(t, w.b, "", "self", "round")
 	w.add(2 * time.Second)
-	self.poke()
+	self.local().poke()
 	for end := time.Now().Add(20 * time.Second); self.Stats().Ready+self.Stats().InFlight > 0; {
 		if time.Now().After(end) {
 			t.Fatalf("%+v", self.Stats())

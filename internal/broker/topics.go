@@ -87,13 +87,12 @@ func (t *topics) put(b *Broker, topic *catalog.Topic) {
 	state.meta.Store(topic)
 	partitions := append([]*Partition(nil), state.partitions...)
 	for i := len(partitions); i < len(topic.Partitions); i++ {
-		p := &Partition{
-			broker: b, topic: state, index: int32(i),
-			log: commitlog.Open(b.journal, journal.StreamID(topic.Partitions[i].Stream)),
-		}
+		p := &Partition{broker: b, topic: state, index: int32(i)}
+		log := commitlog.Open(b.journal, journal.StreamID(topic.Partitions[i].Stream))
 		if topic.Partitions[i].Closed {
-			p.log.Close(b.ctx) // nothing is on its way
+			log.Close(b.ctx) // nothing is on its way
 		}
+		p.move(&localPartition{log, p})
 		partitions = append(partitions, p)
 	}
 	state.place.Store(&placement{topic, partitions, topic.Open()})
@@ -241,7 +240,9 @@ func (b *Broker) DeleteTopic(name string) error {
 // forgetTopic ends a topic that is out of the catalog.
 func (b *Broker) forgetTopic(topic *catalog.Topic) {
 	for _, p := range b.topics.remove(topic) {
-		p.log.Delete()
+		if log, err := p.local(); err == nil {
+			log.Delete()
+		}
 	}
 	b.DropTopicOffsets(topic.Name, nil)
 }

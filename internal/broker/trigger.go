@@ -63,7 +63,7 @@ type triggers struct {
 
 // watching is a trigger's view of its queue.
 type watching struct {
-	q     *Queue // nil: there is none of that name
+	q     *openQueue // nil: there is none of that name
 	watch *readyWatch
 	fresh bool        // nothing was seen yet since the broker started
 	again int64       // when to look though nothing happens, milliseconds
@@ -145,7 +145,7 @@ func (t *triggers) define(spec *trigger.Spec) error {
 	if x != nil && x.Same(spec) {
 		return nil // what became of its queue shows when one looks
 	}
-	if q, err := t.b.Queue(spec.Queue); err == nil { // else it is to be made yet
+	if q, err := t.queue(spec.Queue); err == nil { // else it is to be made yet
 		if x == nil || x.QueueID != q.id || !x.Spec.SameConditions(spec) {
 			return t.bind(id, q, created, spec)
 		}
@@ -158,9 +158,21 @@ func (t *triggers) define(spec *trigger.Spec) error {
 	return t.append([]trigger.Command{c})
 }
 
+// queue is a queue whose home is where its triggers live: here.
+func (t *triggers) queue(name string) (*openQueue, error) {
+	q, err := t.b.Queue(name)
+	if err != nil {
+		return nil, err
+	}
+	if here := q.local(); here != nil {
+		return here, nil
+	}
+	return nil, fmt.Errorf("queue %s: %w", name, ErrNotOwner)
+}
+
 // bind defines a trigger on a queue, with whose messages it begins. Caller holds
 // admin.
-func (t *triggers) bind(id trigger.ID, q *Queue, created int64, spec *trigger.Spec) error {
+func (t *triggers) bind(id trigger.ID, q *openQueue, created int64, spec *trigger.Spec) error {
 	c, err := trigger.Define(id, q.id, created, spec)
 	if err != nil {
 		return err
@@ -176,7 +188,7 @@ func (t *triggers) bind(id trigger.ID, q *Queue, created int64, spec *trigger.Sp
 }
 
 // extent is from where on, and up to where, a queue has messages.
-func (q *Queue) extent() (floors, ends []record.Offset) {
+func (q *openQueue) extent() (floors, ends []record.Offset) {
 	for i, p := range q.partitions() {
 		q.t.log.Read(func() { floors = append(floors, max(q.ledger.Floor(queue.Source(i)), p.LogStart())) })
 		ends = append(ends, p.HighWatermark())
@@ -201,7 +213,7 @@ func (b *Broker) CreateTrigger(spec trigger.Spec) (TriggerInfo, error) {
 	if t.find(spec.Name) != nil {
 		return TriggerInfo{}, fmt.Errorf("%w: %s", ErrTriggerExists, spec.Name)
 	}
-	if _, err := b.Queue(spec.Queue); err != nil {
+	if _, err := t.queue(spec.Queue); err != nil {
 		return TriggerInfo{}, err
 	}
 	if err := t.define(&spec); err != nil {
@@ -284,7 +296,7 @@ func (t *triggers) hold(floors map[*Partition]record.Offset) {
 	var readers []trigger.Reader
 	t.log.Read(func() { readers = t.table.Readers() })
 	for _, r := range readers {
-		q, err := t.b.Queue(r.Queue)
+		q, err := t.queue(r.Queue)
 		if err != nil || q.id != r.QueueID {
 			continue
 		}

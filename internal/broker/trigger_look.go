@@ -75,7 +75,7 @@ func (t *triggers) look(x *trigger.Trigger, now int64) *triggerLook {
 // attach finds the trigger's queue. Caller holds admin.
 func (t *triggers) attach(x *trigger.Trigger, w *watching) bool {
 	w.again = trigger.Never // a queue of that name wakes the loop
-	q, err := t.b.Queue(x.Spec.Queue)
+	q, err := t.queue(x.Spec.Queue)
 	if err != nil {
 		return false
 	}
@@ -140,7 +140,7 @@ func (t *triggers) readEvery(l *triggerLook, i int, now int64) {
 
 // arrived reads messages of a partition, at most limit. Those below begun do not
 // count if they are done.
-func (q *Queue) arrived(partition int, from, begun, end record.Offset, limit int) (d triggerRead, err error) {
+func (q *openQueue) arrived(partition int, from, begun, end record.Offset, limit int) (d triggerRead, err error) {
 	d = triggerRead{partition: int32(partition), next: from}
 	p := q.partitions()[partition]
 	slice, err := p.Read(from, loadReadBytes, true)
@@ -176,7 +176,7 @@ func (q *Queue) arrived(partition int, from, begun, end record.Offset, limit int
 	return d, nil
 }
 
-func (q *Queue) isDone(partition int, o record.Offset) (done bool) {
+func (q *openQueue) isDone(partition int, o record.Offset) (done bool) {
 	q.t.log.Read(func() { done = q.ledger.Done(queue.Source(partition), o) })
 	return done
 }

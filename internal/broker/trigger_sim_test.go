@@ -159,7 +159,7 @@ func (s *triggerSim) finish() {
 			s.t.Fatalf("%+v", x)
 		}
 	}
-	for i, p := range s.queue("q").partitions() {
+	for i, p := range s.queue("q").local().partitions() {
 		for o := range p.HighWatermark() {
 			if _, ok := s.first[fmt.Sprintf("%d/%d", i, o)]; ok != (i >= 1) {
 				s.t.Errorf("message %d/%d: fired %v", i, o, ok)

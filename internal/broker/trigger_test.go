@@ -255,7 +255,7 @@ func TestTriggerHoldsLog(t *testing.T) {
 	if err := w.b.Retain(w.clock()); err != nil {
 		t.Error(err)
 	}
-	start := q.partitions()[0].LogStart()
+	start := q.local().partitions()[0].LogStart()
 	w.b.triggers.admin.Unlock()
 	if start != 0 {
 		t.Fatalf("the log begins at %d", start)
@@ -266,7 +266,7 @@ func TestTriggerHoldsLog(t *testing.T) {
 	if err := w.b.Retain(w.clock()); err != nil {
 		t.Fatal(err)
 	}
-	if start = q.partitions()[0].LogStart(); start != 2 {
+	if start = q.local().partitions()[0].LogStart(); start != 2 {
 		t.Fatalf("the log begins at %d, want 2", start)
 	}
 }

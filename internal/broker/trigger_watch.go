@@ -36,7 +36,7 @@ type look struct {
 }
 
 // watchReady adds w, whose counts begin with the next look.
-func (q *Queue) watchReady(w *readyWatch) {
+func (q *openQueue) watchReady(w *readyWatch) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for i := range w.counts {
@@ -51,7 +51,7 @@ const noCount = 1<<63 - 1
 // what is due may have no room in memory yet. Milliseconds.
 const triggerPauseMS = 10
 
-func (q *Queue) unwatchReady(w *readyWatch) {
+func (q *openQueue) unwatchReady(w *readyWatch) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for i, have := range q.watches {
@@ -63,14 +63,14 @@ func (q *Queue) unwatchReady(w *readyWatch) {
 }
 
 // noticed tells those who watch that something may have changed. Caller holds mu.
-func (q *Queue) noticed() {
+func (q *openQueue) noticed() {
 	for _, w := range q.watches {
 		w.signal()
 	}
 }
 
 // tally notes how many messages are ready. What can be is loaded. Caller holds mu.
-func (q *Queue) tally() {
+func (q *openQueue) tally() {
 	for _, w := range q.watches {
 		for i := range w.counts {
 			c := &w.counts[i]
@@ -81,7 +81,7 @@ func (q *Queue) tally() {
 }
 
 // priorityOf is that of a partition's messages.
-func (q *Queue) priorityOf(partition int) int32 {
+func (q *openQueue) priorityOf(partition int) int32 {
 	if q.Meta().Settings.Lanes > 1 {
 		return int32(partition)
 	}
@@ -90,7 +90,7 @@ func (q *Queue) priorityOf(partition int) int32 {
 
 // readyFrom counts the messages of that priority and above that are ready; of those
 // that could not be loaded all are. Caller holds mu.
-func (q *Queue) readyFrom(least int32) (n int64) {
+func (q *openQueue) readyFrom(least int32) (n int64) {
 	for i := range q.parts {
 		if q.priorityOf(i) >= least {
 			n += int64(q.core.Ready(queue.Source(i))) + q.loadableOf(i)
@@ -101,7 +101,7 @@ func (q *Queue) readyFrom(least int32) (n int64) {
 
 // look loads what can be, and returns what w saw since the last time. It fails with
 // why the queue was closed.
-func (q *Queue) look(w *readyWatch, list []lookFor) (out look, err error) {
+func (q *openQueue) look(w *readyWatch, list []lookFor) (out look, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed != nil {
@@ -133,7 +133,7 @@ func (q *Queue) look(w *readyWatch, list []lookFor) (out look, err error) {
 
 // lookBack compares what is ready with what was there when the condition fired.
 // Caller holds mu.
-func (q *Queue) lookBack(s *trigger.Seen, least int32, l lookFor) {
+func (q *openQueue) lookBack(s *trigger.Seen, least int32, l lookFor) {
 	s.NoneLeft = true
 	left := int64(0)
 	for i := range q.parts {
@@ -161,7 +161,7 @@ func (q *Queue) lookBack(s *trigger.Seen, least int32, l lookFor) {
 }
 
 // restore gives back to w what a look that came to nothing took.
-func (q *Queue) restore(w *readyWatch, seen []trigger.Seen) {
+func (q *openQueue) restore(w *readyWatch, seen []trigger.Seen) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for i := range w.counts {
@@ -172,7 +172,7 @@ func (q *Queue) restore(w *readyWatch, seen []trigger.Seen) {
 
 // loadableBelow is how many records below an offset were not looked at yet. Caller
 // holds mu.
-func (q *Queue) loadableBelow(i int, below record.Offset) int64 {
+func (q *openQueue) loadableBelow(i int, below record.Offset) int64 {
 	var from record.Offset
 	q.t.log.Read(func() { from, _ = q.core.Want(queue.Source(i)) })
 	p := q.parts[i]
@@ -180,4 +180,4 @@ func (q *Queue) loadableBelow(i int, below record.Offset) int64 {
 }
 
 // loadableOf is how many of a partition were not. Caller holds mu.
-func (q *Queue) loadableOf(i int) int64 { return q.loadableBelow(i, q.parts[i].HighWatermark()) }
+func (q *openQueue) loadableOf(i int) int64 { return q.loadableBelow(i, q.parts[i].HighWatermark()) }

@@ -30,7 +30,8 @@ func (w *Waiter) Dirty(into []int) []int {
 	return into
 }
 
-func (w *Waiter) mark(token int) {
+// Mark says that there is news under a token.
+func (w *Waiter) Mark(token int) {
 	w.mu.Lock()
 	for token >= len(w.known) {
 		w.known = append(w.known, false)
@@ -55,7 +56,7 @@ type watches []watch
 
 func (ws watches) notify() {
 	for _, x := range ws {
-		x.w.mark(x.token)
+		x.w.Mark(x.token)
 	}
 }
 
