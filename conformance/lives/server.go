@@ -63,6 +63,7 @@ func (s *Server) Start(ctx context.Context) error {
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	s.life.Add(1)
 	if err := s.cmd.Start(); err != nil {
+		s.cmd = nil
 		return err
 	}
 	for range 1000 {
@@ -98,6 +99,18 @@ func (s *Server) signal(sig syscall.Signal) error {
 		return nil
 	}
 	return err
+}
+
+// Reopen stops the server in order, lets its own tool verify the directory, and starts it again.
+// A directory that was broken on purpose need not be sound.
+func (s *Server) Reopen(ctx context.Context, broken bool) error {
+	if err := s.Stop(); err != nil {
+		return fmt.Errorf("stop at the end: %w", err)
+	}
+	if err := s.Check(ctx); err != nil && !broken {
+		return err
+	}
+	return s.Start(ctx)
 }
 
 // Check lets the server's own tool verify the directory.

@@ -10,11 +10,8 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/narumq/naru/conformance/leases"
@@ -24,128 +21,47 @@ import (
 // segmentBytes is so small that kills hit segments rolling.
 const segmentBytes = "1048576"
 
-type options struct {
-	naru      string
-	data      string
-	kills     int
-	seed      uint64
-	breakDisk bool
-	limit     time.Duration
-}
-
-func main() {
-	var o options
-	flag.StringVar(&o.naru, "naru", "", "a naru binary; built from this repository if empty")
-	flag.StringVar(&o.data, "data", "", "where the data directory goes; a temporary one if empty")
-	flag.IntVar(&o.kills, "kills", 20, "how often the server is killed")
-	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "of the moments and what clients do")
-	flag.BoolVar(&o.breakDisk, "break", false, "lose acknowledged bytes on purpose, and expect that it shows")
-	flag.DurationVar(&o.limit, "limit", 4*time.Minute, "give up after this long")
-	flag.Parse()
-	fmt.Printf("queue-crash: seed %d, %d kills\n", o.seed, o.kills)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, o.limit)
-	defer cancel()
-	found, err := play(ctx, o)
-	if err != nil {
-		fmt.Println("queue-crash:", err)
-		fmt.Println("queue-crash: 0 passed, 1 failed")
-		os.Exit(1)
-	}
-	os.Exit(report(o, found))
-}
+func main() { lives.Main("queue-crash", play) }
 
 // play runs the whole story and returns what is wrong with it.
-func play(ctx context.Context, o options) ([]leases.Anomaly, error) {
-	dir, err := os.MkdirTemp(o.data, "naru-queue-crash-")
+func play(ctx context.Context, o lives.Options) (v lives.Verdict, err error) {
+	dir, err := os.MkdirTemp(o.Data, "naru-queue-crash-")
 	if err != nil {
-		return nil, err
+		return v, err
 	}
 	defer os.RemoveAll(dir)
-	srv, err := lives.New(ctx, o.naru, dir, "--kafka", "off", "--amqp", "off", "--http", "off", "--segment-bytes", segmentBytes, "--aws")
+	srv, err := lives.New(ctx, o.Naru, dir, "--kafka", "off", "--amqp", "off", "--http", "off", "--segment-bytes", segmentBytes, "--aws")
 	if err != nil {
-		return nil, err
+		return v, err
 	}
 	defer srv.Kill()
 	if err := srv.Start(ctx); err != nil {
-		return nil, err
+		return v, err
 	}
-	s := newScene(srv, o.seed)
+	s := newScene(srv, o.Seed)
 	if err := s.create(ctx); err != nil {
-		return nil, err
+		return v, err
 	}
 	s.begin(ctx)
-	if err := srv.KillOften(ctx, lives.Plan{Kills: o.kills, Seed: o.seed, Lose: o.breakDisk}); err != nil {
-		return nil, err
+	if err := srv.KillOften(ctx, lives.Plan{Kills: o.Kills, Seed: o.Seed, Lose: o.Break}); err != nil {
+		return v, err
 	}
 	if !lives.Sleep(ctx, time.Second) {
-		return nil, ctx.Err()
+		return v, ctx.Err()
 	}
-	if err := s.end(ctx, o.breakDisk); err != nil {
-		return nil, err
+	if err := s.end(ctx, o.Break); err != nil {
+		return v, err
 	}
-	if err := srv.Stop(); err != nil {
-		return nil, fmt.Errorf("stop at the end: %w", err)
-	}
-	if err := srv.Check(ctx); err != nil && !o.breakDisk {
-		return nil, err
-	}
-	if err := srv.Start(ctx); err != nil {
-		return nil, err
+	if err := srv.Reopen(ctx, o.Break); err != nil {
+		return v, err
 	}
 	if err := s.readRest(ctx); err != nil {
-		return nil, err
+		return v, err
 	}
 	fmt.Println("queue-crash:", s.summary())
 	found := leases.Check(s.events)
-	if !o.breakDisk {
-		tell(s.events, found)
+	if !o.Break {
+		lives.Tell(found, func(a leases.Anomaly) string { return a.Value }, func(value string) []string { return leases.Story(s.events, value) })
 	}
-	return found, nil
-}
-
-// tell prints the stories of the first records with which something is wrong.
-func tell(events []leases.Event, found []leases.Anomaly) {
-	told := map[string]bool{}
-	for _, a := range found {
-		if told[a.Value] || len(told) == 5 {
-			continue
-		}
-		told[a.Value] = true
-		fmt.Println("  story of", a.Value)
-		for _, line := range leases.Story(events, a.Value) {
-			fmt.Println("    ", line)
-		}
-	}
-}
-
-// report prints the verdict, one check an anomaly's name, and returns the exit
-// code. With --break there is one check: that the loss shows.
-func report(o options, found []leases.Anomaly) int {
-	count := leases.Summary(found)
-	for i, a := range found {
-		if i < 20 {
-			fmt.Println("  ", a)
-		}
-	}
-	passed, failed := 0, 0
-	verdict := func(ok bool, text string) {
-		if ok {
-			passed++
-			return
-		}
-		failed++
-		fmt.Println("queue-crash:", text)
-	}
-	if o.breakDisk {
-		fmt.Println("queue-crash: it shows as", count)
-		verdict(len(found) > 0, "acknowledged bytes were lost on purpose, and nothing showed it")
-	} else {
-		for _, name := range leases.Names() {
-			verdict(count[name] == 0, fmt.Sprintf("%s: %d", name, count[name]))
-		}
-	}
-	fmt.Printf("queue-crash: %d passed, %d failed\n", passed, failed)
-	return min(failed, 1)
+	return lives.Verdict{Anomalies: lives.Strings(found), Names: leases.Names(), Count: leases.Summary(found)}, nil
 }
