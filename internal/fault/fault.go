@@ -64,8 +64,13 @@ type coded struct {
 
 func (e *coded) Error() string { return e.text }
 
-// New returns a sentinel error with a code. Compare with errors.Is.
-func New(code Code, text string) error { return &coded{code, text} }
+// New returns a sentinel error with a code. Compare with errors.Is. Its text is its
+// name in other processes (see Rebuild): no other sentinel has the same.
+func New(code Code, text string) error {
+	e := &coded{code, text}
+	known.add(e)
+	return e
+}
 
 // CodeOf returns the code of the outermost coded error in err's tree. An error
 // without a code is Unknown; a context's own errors have theirs.
