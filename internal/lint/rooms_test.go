@@ -87,6 +87,7 @@ var rooms = []room{
 	{dir: "internal/objectstore", level: 30, only: []string{"internal/fault", "internal/objectstore/storetest"}, core: true},
 	{dir: "internal/coord/coordtest", level: 35, only: []string{"internal/coord"}}, // what every store must do
 	{dir: "internal/coord", level: 30, only: []string{"internal/fault", "internal/coord/coordtest"}, core: true},
+	{dir: "internal/peer", level: 30, only: []string{"internal/fault"}, core: true},
 	{dir: "internal/record", level: 30, only: []string{"internal/fault"}, pure: true, core: true},
 	{dir: "internal/fault", level: 0, only: nothing, core: true},
 	{dir: "internal/wire/*", level: 0, only: nothing, pure: true},
