@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -90,6 +89,9 @@ type Options struct {
 	// BatchBytesMax bounds max.message.bytes; 0 means record's default.
 	BatchBytesMax int
 	Limits        Limits
+	// Changed is called after a change of another broker was loaded, one call at a time; nil where nobody wants to know. It
+	// may read, and neither change nor Refresh the catalog.
+	Changed func()
 }
 
 // Catalog is the typed view of a store. Its methods may be called concurrently.
@@ -106,6 +108,17 @@ type Catalog struct {
 	// stale: a change failed, so the store may be ahead of the state.
 	stale  bool
 	closed bool
+	// startsRead says of which slots the log starts were read, where others store them too.
+	startsRead map[int]bool
+
+	shared   Shared        // the store, if others change it too; nil else
+	asking   chan struct{} // of capacity 1: held by who asks it; guards what follows
+	answered bool          // the last one that asked
+	asks     atomic.Int64  // how many began
+	loads    atomic.Int64  // of a shared store
+	loaded   chan struct{} // of capacity 1: for who follows to tell
+	telling  sync.Mutex    // held while Options.Changed runs; guards what follows
+	told     int64         // loads that it was told of
 }
 
 // state is what changes need beyond the current snapshot.
@@ -116,10 +129,11 @@ type state struct {
 	starts       map[uint64]record.Offset // of the streams that exist; 0 is absent
 	collisions   map[string]string        // collisionKey to name
 	partitions   int                      // of all topics
+	orphans      map[uint64]bool          // streams that have starts and no topic, where others store those
 }
 
 // Open reads the store, and gives the cluster its id if it has none. The
-// catalog owns the store from then on and closes it, unless Open fails.
+// catalog owns the store from then on and closes it, unless Open fails. One that is Shared it follows until then.
 //
 // Errors: ErrDamaged, ErrNewerVersion, ErrInvalidConfig for the defaults, those
 // of the store.
@@ -139,21 +153,33 @@ func Open(opt Options) (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Catalog{opt: opt, rules: rules}
+	c := &Catalog{opt: opt, rules: rules, asking: make(chan struct{}, 1), loaded: make(chan struct{}, 1), startsRead: map[int]bool{}}
+	c.shared, _ = opt.Store.(Shared)
 	if err := c.load(); err != nil {
 		return nil, err
 	}
-	if c.clusterID.IsZero() {
-		id, err := newUUID(opt.Random)
-		if err != nil {
-			return nil, err
-		}
-		if err := opt.Store.Apply([]Op{encodeCluster(id)}); err != nil {
-			return nil, err
-		}
-		c.clusterID = id
+	if err := c.name(); err != nil {
+		return nil, err
+	}
+	if c.shared != nil {
+		c.told = c.loads.Load()
+		go c.follow()
 	}
 	return c, nil
+}
+
+// name gives the cluster its id if it has none.
+func (c *Catalog) name() error {
+	_, err := changed(c, func() (id UUID, ch change, err error) {
+		if !c.clusterID.IsZero() {
+			return c.clusterID, ch, nil
+		}
+		if id, err = newUUID(c.opt.Random); err != nil {
+			return id, ch, err
+		}
+		return id, change{[]Op{encodeCluster(id)}, func() { c.clusterID = id }}, nil
+	})
+	return err
 }
 
 // ClusterID returns the id that was drawn when the store was new.
@@ -180,33 +206,4 @@ func (c *Catalog) Close() error {
 	}
 	c.closed = true
 	return c.opt.Store.Close()
-}
-
-// begin starts a change; c.mu is held.
-func (c *Catalog) begin() error {
-	if c.closed {
-		return ErrClosed
-	}
-	if !c.stale {
-		return nil
-	}
-	if err := c.load(); err != nil {
-		return fmt.Errorf("reading the catalog anew after a failed change: %w", err)
-	}
-	c.stale = false
-	return nil
-}
-
-// apply makes a change durable; c.mu is held.
-func (c *Catalog) apply(ops []Op) error {
-	err := c.opt.Store.Apply(ops)
-	if err != nil {
-		c.stale = true
-		// Whatever the store is, its errors are coded by the time they leave.
-		if !errors.Is(err, ErrStorage) && !errors.Is(err, ErrDiskFull) &&
-			!errors.Is(err, ErrDamaged) && !errors.Is(err, ErrClosed) {
-			err = fmt.Errorf("%w: %w", ErrStorage, err)
-		}
-	}
-	return err
 }

@@ -6,8 +6,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-
-	"github.com/narumq/naru/internal/record"
 )
 
 // Create makes a topic. With validateOnly it only says whether it could, and
@@ -17,28 +15,22 @@ import (
 // from a taken one only in '.' and '_', as in Kafka), ErrInvalidPartitions,
 // ErrInvalidConfig, ErrLimit, those of the store.
 func (c *Catalog) Create(spec TopicSpec, validateOnly bool) (*Topic, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.begin(); err != nil {
-		return nil, err
-	}
-	t, next, err := c.newTopic(spec)
-	if err != nil || validateOnly {
-		if t != nil {
-			t.ID, t.Partitions = UUID{}, make([]PartitionMeta, len(t.Partitions))
+	return changed(c, func() (t *Topic, p change, err error) {
+		t, next, err := c.newTopic(spec, false)
+		if err != nil {
+			return nil, p, err
 		}
-		return t, err
-	}
-	if err := c.apply([]Op{encodeTopic(t), encodeNumber(keyNextStream, next)}); err != nil {
-		return nil, err
-	}
-	c.added(t, next)
-	return t, nil
+		if validateOnly {
+			t.ID, t.Partitions = UUID{}, make([]PartitionMeta, len(t.Partitions))
+			return t, p, nil
+		}
+		return t, change{[]Op{encodeTopic(t), encodeNumber(keyNextStream, next)}, func() { c.added(t, next) }}, nil
+	})
 }
 
 // newTopic makes a topic that is not stored yet, and the next stream after its
-// own; c.mu is held.
-func (c *Catalog) newTopic(spec TopicSpec) (t *Topic, nextStream uint64, err error) {
+// own; c.mu is held. One that is owned is made for a queue of its name.
+func (c *Catalog) newTopic(spec TopicSpec, owned bool) (t *Topic, nextStream uint64, err error) {
 	if err := c.checkNewName(spec); err != nil {
 		return nil, 0, err
 	}
@@ -61,7 +53,7 @@ func (c *Catalog) newTopic(spec TopicSpec) (t *Topic, nextStream uint64, err err
 	if other, err := c.TopicByID(t.ID); err == nil {
 		return nil, 0, fmt.Errorf("random id: %s is that of %s already", t.ID, other.Name)
 	}
-	next := c.giveStreams(t.Partitions)
+	next := c.giveStreams(t, 0, owned)
 	shareEqually(t.Partitions)
 	for i := range t.Partitions {
 		t.Partitions[i].OpenedAt = t.CreatedAt
@@ -112,16 +104,8 @@ func (c *Catalog) checkPartitions(have int, total int32) error {
 	return nil
 }
 
-// giveStreams fills in the streams of new partitions and returns the next one.
-func (c *Catalog) giveStreams(partitions []PartitionMeta) uint64 {
-	for i := range partitions {
-		partitions[i] = PartitionMeta{Stream: c.nextStream + uint64(i)}
-	}
-	return c.nextStream + uint64(len(partitions))
-}
-
-// change finds a topic that users may change; c.mu is held.
-func (c *Catalog) change(name string) (*Topic, error) {
+// changeable finds a topic that users may change; c.mu is held.
+func (c *Catalog) changeable(name string) (*Topic, error) {
 	t, err := c.Topic(name)
 	if err != nil {
 		return nil, err
@@ -136,30 +120,23 @@ func (c *Catalog) change(name string) (*Topic, error) {
 //
 // Errors: ErrUnknownTopic, ErrInternalTopic, those of the store.
 func (c *Catalog) Delete(name string) (*Topic, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.begin(); err != nil {
-		return nil, err
-	}
-	t, err := c.change(name)
-	if err != nil {
-		return nil, err
-	}
-	if names := c.viewers(name); len(names) > 0 {
-		return nil, fmt.Errorf("%w: %s is read by %s, which has to be deleted first", ErrTopicInUse, name, names[0])
-	}
-	if err := c.apply(c.deletion(t)); err != nil {
-		return nil, err
-	}
-	c.removed(t)
-	return t, nil
+	return changed(c, func() (t *Topic, p change, err error) {
+		if t, err = c.changeable(name); err != nil {
+			return nil, p, err
+		}
+		if names := c.viewers(name); len(names) > 0 {
+			return nil, p, fmt.Errorf("%w: %s is read by %s, which has to be deleted first", ErrTopicInUse, name, names[0])
+		}
+		return t, change{c.deletion(t), func() { c.removed(t) }}, nil
+	})
 }
 
 // deletion is what takes a topic out of the store; c.mu is held.
 func (c *Catalog) deletion(t *Topic) []Op {
 	ops := []Op{{Key: prefixTopic + t.Name}}
 	for _, p := range t.Partitions {
-		if _, ok := c.starts[p.Stream]; ok {
+		// Where others store log starts, there may be some that are not known here.
+		if _, ok := c.starts[p.Stream]; ok || c.shared != nil {
 			ops = append(ops, Op{Key: startKey(p.Stream)})
 		}
 	}
@@ -181,45 +158,52 @@ func (c *Catalog) removed(t *Topic) {
 // Errors: ErrUnknownTopic, ErrInternalTopic, ErrInvalidPartitions (also for a
 // total that is not more than there are), ErrLimit, those of the store.
 func (c *Catalog) AddPartitions(name string, total int32, validateOnly bool) (*Topic, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.begin(); err != nil {
-		return nil, err
-	}
-	t, err := c.change(name)
-	if err != nil {
-		return nil, err
-	}
+	return changed(c, func() (grown *Topic, p change, err error) {
+		t, err := c.changeable(name)
+		if err != nil {
+			return nil, p, err
+		}
+		have := len(t.Partitions)
+		if int(total) <= have {
+			return nil, p, fmt.Errorf("%w: %s has %d partitions, %d is not more", ErrInvalidPartitions, name, have, total)
+		}
+		if t.Resharded {
+			return nil, p, fmt.Errorf("%w: %s has closed partitions: it gets more by splitting those that are open", ErrInvalidPartitions, name)
+		}
+		if err := c.checkPartitions(have, total); err != nil {
+			return nil, p, err
+		}
+		grown, next := c.grown(t, int(total))
+		if validateOnly {
+			for i := have; i < len(grown.Partitions); i++ {
+				grown.Partitions[i].Stream = 0
+			}
+			return grown, p, nil
+		}
+		return grown, change{[]Op{encodeTopic(grown), encodeNumber(keyNextStream, next)}, func() { c.put(grown, next) }}, nil
+	})
+}
+
+// grown is a topic with more partitions, and the next stream; c.mu is held.
+func (c *Catalog) grown(t *Topic, total int) (*Topic, uint64) {
 	have := len(t.Partitions)
-	if int(total) <= have {
-		return nil, fmt.Errorf("%w: %s has %d partitions, %d is not more", ErrInvalidPartitions, name, have, total)
-	}
-	if t.Resharded {
-		return nil, fmt.Errorf("%w: %s has closed partitions: it gets more by splitting those that are open", ErrInvalidPartitions, name)
-	}
-	if err := c.checkPartitions(have, total); err != nil {
-		return nil, err
-	}
 	grown := *t
-	grown.Partitions = append(slices.Clone(t.Partitions), make([]PartitionMeta, int(total)-have)...)
-	next := c.nextStream
-	if !validateOnly {
-		next = c.giveStreams(grown.Partitions[have:])
-	}
+	grown.Partitions = append(slices.Clone(t.Partitions), make([]PartitionMeta, total-have)...)
+	next := c.giveStreams(&grown, have, c.ownedByQueue(t))
 	shareEqually(grown.Partitions)
-	for i := have; i < len(grown.Partitions); i++ {
+	for i := have; i < total; i++ {
 		grown.Partitions[i].OpenedAt = t.CreatedAt
 	}
-	if validateOnly {
-		return &grown, nil
+	return &grown, next
+}
+
+// put shows a stored version of a topic that may have more partitions; c.mu is held.
+func (c *Catalog) put(t *Topic, nextStream uint64) {
+	if was, err := c.Topic(t.Name); err == nil {
+		c.partitions += len(t.Partitions) - len(was.Partitions)
 	}
-	if err := c.apply([]Op{encodeTopic(&grown), encodeNumber(keyNextStream, next)}); err != nil {
-		return nil, err
-	}
-	c.nextStream = next
-	c.partitions += int(total) - have
-	c.current.Store(c.Snapshot().with(&grown))
-	return &grown, nil
+	c.nextStream = nextStream
+	c.current.Store(c.Snapshot().with(t))
 }
 
 // Alter changes a topic's settings: all the changes or none.
@@ -227,106 +211,48 @@ func (c *Catalog) AddPartitions(name string, total int32, validateOnly bool) (*T
 // Errors: ErrUnknownTopic, ErrInternalTopic, ErrInvalidConfig, those of the
 // store.
 func (c *Catalog) Alter(name string, changes []Change, validateOnly bool) (*Topic, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.begin(); err != nil {
-		return nil, err
-	}
-	t, err := c.change(name)
-	if err != nil {
-		return nil, err
-	}
-	settings, err := c.rules.alter(t.Settings, changes)
-	if err != nil {
-		return nil, err
-	}
-	altered := *t
-	altered.Settings = settings
-	if validateOnly {
-		return &altered, nil
-	}
-	if maps.Equal(settings.Explicit, t.Settings.Explicit) {
-		return t, nil
-	}
-	if err := c.apply([]Op{encodeTopic(&altered)}); err != nil {
-		return nil, err
-	}
-	c.current.Store(c.Snapshot().with(&altered))
-	return &altered, nil
+	return changed(c, func() (_ *Topic, p change, err error) {
+		t, err := c.changeable(name)
+		if err != nil {
+			return nil, p, err
+		}
+		settings, err := c.rules.alter(t.Settings, changes)
+		if err != nil {
+			return nil, p, err
+		}
+		altered := *t
+		altered.Settings = settings
+		if validateOnly {
+			return &altered, p, nil
+		}
+		if maps.Equal(settings.Explicit, t.Settings.Explicit) {
+			return t, p, nil
+		}
+		return &altered, change{[]Op{encodeTopic(&altered)}, func() { c.put(&altered, c.nextStream) }}, nil
+	})
 }
 
 // Annotate changes a topic's tags and labels: edit may change the maps that it
-// gets, which are never nil, and refuse.
+// gets, which are never nil, and refuse. It is called again where another broker
+// changed something meanwhile.
 //
 // Errors: ErrUnknownTopic, ErrInternalTopic, edit's, those of the store.
 func (c *Catalog) Annotate(name string, edit func(tags, labels map[string]string) error) (*Topic, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.begin(); err != nil {
-		return nil, err
-	}
-	t, err := c.change(name)
-	if err != nil {
-		return nil, err
-	}
-	changed := *t
-	changed.Tags, changed.Labels = make(map[string]string), make(map[string]string)
-	maps.Copy(changed.Tags, t.Tags)
-	maps.Copy(changed.Labels, t.Labels)
-	if err := edit(changed.Tags, changed.Labels); err != nil {
-		return nil, err
-	}
-	if maps.Equal(changed.Tags, t.Tags) && maps.Equal(changed.Labels, t.Labels) {
-		return t, nil
-	}
-	if err := c.apply([]Op{encodeTopic(&changed)}); err != nil {
-		return nil, err
-	}
-	c.current.Store(c.Snapshot().with(&changed))
-	return &changed, nil
-}
-
-// SetLogStarts stores where logs start, in one change. Streams that no longer
-// exist, and starts that are not after what is stored, are passed over: they
-// are the late news of somebody who did not know.
-func (c *Catalog) SetLogStarts(starts map[uint64]record.Offset) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.begin(); err != nil {
-		return err
-	}
-	exists := c.streams(starts)
-	var ops []Op
-	for _, stream := range slices.Sorted(maps.Keys(starts)) {
-		if exists[stream] && starts[stream] > c.starts[stream] {
-			ops = append(ops, encodeStart(stream, starts[stream]))
-		} else {
-			delete(exists, stream)
+	return changed(c, func() (_ *Topic, p change, err error) {
+		t, err := c.changeable(name)
+		if err != nil {
+			return nil, p, err
 		}
-	}
-	if len(ops) == 0 {
-		return nil
-	}
-	if err := c.apply(ops); err != nil {
-		return err
-	}
-	for stream := range exists {
-		c.starts[stream] = starts[stream]
-	}
-	return nil
-}
-
-// streams returns which of the streams some topic has.
-func (c *Catalog) streams(asked map[uint64]record.Offset) map[uint64]bool {
-	exists := make(map[uint64]bool, len(asked))
-	for _, t := range c.Topics() {
-		for _, p := range t.Partitions {
-			if _, ok := asked[p.Stream]; ok {
-				exists[p.Stream] = true
-			}
+		edited := *t
+		edited.Tags, edited.Labels = cloneMap(t.Tags), cloneMap(t.Labels)
+		if err := edit(edited.Tags, edited.Labels); err != nil {
+			return nil, p, err
 		}
-	}
-	return exists
+		if maps.Equal(edited.Tags, t.Tags) && maps.Equal(edited.Labels, t.Labels) {
+			return t, p, nil
+		}
+		return &edited, change{[]Op{encodeTopic(&edited)}, func() { c.put(&edited, c.nextStream) }}, nil
+	})
 }
 
 // ProducerIDBlock is how many producer ids are taken from the store at a time.
@@ -336,18 +262,15 @@ const ProducerIDBlock = 1000
 // NextProducerIDBlock takes n producer ids from first on: nobody else ever gets
 // them.
 func (c *Catalog) NextProducerIDBlock() (first int64, n int, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.begin(); err != nil {
+	first, err = changed(c, func() (first int64, p change, err error) {
+		if c.nextProducer > math.MaxInt64-ProducerIDBlock {
+			return 0, p, fmt.Errorf("%w: producer ids are used up", ErrLimit)
+		}
+		next := c.nextProducer + ProducerIDBlock
+		return int64(c.nextProducer), change{[]Op{encodeNumber(keyNextProducer, next)}, func() { c.nextProducer = next }}, nil
+	})
+	if err != nil {
 		return 0, 0, err
 	}
-	if c.nextProducer > math.MaxInt64-ProducerIDBlock {
-		return 0, 0, fmt.Errorf("%w: producer ids are used up", ErrLimit)
-	}
-	next := c.nextProducer + ProducerIDBlock
-	if err := c.apply([]Op{encodeNumber(keyNextProducer, next)}); err != nil {
-		return 0, 0, err
-	}
-	first, c.nextProducer = int64(c.nextProducer), next
 	return first, ProducerIDBlock, nil
 }

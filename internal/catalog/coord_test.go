@@ -29,8 +29,10 @@ func owned(t testing.TB, quorum *coord.Fake) CoordConfig {
 		t.Fatal(err)
 	}
 	ownerships++
+	fence := Fence{ownerKey, kv.CreateRevision}
 	return CoordConfig{
-		Store: quorum, Context: t.Context(), OwnerKey: ownerKey, Owner: kv.CreateRevision, Name: fmt.Sprintf("o%d", ownerships),
+		Store: quorum, Context: t.Context(), Member: fence, Name: fmt.Sprintf("o%d", ownerships),
+		SlotOwner: func(int) (Fence, bool) { return fence, true },
 	}
 }
 
@@ -49,7 +51,8 @@ func fates(quorum *coord.Fake, list ...coord.Fate) {
 // givenUp has the next transaction fail, and its caller give up at once. The call may yet arrive; back ends all this.
 func givenUp(t *testing.T, s *Coord, quorum *coord.Fake) (late **coord.Call, back func()) {
 	ctx, cancel := context.WithCancel(t.Context())
-	s.cfg.Context, late = ctx, new(*coord.Call)
+	alive := s.ctx
+	s.ctx, late = ctx, new(*coord.Call)
 	quorum.SetGate(func(_ context.Context, c *coord.Call) coord.Fate {
 		if c.Request.Kind != coord.CallTxn {
 			return coord.FateDone
@@ -59,7 +62,7 @@ func givenUp(t *testing.T, s *Coord, quorum *coord.Fake) (late **coord.Call, bac
 		return coord.FateBroken
 	})
 	return late, func() {
-		s.cfg.Context = t.Context()
+		s.ctx = alive
 		quorum.SetGate(nil)
 	}
 }
@@ -136,7 +139,7 @@ func TestCoordLateAfterReading(t *testing.T) {
 	back()
 	keysOf(t, s, "a")
 	(*late).Apply()
-	wantErr(t, s.Apply([]Op{{"b", []byte("1")}}), ErrStorage, "arrived late")
+	wantErr(t, s.Apply([]Op{{"b", []byte("1")}}), ErrConflict)
 	keysOf(t, s, "a late")
 	if err := s.Apply([]Op{{"b", []byte("1")}}); err != nil {
 		t.Fatal(err)
@@ -175,7 +178,7 @@ func TestCoordLargeChange(t *testing.T) {
 			}
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		s.cfg.Context = ctx
+		s.ctx = ctx
 		count := 0
 		quorum.SetGate(func(_ context.Context, c *coord.Call) coord.Fate {
 			if c.Request.Kind != coord.CallTxn {

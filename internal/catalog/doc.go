@@ -9,7 +9,13 @@
 //
 // Changes are serialised by one mutex and reach the store before they become
 // visible. Readers take the latest snapshot from an atomic pointer: no lock,
-// and what they got never changes. The package starts no goroutines.
+// and what they got never changes.
+//
+// Coord is a Store that several brokers change, a Shared one. Every change is then a plan on
+// what there is, and is planned again where another broker was faster: see changed. Two
+// goroutines follow the others until Close, one of the store that keeps a mirror up to date
+// by a watch, and one of the catalog that loads what the mirror shows. Without such a store
+// the package starts none.
 //
 // # Invariants
 //
@@ -19,6 +25,9 @@
 //     the store fails, it is unknown whether the change took place: it is
 //     reported as failed, and the next change reads the store anew first.
 //   - A log start never goes backwards.
+//   - Stream modulo slots is the slot of a partition: the first one of a topic has that of the
+//     topic's name, and each other one the next slot; all those of a queue have that of the
+//     queue's name; partition i of an internal topic is in slot i.
 //   - A damaged value is an error that names its key. So is one that a newer
 //     version of Naru wrote: nothing is guessed and nothing is dropped.
 //

@@ -29,6 +29,9 @@ func (c *Catalog) load() error {
 	if err := c.opt.Store.Scan("", l.value); err != nil {
 		return err
 	}
+	if c.shared != nil {
+		l.takeStarts(&c.state)
+	}
 	if err := l.check(); err != nil {
 		return err
 	}
@@ -51,7 +54,28 @@ func (c *Catalog) load() error {
 	c.current.Store(newSnapshot(l.topics))
 	c.queues.Store(&l.queues)
 	c.users.Store(&l.users)
+	c.stale = false
+	c.loads.Add(1)
+	select {
+	case c.loaded <- struct{}{}:
+	default:
+	}
 	return nil
+}
+
+// takeStarts makes the log starts of a store where others set them fit: those that were set from here may not be shown
+// yet, and some may be left of topics that are gone.
+func (l *loading) takeStarts(was *state) {
+	l.orphans = map[uint64]bool{}
+	for stream, o := range was.starts {
+		l.starts[stream] = max(l.starts[stream], o)
+	}
+	for stream := range l.starts {
+		if _, ok := l.streams[stream]; !ok {
+			l.orphans[stream] = true
+			delete(l.starts, stream)
+		}
+	}
 }
 
 // value takes one stored value in.

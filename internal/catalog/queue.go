@@ -168,40 +168,47 @@ func (c *Catalog) Queue(name string) (*Queue, error) {
 // Errors: ErrQueueExists, with the queue that exists; ErrInvalidQueue,
 // ErrUnknownTopic, ErrInternalTopic, those of Create for the topic.
 func (c *Catalog) CreateQueue(spec QueueSpec, now int64) (*Queue, *Topic, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.begin(); err != nil {
-		return nil, nil, err
+	var made *Topic
+	q, err := changed(c, func() (*Queue, change, error) {
+		made = nil
+		if err := c.checkNewQueue(&spec); err != nil {
+			exists, _ := c.Queue(spec.Name)
+			return exists, change{}, err
+		}
+		q := &Queue{
+			Name: spec.Name, ID: c.nextQueue, Topic: spec.Topic, Settings: spec.Settings,
+			Tags: maps.Clone(spec.Tags), Labels: maps.Clone(spec.Labels), CreatedAt: now, ChangedAt: now,
+		}
+		t, nextStream, ops, err := c.queueTopic(q, spec.Internal)
+		if err != nil {
+			return nil, change{}, err
+		}
+		made = t
+		return q, change{append(ops, encodeQueue(q), encodeNumber(keyNextQueue, q.ID+1)), func() {
+			c.nextQueue++
+			if made != nil {
+				c.added(made, nextStream)
+			}
+			c.putQueue(q)
+		}}, nil
+	})
+	if err != nil {
+		return q, nil, err
 	}
-	if q, err := c.Queue(spec.Name); err == nil {
-		return q, nil, fmt.Errorf("%w: %s", ErrQueueExists, spec.Name)
+	return q, made, nil
+}
+
+func (c *Catalog) checkNewQueue(spec *QueueSpec) error {
+	if _, err := c.Queue(spec.Name); err == nil {
+		return fmt.Errorf("%w: %s", ErrQueueExists, spec.Name)
 	}
 	if len(c.Queues()) >= QueuesMax {
-		return nil, nil, fmt.Errorf("%w: %d queues", ErrLimit, QueuesMax)
+		return fmt.Errorf("%w: %d queues", ErrLimit, QueuesMax)
 	}
 	if err := CheckTopicName(spec.Name); err != nil {
-		return nil, nil, err
+		return err
 	}
-	if err := spec.Settings.check(); err != nil {
-		return nil, nil, err
-	}
-	q := &Queue{
-		Name: spec.Name, ID: c.nextQueue, Topic: spec.Topic, Settings: spec.Settings,
-		Tags: maps.Clone(spec.Tags), Labels: maps.Clone(spec.Labels), CreatedAt: now, ChangedAt: now,
-	}
-	made, nextStream, ops, err := c.queueTopic(q, spec.Internal)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := c.apply(append(ops, encodeQueue(q), encodeNumber(keyNextQueue, q.ID+1))); err != nil {
-		return nil, nil, err
-	}
-	c.nextQueue++
-	if made != nil {
-		c.added(made, nextStream)
-	}
-	c.putQueue(q)
-	return q, made, nil
+	return spec.Settings.check()
 }
 
 // queueTopic finds the topic that q views, or prepares one.
@@ -224,7 +231,7 @@ func (c *Catalog) queueTopic(q *Queue, internal bool) (made *Topic, nextStream u
 	}
 	q.Topic, q.Owned = name, true
 	spec := TopicSpec{Name: name, Partitions: q.Settings.Lanes, Settings: queueTopicSettings(&q.Settings), Internal: internal}
-	made, nextStream, err = c.newTopic(spec)
+	made, nextStream, err = c.newTopic(spec, true)
 	if err != nil {
 		return nil, 0, nil, err
 	}
@@ -250,52 +257,63 @@ func retentionMS(s *QueueSettings) string {
 	return fmt.Sprint(s.Retention.Milliseconds())
 }
 
-// AlterQueue changes a queue: change gets a spec of it as it is, and may change
-// settings, tags and labels. now is in milliseconds. A topic that the queue owns
-// is altered with it and returned.
+// AlterQueue changes a queue: edit gets a spec of it as it is, and may change
+// settings, tags and labels; it is called again where another broker changed
+// something meanwhile. now is in milliseconds. A topic that the queue owns is
+// altered with it and returned.
 //
-// Errors: ErrUnknownQueue, ErrInvalidQueue, what change returns.
-func (c *Catalog) AlterQueue(name string, now int64, change func(*QueueSpec) error) (*Queue, *Topic, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.begin(); err != nil {
-		return nil, nil, err
-	}
-	old, err := c.Queue(name)
+// Errors: ErrUnknownQueue, ErrInvalidQueue, what edit returns.
+func (c *Catalog) AlterQueue(name string, now int64, edit func(*QueueSpec) error) (*Queue, *Topic, error) {
+	var altered *Topic
+	q, err := changed(c, func() (_ *Queue, p change, err error) {
+		old, err := c.Queue(name)
+		if err != nil {
+			return nil, p, err
+		}
+		q, err := old.edited(edit)
+		if err != nil {
+			return nil, p, err
+		}
+		q.ChangedAt = now
+		if altered, err = c.alteredTopic(old, q); err != nil {
+			return nil, p, err
+		}
+		p.ops = []Op{encodeQueue(q)}
+		if altered != nil {
+			p.ops = append(p.ops, encodeTopic(altered))
+		}
+		p.done = func() {
+			if altered != nil {
+				c.put(altered, c.nextStream)
+			}
+			c.putQueue(q)
+		}
+		return q, p, nil
+	})
 	if err != nil {
 		return nil, nil, err
 	}
-	spec := QueueSpec{Name: name, Topic: old.Topic, Settings: old.Settings, Tags: cloneMap(old.Tags), Labels: cloneMap(old.Labels)}
-	if err := change(&spec); err != nil {
-		return nil, nil, err
+	return q, altered, nil
+}
+
+// edited is the queue as edit makes it.
+func (q *Queue) edited(edit func(*QueueSpec) error) (*Queue, error) {
+	spec := QueueSpec{Name: q.Name, Topic: q.Topic, Settings: q.Settings, Tags: cloneMap(q.Tags), Labels: cloneMap(q.Labels)}
+	if err := edit(&spec); err != nil {
+		return nil, err
 	}
-	switch s := &spec.Settings; {
-	case s.Ordered != old.Settings.Ordered || s.Lanes != old.Settings.Lanes || s.Filter != old.Settings.Filter || s.Stream != old.Settings.Stream:
-		return nil, nil, fmt.Errorf("%w: order, lanes and filter of a queue, and whether it is a stream, cannot be changed", ErrInvalidQueue)
-	case spec.Name != name || spec.Topic != old.Topic:
-		return nil, nil, fmt.Errorf("%w: name and topic of a queue cannot be changed", ErrInvalidQueue)
+	switch s, old := &spec.Settings, &q.Settings; {
+	case s.Ordered != old.Ordered || s.Lanes != old.Lanes || s.Filter != old.Filter || s.Stream != old.Stream:
+		return nil, fmt.Errorf("%w: order, lanes and filter of a queue, and whether it is a stream, cannot be changed", ErrInvalidQueue)
+	case spec.Name != q.Name || spec.Topic != q.Topic:
+		return nil, fmt.Errorf("%w: name and topic of a queue cannot be changed", ErrInvalidQueue)
 	}
 	if err := spec.Settings.check(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	q := *old
-	q.Settings, q.Tags, q.Labels, q.ChangedAt = spec.Settings, spec.Tags, spec.Labels, now
-	ops := []Op{encodeQueue(&q)}
-	altered, err := c.alteredTopic(old, &q)
-	if err != nil {
-		return nil, nil, err
-	}
-	if altered != nil {
-		ops = append(ops, encodeTopic(altered))
-	}
-	if err := c.apply(ops); err != nil {
-		return nil, nil, err
-	}
-	if altered != nil {
-		c.current.Store(c.Snapshot().with(altered))
-	}
-	c.putQueue(&q)
-	return &q, altered, nil
+	edited := *q
+	edited.Settings, edited.Tags, edited.Labels = spec.Settings, spec.Tags, spec.Labels
+	return &edited, nil
 }
 
 // alteredTopic is the queue's own topic with other settings, or nil.
@@ -326,31 +344,27 @@ func (c *Catalog) alteredTopic(old, q *Queue) (*Topic, error) {
 // DeleteQueue removes a queue and returns what it was. The topic that it owns goes
 // with it, unless another queue reads it.
 func (c *Catalog) DeleteQueue(name string) (*Queue, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.begin(); err != nil {
-		return nil, err
-	}
-	q, err := c.Queue(name)
-	if err != nil {
-		return nil, err
-	}
-	ops := []Op{{Key: prefixQueue + name}}
-	var t *Topic
-	if q.Owned && len(c.viewers(q.Topic)) == 1 {
-		if t, err = c.Topic(q.Topic); err == nil {
-			ops = append(ops, c.deletion(t)...)
+	return changed(c, func() (_ *Queue, p change, err error) {
+		q, err := c.Queue(name)
+		if err != nil {
+			return nil, p, err
 		}
-	}
-	if err := c.apply(ops); err != nil {
-		return nil, err
-	}
-	if t != nil {
-		c.removed(t)
-	}
-	list := slices.DeleteFunc(slices.Clone(c.Queues()), func(x *Queue) bool { return x == q })
-	c.queues.Store(&list)
-	return q, nil
+		p.ops = []Op{{Key: prefixQueue + name}}
+		var t *Topic
+		if q.Owned && len(c.viewers(q.Topic)) == 1 {
+			if t, err = c.Topic(q.Topic); err == nil {
+				p.ops = append(p.ops, c.deletion(t)...)
+			}
+		}
+		p.done = func() {
+			if t != nil {
+				c.removed(t)
+			}
+			list := slices.DeleteFunc(slices.Clone(c.Queues()), func(x *Queue) bool { return x == q })
+			c.queues.Store(&list)
+		}
+		return q, p, nil
+	})
 }
 
 // viewers returns the queues on a topic.

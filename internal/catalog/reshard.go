@@ -35,37 +35,28 @@ type Opening struct {
 // Errors: ErrUnknownTopic, ErrInternalTopic, ErrReshard for a plan that does not
 // fit, ErrLimit, those of the store.
 func (c *Catalog) Reshard(name string, plan Reshard) (*Topic, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.begin(); err != nil {
-		return nil, err
-	}
-	t, err := c.change(name)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.mayReshard(t, plan); err != nil {
-		return nil, err
-	}
-	have := len(t.Partitions)
-	if err := c.checkPartitions(have, int32(have+len(plan.Open))); err != nil {
-		return nil, err
-	}
-	changed := *t
-	changed.Resharded = true
-	changed.Partitions = append(slices.Clone(t.Partitions), make([]PartitionMeta, len(plan.Open))...)
-	next := c.giveStreams(changed.Partitions[have:])
-	plan.apply(changed.Partitions, have)
-	if err := checkTree(changed.Partitions); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrReshard, name, err)
-	}
-	if err := c.apply([]Op{encodeTopic(&changed), encodeNumber(keyNextStream, next)}); err != nil {
-		return nil, err
-	}
-	c.nextStream = next
-	c.partitions += len(plan.Open)
-	c.current.Store(c.Snapshot().with(&changed))
-	return &changed, nil
+	return changed(c, func() (*Topic, change, error) {
+		t, err := c.changeable(name)
+		if err != nil {
+			return nil, change{}, err
+		}
+		if err := c.mayReshard(t, plan); err != nil {
+			return nil, change{}, err
+		}
+		have := len(t.Partitions)
+		if err := c.checkPartitions(have, int32(have+len(plan.Open))); err != nil {
+			return nil, change{}, err
+		}
+		resharded := *t
+		resharded.Resharded = true
+		resharded.Partitions = append(slices.Clone(t.Partitions), make([]PartitionMeta, len(plan.Open))...)
+		next := c.giveStreams(&resharded, have, c.ownedByQueue(t))
+		plan.apply(resharded.Partitions, have)
+		if err := checkTree(resharded.Partitions); err != nil {
+			return nil, change{}, fmt.Errorf("%w: %s: %w", ErrReshard, name, err)
+		}
+		return &resharded, change{[]Op{encodeTopic(&resharded), encodeNumber(keyNextStream, next)}, func() { c.put(&resharded, next) }}, nil
+	})
 }
 
 // mayReshard refuses what would not fit the topic as it is now; c.mu is held.

@@ -29,92 +29,70 @@ func findUser(list []*user.User, name string) (int, bool) {
 	return slices.BinarySearchFunc(list, name, func(u *user.User, n string) int { return strings.Compare(u.Name, n) })
 }
 
-// PutUser makes a user, or changes one: change gets it as it is, or a new one, may
-// change everything but the name, and says that it exists. The maps are change's own.
+// PutUser makes a user, or changes one: edit gets it as it is, or a new one, may
+// change everything but the name, and says that it exists. The maps are edit's own. It is called
+// again where another broker changed something meanwhile.
 //
-// Errors: user.ErrInvalid, ErrLimit, what change returns, those of the store.
-func (c *Catalog) PutUser(name string, change func(u *user.User, exists bool) error) (*user.User, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.begin(); err != nil {
-		return nil, err
-	}
-	list := c.Users()
-	i, exists := findUser(list, name)
-	u := user.User{Name: name}
-	if exists {
-		u = cloneUser(list[i])
-	} else if len(list) >= UsersMax {
-		return nil, fmt.Errorf("%w: %d users", ErrLimit, UsersMax)
-	}
-	if err := change(&u, exists); err != nil {
-		return nil, err
-	}
-	u.Name = name
-	if err := u.Check(); err != nil {
-		return nil, err
-	}
-	if err := c.apply([]Op{encodeUser(&u)}); err != nil {
-		return nil, err
-	}
-	list = slices.Clone(list)
-	if exists {
-		list[i] = &u
-	} else {
-		list = slices.Insert(list, i, &u)
-	}
-	c.users.Store(&list)
-	return &u, nil
+// Errors: user.ErrInvalid, ErrLimit, what edit returns, those of the store.
+func (c *Catalog) PutUser(name string, edit func(u *user.User, exists bool) error) (*user.User, error) {
+	return changed(c, func() (_ *user.User, p change, err error) {
+		list := c.Users()
+		i, exists := findUser(list, name)
+		u := user.User{Name: name}
+		if exists {
+			u = cloneUser(list[i])
+		} else if len(list) >= UsersMax {
+			return nil, p, fmt.Errorf("%w: %d users", ErrLimit, UsersMax)
+		}
+		if err := edit(&u, exists); err != nil {
+			return nil, p, err
+		}
+		u.Name = name
+		if err := u.Check(); err != nil {
+			return nil, p, err
+		}
+		if list = slices.Clone(list); exists {
+			list[i] = &u
+		} else {
+			list = slices.Insert(list, i, &u)
+		}
+		return &u, change{[]Op{encodeUser(&u)}, func() { c.users.Store(&list) }}, nil
+	})
 }
 
 // DeleteUser removes a user. Errors: ErrUnknownUser, those of the store.
 func (c *Catalog) DeleteUser(name string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.begin(); err != nil {
-		return err
-	}
-	list := c.Users()
-	i, ok := findUser(list, name)
-	if !ok {
-		return fmt.Errorf("%w: %.60q", ErrUnknownUser, name)
-	}
-	if err := c.apply([]Op{{Key: prefixUser + name}}); err != nil {
-		return err
-	}
-	list = slices.Delete(slices.Clone(list), i, i+1)
-	c.users.Store(&list)
-	return nil
+	_, err := changed(c, func() (none struct{}, p change, err error) {
+		list := c.Users()
+		i, ok := findUser(list, name)
+		if !ok {
+			return none, p, fmt.Errorf("%w: %.60q", ErrUnknownUser, name)
+		}
+		list = slices.Delete(slices.Clone(list), i, i+1)
+		return none, change{[]Op{{Key: prefixUser + name}}, func() { c.users.Store(&list) }}, nil
+	})
+	return err
 }
 
 // ForgetNamespace takes away all permissions in a namespace, in one change.
 func (c *Catalog) ForgetNamespace(namespace string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.begin(); err != nil {
-		return err
-	}
-	var ops []Op
-	list := slices.Clone(c.Users())
-	for i, u := range list {
-		_, may := u.Permissions[namespace]
-		if _, topics := u.Topics[namespace]; !may && !topics {
-			continue
+	_, err := changed(c, func() (none struct{}, p change, err error) {
+		list := slices.Clone(c.Users())
+		for i, u := range list {
+			_, may := u.Permissions[namespace]
+			if _, topics := u.Topics[namespace]; !may && !topics {
+				continue
+			}
+			edited := cloneUser(u)
+			delete(edited.Permissions, namespace)
+			delete(edited.Topics, namespace)
+			list[i] = &edited
+			p.ops = append(p.ops, encodeUser(&edited))
 		}
-		changed := cloneUser(u)
-		delete(changed.Permissions, namespace)
-		delete(changed.Topics, namespace)
-		list[i] = &changed
-		ops = append(ops, encodeUser(&changed))
-	}
-	if len(ops) == 0 {
-		return nil
-	}
-	if err := c.apply(ops); err != nil {
-		return err
-	}
-	c.users.Store(&list)
-	return nil
+		p.done = func() { c.users.Store(&list) }
+		return none, p, nil
+	})
+	return err
 }
 
 // cloneUser makes one that may be changed without the other.

@@ -147,9 +147,11 @@ func (m *membership) cut() {
 
 // catalog is what exists, for as long as the tenure lasts.
 func (m *membership) catalog() catalog.Store {
-	owner, _ := cluster.Keys(slotOfAll)
+	key, _ := cluster.Keys(slotOfAll)
+	owner := catalog.Fence{Key: key, Created: m.tenure.Owner} // lives with the broker's lease
 	return catalog.NewCoord(catalog.CoordConfig{
-		Store: m.cluster.quorum, Context: m.tenure.Context(), OwnerKey: owner, Owner: m.tenure.Owner, Name: m.name,
+		Store: m.cluster.quorum, Context: m.tenure.Context(), Member: owner, Name: m.name,
+		SlotOwner: func(int) (catalog.Fence, bool) { return owner, true },
 	})
 }
 
