@@ -1,20 +1,19 @@
 package cluster
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/narumq/naru/internal/coord"
+	"github.com/narumq/naru/internal/journal"
 )
 
 // Timing of membership. All are set.
 type Timing struct {
 	TTL    time.Duration // of the lease, whole seconds
-	Margin time.Duration // how long before its end the owner falls silent
+	Margin time.Duration // how long before its end an owner falls silent
 	Keep   time.Duration // between keep-alives
 	Look   time.Duration // between looks at who is there
-	Pause  time.Duration // after a tenure that ended badly, before the next try
+	Pause  time.Duration // after a tenure that ended badly, or a slot that could not be opened, before the next try
 }
 
 // TimingOf is the timing for a lease.
@@ -22,12 +21,16 @@ func TimingOf(ttl time.Duration) Timing {
 	return Timing{TTL: ttl, Margin: ttl / 5, Keep: ttl / 5, Look: min(500*time.Millisecond, ttl/5), Pause: time.Second}
 }
 
+// patience is how long a slot stays without an owner before the next in rank takes it.
+func (t Timing) patience() time.Duration { return 2*t.Look + time.Second }
+
 // Request is what Core wants from the coordinator.
 type Request struct {
 	What  What
 	Lease coord.LeaseID
 	Cond  []coord.Compare // of a transaction
 	Then  []coord.Op
+	Slots []journal.SlotID // that a campaign or a release is about
 }
 
 // What kind of request.
@@ -38,99 +41,80 @@ const (
 	Nothing  What = iota
 	Grant         // a lease
 	Keep          // it alive
+	Wish          // a range of WantPrefix
 	Look          // a range of LivePrefix
 	Register      // a transaction
+	Update        // a transaction: what others may read of this broker
 	Campaign      // a transaction
 	Release       // a transaction
 	Revoke        // the lease
 )
 
 func (w What) String() string {
-	return [...]string{"nothing", "grant", "keep alive", "look", "register", "campaign", "release", "revoke"}[w]
+	return [...]string{"nothing", "grant", "keep alive", "wish", "look", "register", "update", "campaign", "release", "revoke"}[w]
 }
 
 // Answer is what came of a request. Err: it is not known what was done, or that nothing was.
 type Answer struct {
 	Lease    coord.LeaseID
-	KVs      []coord.KV // of a look
+	KVs      []coord.KV // of a range
 	Txn      coord.TxnResult
 	Err      error
 	SentAt   time.Time // by the clock of Core's caller
 	AnswerAt time.Time
 }
 
-// Core is membership and the ownership of one slot, as one broker sees them. It is pure. One request is on its way at a time:
+// Core is membership and the ownership of slots, as one broker sees them. It is pure. One request is on its way at a time:
 // Next gives it, Answered ends it.
 type Core struct {
 	timing Timing
-	slot   string // key of the owner
-	name   string // of this process
-	self   []byte // value of the member's key
-	ready  bool   // may own the slot
+	self   Member
+	ready  bool // may own slots
 
 	lease    coord.LeaseID
 	until    time.Time // up to then the lease certainly lives, less the margin
 	ends     time.Time // up to then it may be kept alive
+	alive    bool      // until was not reached yet
+	term     int64     // counts how often membership ended
 	keepAt   time.Time
 	lookAt   time.Time
+	wishAt   time.Time
 	idleTo   time.Time // no request before
 	node     int32     // number as a member; 0: none
-	owner    int64     // CreateRevision of our key; 0: not owner
-	spent    int64     // of ownerships that were dropped: none of them counts again
-	release  int64     // an owner's key of ours that has to go
-	pauseTo  time.Time // no campaign before
+	memberAt int64     // CreateRevision of the member's key
+	told     string    // its value
+	free     int32     // number under which to register; 0: none, or there is one
+	surplus  Seen      // a second key, of a registration that came late; it has to go
 	leaving  bool
 	left     bool
-	want     What // a transaction that the last look calls for
-	wantNode int32
-	view     View
+
+	slots     []holding
+	campaigns int // slots in a transaction: fewer after one that failed
+	releases  int
+	wishes    wishes
+	view      View
 }
-
-// View is who was there when the coordinator was last looked at.
-type View struct {
-	Members []Seen
-	Owner   string // value of the owner's key; "" if there is none
-	OwnerAt int64  // its CreateRevision
-	Err     error  // of the last request, nil if it was answered
-	Looked  bool   // it was looked at once
-}
-
-// Seen is a member's key.
-type Seen struct {
-	Node  int32
-	Lease coord.LeaseID
-	Value string
-}
-
-// LivePrefix begins all keys that leave with their broker.
-const LivePrefix = "live/"
-
-const memberPrefix = LivePrefix + "member/"
-
-func memberKey(node int32) string { return fmt.Sprintf("%s%04d", memberPrefix, node) }
 
 // MembersMax is how many brokers a cluster has at most.
 const MembersMax = 1000
 
-// NewCore returns a broker that is not a member yet. name is unique to the process; self is what others may read of it.
-func NewCore(timing Timing, ownerKey, name string, self []byte) *Core {
-	return &Core{timing: timing, slot: ownerKey, name: name, self: self}
+// NewCore returns a broker that is not a member yet. self is what others may read of it; its name is unique to the process.
+func NewCore(timing Timing, slots int, self Member) *Core {
+	return &Core{timing: timing, self: self, slots: make([]holding, max(1, slots)), campaigns: batchMax, releases: batchMax}
 }
 
-// SetReady tells whether this broker could serve the slot if it owned it.
+// SetReady tells whether this broker could serve slots if it owned them.
 func (c *Core) SetReady(ready bool) { c.ready = ready }
 
-// Owns returns the ownership by which the broker may serve at that time: the CreateRevision of its key, and until when if
-// nothing comes; 0 if it may not.
-func (c *Core) Owns(now time.Time) (owner int64, until time.Time) {
-	if c.owner == 0 || !now.Before(c.until) {
-		return 0, time.Time{}
+// Member returns the broker's number while it is a member: the term, which is another one whenever membership was lost in between,
+// and until when it lasts if nothing comes; 0 while it is none.
+func (c *Core) Member(now time.Time) (term int64, node int32, until time.Time) {
+	c.Tick(now)
+	if c.node == 0 || !c.alive || c.leaving {
+		return 0, 0, time.Time{}
 	}
-	return c.owner, c.until
+	return c.term + 1, c.node, c.until
 }
-
-// Node is the broker's number as a member, 0 while it is none.
-func (c *Core) Node() int32 { return c.node }
 
 // View is what was seen last.
 func (c *Core) View() View { return c.view }
@@ -138,31 +122,25 @@ func (c *Core) View() View { return c.view }
 // Left tells that the broker has left, and nothing is to be done any more.
 func (c *Core) Left() bool { return c.left }
 
-// Drop ends an ownership, because its tenure ended. Another broker gets the time of a pause to take over.
-func (c *Core) Drop(now time.Time, owner int64) {
-	c.spent = max(c.spent, owner)
-	c.pauseTo = now.Add(c.timing.Pause)
-	c.idleTo = time.Time{}
-	if c.owner == owner {
-		c.owner = 0
-		c.release = owner
-	}
-}
-
-// Leave gives up the slot, if the broker owns it, and membership.
-func (c *Core) Leave(now time.Time) {
+// Leave gives up all slots that the broker owns, and membership. Nobody serves them any more here.
+func (c *Core) Leave() {
+	c.DropAll()
 	c.leaving = true
 	c.idleTo = time.Time{}
-	if c.owner != 0 {
-		c.Drop(now, c.owner)
-	}
 }
 
 // Tick sees that time is over.
 func (c *Core) Tick(now time.Time) {
-	if c.owner != 0 && !now.Before(c.until) {
-		c.spent, c.release, c.owner = max(c.spent, c.owner), c.owner, 0
+	if c.alive && !now.Before(c.until) {
+		c.lapse()
 	}
+}
+
+// lapse ends a membership, though its keys may be there still.
+func (c *Core) lapse() {
+	c.DropAll()
+	c.alive = false
+	c.term++
 }
 
 // Next is the request that is due, or Nothing and when to ask again.
@@ -178,21 +156,15 @@ func (c *Core) Next(now time.Time) (Request, time.Time) {
 		return Request{}, now
 	case c.lease == 0:
 		return Request{What: Grant}, now
-	case c.release != 0:
-		return Request{What: Release, Cond: []coord.Compare{coord.CreatedAt(c.slot, c.release)}, Then: []coord.Op{coord.Delete(c.slot)}}, now
-	case c.leaving:
-		return Request{What: Revoke, Lease: c.lease}, now
-	case !now.Before(c.keepAt):
+	case !now.Before(c.keepAt) && !c.leaving:
 		return Request{What: Keep, Lease: c.lease}, now
-	case c.want == Register:
-		key := memberKey(c.wantNode)
-		return Request{What: Register, Cond: []coord.Compare{coord.Absent(key)}, Then: []coord.Op{coord.Put(key, c.self, c.lease)}}, now
-	case c.want == Campaign && c.mayCampaign(now):
-		return Request{What: Campaign, Cond: []coord.Compare{coord.Absent(c.slot)}, Then: []coord.Op{coord.Put(c.slot, []byte(c.name), c.lease)}}, now
-	case !now.Before(c.lookAt):
-		return Request{What: Look}, now
 	}
-	return Request{}, earlier(c.keepAt, c.lookAt)
+	for _, due := range []func(time.Time) Request{c.membership, c.giveBack, c.depart, c.campaign, c.look} {
+		if r := due(now); r.What != Nothing {
+			return r, now
+		}
+	}
+	return Request{}, earlier(c.keepAt, earlier(c.wishAt, c.lookAt))
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -202,8 +174,51 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-func (c *Core) mayCampaign(now time.Time) bool {
-	return c.ready && !c.leaving && !now.Before(c.pauseTo) && now.Before(c.until)
+// membership is what makes the broker a member, or tells others what has changed of it. A broker that leaves tells first that it is
+// not ready, so that nobody waits for it to take again what it gives.
+func (c *Core) membership(now time.Time) Request {
+	switch value := c.value(now); {
+	case c.surplus.Node != 0:
+		key := memberKey(c.surplus.Node)
+		return Request{What: Update, Cond: []coord.Compare{coord.CreatedAt(key, c.surplus.created)}, Then: []coord.Op{coord.Delete(key)}}
+	case c.free != 0 && !c.leaving:
+		key := memberKey(c.free)
+		return Request{What: Register, Cond: []coord.Compare{coord.Absent(key)}, Then: []coord.Op{coord.Put(key, []byte(value), c.lease)}}
+	case c.node != 0 && c.told != value && !c.leaving:
+		key := memberKey(c.node)
+		return Request{What: Update, Cond: []coord.Compare{coord.CreatedAt(key, c.memberAt)}, Then: []coord.Op{coord.Put(key, []byte(value), c.lease)}}
+	}
+	return Request{}
+}
+
+// value is what others are to read of this broker now.
+func (c *Core) value(now time.Time) string {
+	m := c.self
+	m.Ready = c.ready
+	m.Refuses = nil
+	for i := range c.slots {
+		if now.Before(c.slots[i].refuseTo) {
+			m.Refuses = append(m.Refuses, journal.SlotID(i))
+		}
+	}
+	return string(m.Encode())
+}
+
+func (c *Core) depart(time.Time) Request {
+	if c.leaving {
+		return Request{What: Revoke, Lease: c.lease}
+	}
+	return Request{}
+}
+
+func (c *Core) look(now time.Time) Request {
+	switch {
+	case !now.Before(c.wishAt):
+		return Request{What: Wish}
+	case !now.Before(c.lookAt):
+		return Request{What: Look}
+	}
+	return Request{}
 }
 
 // idle is between requests that fail.
@@ -221,25 +236,35 @@ func (c *Core) Answered(r Request, a Answer) {
 		if a.Err == nil {
 			c.lease, c.node = a.Lease, 0
 			c.leased(a)
+			c.lookAt, c.wishAt = now, now
+			c.Tick(now)
 		}
 	case Keep:
-		c.kept(a)
+		if !c.leaseGone(a.Err) && a.Err == nil {
+			c.leased(a)
+			c.Tick(now)
+		}
+	case Wish:
+		if a.Err == nil {
+			c.wishAt = now.Add(c.timing.Look)
+			c.wishes = readWishes(a.KVs)
+		}
 	case Look:
 		if a.Err == nil {
 			c.lookAt = now.Add(c.timing.Look)
-			c.see(a.KVs)
+			c.see(now, a.KVs)
 		}
-	case Register, Campaign:
-		c.want = Nothing
+	case Register, Update:
+		c.free, c.surplus = 0, Seen{}
+		if r.What == Update && a.Err == nil && a.Txn.Succeeded && r.Then[0].Kind == coord.OpPut {
+			c.told = string(r.Then[0].Value)
+		}
 		c.lookAt = now // which tells what came of it
-		if r.What == Campaign && a.Err == nil && a.Txn.Succeeded {
-			c.own(a.Txn.Revision)
-		}
 		c.leaseGone(a.Err)
+	case Campaign:
+		c.campaigned(r, a)
 	case Release:
-		if a.Err == nil {
-			c.release = 0
-		}
+		c.released(r, a)
 	case Revoke:
 		if a.Err == nil || !now.Before(c.ends) {
 			c.lease = 0
@@ -252,19 +277,7 @@ func (c *Core) leased(a Answer) {
 	c.until = a.SentAt.Add(c.timing.TTL - c.timing.Margin)
 	c.ends = a.SentAt.Add(c.timing.TTL)
 	c.keepAt = a.SentAt.Add(c.timing.Keep)
-	c.lookAt = a.AnswerAt
-}
-
-func (c *Core) kept(a Answer) {
-	switch {
-	case c.leaseGone(a.Err):
-	case a.Err != nil:
-		c.keepAt = a.AnswerAt
-	default:
-		look := c.lookAt
-		c.leased(a)
-		c.lookAt = look
-	}
+	c.alive = true
 }
 
 // leaseGone forgets a lease that has ended, and all that was under it.
@@ -272,66 +285,11 @@ func (c *Core) leaseGone(err error) bool {
 	if !isGone(err) {
 		return false
 	}
-	c.spent = max(c.spent, c.owner)
-	c.lease, c.node, c.owner, c.release, c.want = 0, 0, 0, 0, Nothing
+	c.lapse()
+	for i := range c.slots {
+		c.slots[i].release = 0
+	}
+	c.lease, c.node, c.free, c.told, c.surplus = 0, 0, 0, "", Seen{}
 	c.idleTo = time.Time{}
 	return true
-}
-
-func (c *Core) own(revision int64) {
-	if revision > c.spent && !c.leaving {
-		c.owner = revision
-	} else {
-		c.release = revision
-	}
-}
-
-// see takes in what is there.
-func (c *Core) see(kvs []coord.KV) {
-	v := View{Looked: true, Members: Members(kvs)}
-	c.node, c.want = 0, Nothing
-	free := int32(1)
-	for _, m := range v.Members { // in order
-		if m.Node == free {
-			free++
-		}
-		if m.Lease == c.lease {
-			c.node = m.Node
-		}
-	}
-	var mine int64
-	for _, kv := range kvs {
-		if kv.Key != c.slot {
-			continue
-		}
-		v.Owner, v.OwnerAt = string(kv.Value), kv.CreateRevision
-		if kv.Lease == c.lease {
-			mine = kv.CreateRevision
-		}
-	}
-	c.view = v
-	if c.owner != 0 && mine != c.owner {
-		c.spent, c.owner = max(c.spent, c.owner), 0 // somebody deleted our key
-	}
-	if mine != 0 && c.owner == 0 {
-		c.own(mine) // the answer to the campaign was lost; or it was dropped, and has to go
-	}
-	switch {
-	case c.node == 0 && free <= MembersMax:
-		c.want, c.wantNode = Register, free
-	case v.Owner == "":
-		c.want = Campaign
-	}
-}
-
-// Members are the brokers among the keys that begin with LivePrefix, by their numbers.
-func Members(kvs []coord.KV) (list []Seen) {
-	for _, kv := range kvs {
-		var node int32
-		number, ok := strings.CutPrefix(kv.Key, memberPrefix)
-		if _, err := fmt.Sscanf(number, "%d", &node); ok && err == nil {
-			list = append(list, Seen{node, kv.Lease, string(kv.Value)})
-		}
-	}
-	return list
 }

@@ -1,7 +1,8 @@
-// Package cluster is how brokers agree on who owns a slot: one broker at a time serves it, the others stand by.
+// Package cluster is how brokers agree on who owns which slot: one broker at a time serves a slot, and every broker serves some.
 //
 //   - Core decides, and does nothing: time and answers are arguments, requests are values.
-//   - Node sends what Core asks for, one request at a time, and runs a tenure while the slot is owned.
+//   - Node sends what Core asks for, one request at a time, and runs a tenure while the broker is a member.
+//   - Tenure is a membership under one lease. Its Run opens and closes slots by a Host.
 //   - Identity ties a bucket and a coordinator together, so that neither is ever used with another.
 //
 // # Keys of the coordinator
@@ -9,6 +10,8 @@
 //	cluster                 the cluster's identity, and how many slots it has; also an object of the bucket
 //	live/member/0001        a broker that is up, under its lease; the number is its node id
 //	live/slot/0000/owner    who owns a slot, under the owner's lease; its CreateRevision is compared by every commit
+//	want/place/0000         the process at which an operator wants a slot
+//	want/drain/NAME         a process that is to own nothing
 //	slot/0000/head          where the slot's log ends
 //	catalog/…               what exists
 //
@@ -20,7 +23,15 @@
 //
 // An ownership that was dropped is never taken up again: the owner's key is deleted, and what comes next has another revision.
 //
+// # Who ought to
+//
+// All brokers that see the same agree on whom a slot belongs to: where an operator wants it, else by rendezvous hashing over the
+// members that are ready, not drained, and have not failed to open it lately. A slot without an owner is taken by whom it belongs
+// to at once, and by the next in rank after a while. A slot that belongs to another broker than its owner is handed over: closed,
+// then its key is deleted. A broker hands a few over at a time, and no more until those have been taken.
+//
 // # Goroutines
 //
-// Node.Run is one goroutine; a tenure's function is another. A timer of the tenure ends it when its time is over, whatever they do.
+// Node.Run is one goroutine; a tenure's function is another. Run has one for each call of its Host. A timer of the tenure ends it
+// when its time is over, whatever they do.
 package cluster

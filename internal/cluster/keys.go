@@ -21,6 +21,10 @@ type Member struct {
 	LeaseMS int64  `json:"lease_ms"`
 	// Endpoints are addresses that clients connect to, by the name of the endpoint.
 	Endpoints map[string]string `json:"endpoints,omitempty"`
+
+	// Of these Core takes care.
+	Ready   bool             `json:"ready,omitempty"`   // it may own slots
+	Refuses []journal.SlotID `json:"refuses,omitempty"` // that it could not serve lately
 }
 
 // Encode is the member as the coordinator holds it.
@@ -30,11 +34,4 @@ func (m Member) Encode() []byte {
 		panic(err) // strings and numbers
 	}
 	return b
-}
-
-// Member reads what Encode wrote; of what a later version wrote, as much as is known.
-func (s Seen) Member() Member {
-	var m Member
-	_ = json.Unmarshal([]byte(s.Value), &m) // what is not there is empty
-	return m
 }

@@ -3,18 +3,19 @@ package cluster
 import (
 	"context"
 	"log/slog"
-	"sync"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/narumq/naru/internal/coord"
+	"github.com/narumq/naru/internal/journal"
 )
 
 // NodeConfig of a Node. All but Log are required.
 type NodeConfig struct {
 	Coord  coord.Store // whose requests end within a fraction of the lease
 	Timing Timing
-	Owner  string // key of the slot's owner
+	Slots  int // of the cluster, 0: 1
 	Self   Member
 	// Serve runs a tenure: it returns when nothing serves any more, which is soon after the tenure's context ended, or when it
 	// cannot go on.
@@ -22,24 +23,29 @@ type NodeConfig struct {
 	Log   *slog.Logger
 }
 
-// Node takes part in a cluster: it keeps its lease, and has the slot served while it owns it.
+// Node takes part in a cluster: it keeps its lease, and has the slots served that it owns.
 type Node struct {
-	cfg    NodeConfig
-	core   *Core // Run's
-	ready  atomic.Bool
-	state  atomic.Pointer[State]
-	tenure *Tenure // Run's; nil: none
-	ended  chan *Tenure
-	change chan struct{}
+	cfg     NodeConfig
+	core    *Core // Run's
+	ready   atomic.Bool
+	state   atomic.Pointer[State]
+	tenure  *Tenure   // Run's; nil: none
+	pauseTo time.Time // Run's: no tenure before
+	ended   chan struct{}
+	change  chan struct{}
 }
 
-// State is what a node knows at a moment.
+// State is what a node knows at a moment. It is not changed any more: readers share it.
 type State struct {
 	View  View
-	Node  int32
-	Owner int64     // 0: this broker does not own the slot
-	Until time.Time // it may serve until then, if it owns the slot
-	Ready bool      // it could own the slot
+	Node  int32     // this broker's number; 0: it is not a member
+	Until time.Time // it is a member until then, if nothing comes
+	Ready bool      // it could serve
+	Owned int       // slots that this broker owns
+	// Changed is closed when members or owners are others than here.
+	Changed <-chan struct{}
+
+	changed chan struct{}
 }
 
 // NewNode returns a node that does nothing yet.
@@ -47,15 +53,20 @@ func NewNode(cfg NodeConfig) *Node {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{cfg: cfg, ended: make(chan *Tenure, 1), change: make(chan struct{}, 1)}
-	n.core = NewCore(cfg.Timing, cfg.Owner, cfg.Self.Name, cfg.Self.Encode())
-	n.state.Store(&State{})
+	n := &Node{cfg: cfg, ended: make(chan struct{}, 1), change: make(chan struct{}, 1)}
+	n.core = NewCore(cfg.Timing, cfg.Slots, cfg.Self)
+	changed := make(chan struct{})
+	n.state.Store(&State{Changed: changed, changed: changed})
 	return n
 }
 
 // SetReady tells whether this broker could serve. At first it cannot.
 func (n *Node) SetReady(ready bool) {
 	n.ready.Store(ready)
+	n.wake()
+}
+
+func (n *Node) wake() {
 	select {
 	case n.change <- struct{}{}:
 	default:
@@ -65,10 +76,13 @@ func (n *Node) SetReady(ready bool) {
 // State is the last known one.
 func (n *Node) State() State { return *n.state.Load() }
 
+// Owner is the number of the broker that owns a slot as it was seen last, 0 if nobody does.
+func (n *Node) Owner(slot journal.SlotID) int32 { return n.state.Load().View.Owner(slot) }
+
 // leaveWithin is how long the coordinator is asked to let a broker go. After that the lease sees to it.
 const leaveWithin = 3 * time.Second
 
-// Run takes part until ctx ends; then it hands the slot over, leaves, and returns.
+// Run takes part until ctx ends; then it hands its slots over, leaves, and returns.
 func (n *Node) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -79,32 +93,49 @@ func (n *Node) Run(ctx context.Context) {
 		if leaving && n.tenure == nil {
 			if giveUp.IsZero() {
 				giveUp = now.Add(leaveWithin)
-				n.core.Leave(now)
+				n.core.Leave()
 			}
 			if n.core.Left() || now.After(giveUp) {
 				return
 			}
 		}
-		n.core.SetReady(n.ready.Load() && n.tenure == nil && !leaving)
+		n.heed(now, leaving)
 		r, next := n.core.Next(now)
-		n.sync(now)
+		n.sync(now, leaving)
 		if r.What != Nothing {
 			n.core.Answered(r, n.ask(r))
-			n.sync(time.Now())
+			n.sync(time.Now(), leaving)
 			continue
 		}
 		timer.Reset(time.Until(next))
 		select {
 		case <-timer.C:
 		case <-n.change:
-		case t := <-n.ended:
-			n.core.Drop(time.Now(), t.Owner)
-			n.tenure = nil
+		case <-n.ended:
+			n.heed(time.Now(), leaving)
+			n.core.DropAll()
+			n.tenure, n.pauseTo = nil, time.Now().Add(n.cfg.Timing.Pause)
 		case <-done:
 			done, leaving = nil, true
 			if n.tenure != nil {
 				close(n.tenure.leaving)
 			}
+		}
+	}
+}
+
+// heed has the core know what became of slots.
+func (n *Node) heed(now time.Time, leaving bool) {
+	t := n.tenure
+	n.core.SetReady(t != nil && !leaving && !t.lost.Load() && t.running.Load())
+	if t == nil {
+		return
+	}
+	for _, r := range t.takeReports() {
+		if r.err != nil {
+			n.core.Failed(now, r.slot, r.owner)
+		} else {
+			n.core.Gave(r.slot, r.owner)
 		}
 	}
 }
@@ -137,82 +168,45 @@ func (n *Node) ask(r Request) Answer {
 }
 
 // sync begins, prolongs or ends a tenure by what the core says.
-func (n *Node) sync(now time.Time) {
-	owner, until := n.core.Owns(now)
-	n.state.Store(&State{View: n.core.View(), Node: n.core.Node(), Owner: owner, Until: until, Ready: n.ready.Load()})
+func (n *Node) sync(now time.Time, leaving bool) {
+	term, node, until := n.core.Member(now)
+	held := n.core.Holdings()
+	n.publish(node, until, held)
 	switch t := n.tenure; {
-	case t == nil && owner == 0:
+	case t == nil && (term == 0 || leaving || !n.ready.Load() || now.Before(n.pauseTo)):
 	case t == nil:
-		t = newTenure(owner, n.core.Node(), until)
+		t = newTenure(term, node, until, n.wake)
 		n.tenure = t
-		n.cfg.Log.Info("this broker owns the log now", "owner", owner)
+		n.cfg.Log.Info("this broker is a member of the cluster now", "broker", node)
 		go func() {
 			n.cfg.Serve(t)
 			t.lose()
-			n.ended <- t
+			n.ended <- struct{}{}
 		}()
-	case t.Owner == owner:
+	case t.term == term:
 		t.prolong(until)
+		t.hold(held)
 	default:
 		t.lose()
 	}
 }
 
-// Tenure is one broker's ownership of the slot, from when it was won until it is lost or given up.
-type Tenure struct {
-	Owner int64 // CreateRevision of the owner's key
-	Node  int32 // number of the broker
-
-	base    time.Time
-	until   atomic.Int64 // ns after base
-	lost    atomic.Bool
-	ctx     context.Context
-	cancel  context.CancelFunc
-	leaving chan struct{}
-	mu      sync.Mutex
-	timer   *time.Timer // guarded by mu
-}
-
-func newTenure(owner int64, node int32, until time.Time) *Tenure {
-	t := &Tenure{Owner: owner, Node: node, base: time.Now(), leaving: make(chan struct{})}
-	t.ctx, t.cancel = context.WithCancel(context.Background())
-	t.until.Store(int64(until.Sub(t.base)))
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.timer = time.AfterFunc(time.Until(until), t.check)
-	return t
-}
-
-// Valid tells whether the broker may say anything to a client at this moment.
-func (t *Tenure) Valid() bool {
-	return !t.lost.Load() && int64(time.Since(t.base)) < t.until.Load()
-}
-
-// Context ends when the tenure does.
-func (t *Tenure) Context() context.Context { return t.ctx }
-
-// Leaving is closed when the broker is to end the tenure in an orderly way.
-func (t *Tenure) Leaving() <-chan struct{} { return t.leaving }
-
-func (t *Tenure) prolong(until time.Time) { t.until.Store(int64(until.Sub(t.base))) }
-
-// check ends the tenure if its time is over.
-func (t *Tenure) check() {
-	left := time.Duration(t.until.Load()) - time.Since(t.base)
-	if left <= 0 {
-		t.lose()
-		return
+// publish shows readers what is known.
+func (n *Node) publish(node int32, until time.Time, held []Holding) {
+	before := n.state.Load()
+	s := &State{View: n.core.View(), Node: node, Until: until, Ready: n.ready.Load(), changed: before.changed}
+	for _, h := range held {
+		if h.Owner != 0 {
+			s.Owned++
+		}
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.timer.Reset(left)
-}
-
-// lose ends the tenure, for ever.
-func (t *Tenure) lose() {
-	t.lost.Store(true)
-	t.cancel()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.timer.Stop()
+	same := slices.Equal(s.View.Owners, before.View.Owners) && slices.EqualFunc(s.View.Members, before.View.Members, Seen.same)
+	if !same {
+		s.changed = make(chan struct{})
+	}
+	s.Changed = s.changed
+	n.state.Store(s)
+	if !same {
+		close(before.changed)
+	}
 }

@@ -11,6 +11,8 @@ func onWire(r Request, timing Timing) coord.Request {
 		return coord.Request{Kind: coord.CallKeepAlive, Lease: r.Lease}
 	case Look:
 		return coord.Request{Kind: coord.CallRange, Key: LivePrefix}
+	case Wish:
+		return coord.Request{Kind: coord.CallRange, Key: WantPrefix}
 	case Revoke:
 		return coord.Request{Kind: coord.CallRevoke, Lease: r.Lease}
 	}

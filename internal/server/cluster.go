@@ -94,9 +94,8 @@ func (c *Cluster) start() error {
 		return err
 	}
 	(&Server{cfg: c.cfg, log: c.log}).warn()
-	owner, _ := cluster.Keys(slotOfAll)
 	c.node = cluster.NewNode(cluster.NodeConfig{
-		Coord: c.lease, Timing: cluster.TimingOf(c.cfg.Lease), Owner: owner, Self: c.self(), Serve: c.serve, Log: c.log,
+		Coord: c.lease, Timing: cluster.TimingOf(c.cfg.Lease), Slots: slotOfAll + 1, Self: c.self(), Serve: c.serve, Log: c.log,
 	})
 	c.metrics.node = c.node
 	c.openStandby()
@@ -279,11 +278,11 @@ func (c *Cluster) Ready() error {
 		return errors.New(*c.problem.Load())
 	case !st.View.Looked:
 		return errors.New("joining the cluster")
-	case st.Owner != 0:
+	case st.Owned != 0:
 		return errors.New("taking over")
 	}
 	for _, m := range st.View.Members {
-		if m.Member().Name == st.View.Owner {
+		if m.Node == st.View.Owner(slotOfAll) {
 			return fmt.Errorf("%w: the owner is broker %d at %s", errStandby, m.Node, m.Member().Endpoints["kafka"])
 		}
 	}

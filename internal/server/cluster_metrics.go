@@ -88,7 +88,7 @@ func (m *clusterMetrics) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64) { ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v) }
 	st := m.node.State()
 	owner, left := 0.0, 0.0
-	if st.Owner != 0 {
+	if st.Owned != 0 {
 		owner, left = 1, max(0, time.Until(st.Until).Seconds())
 	}
 	gauge(clusterOwnerDesc, owner)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -59,33 +60,23 @@ func ReadClusterStatus(ctx context.Context, cfg Config) (ClusterStatus, error) {
 }
 
 func clusterStatus(ctx context.Context, quorum coord.Store, name string) (st ClusterStatus, err error) {
-	id, there, err := cluster.ReadIdentity(ctx, quorum)
-	switch {
-	case err != nil:
-		return st, err
-	case !there:
+	p, err := cluster.ReadPicture(ctx, quorum)
+	if errors.Is(err, cluster.ErrNoCluster) {
 		return st, fmt.Errorf("etcd knows no cluster in %s", name)
 	}
-	st.ID = id.ID
-	live, _, err := quorum.Range(ctx, cluster.LivePrefix)
 	if err != nil {
 		return st, err
 	}
-	owners := make(map[string]string)
-	for _, kv := range live {
-		owners[kv.Key] = string(kv.Value)
-	}
-	numbers := make(map[string]int32)
-	for _, seen := range cluster.Members(live) {
+	st.ID = p.ID
+	for _, seen := range p.Members {
 		m := seen.Member()
-		numbers[m.Name] = seen.Node
 		st.Members = append(st.Members, ClusterMember{
 			Broker: seen.Node, Host: m.Host, Version: m.Version, Started: time.UnixMilli(m.Started), Lease: strings.TrimLeft(seen.Lease.String(), "0"),
 			LeaseTime: time.Duration(m.LeaseMS) * time.Millisecond, Endpoints: m.Endpoints,
 		})
 	}
-	for slot := range id.Slots {
-		owner, head := cluster.Keys(journal.SlotID(slot))
+	for slot := range p.Slots {
+		_, head := cluster.Keys(journal.SlotID(slot))
 		kv, there, err := quorum.Get(ctx, head)
 		if err != nil {
 			return st, err
@@ -97,7 +88,7 @@ func clusterStatus(ctx context.Context, quorum coord.Store, name string) (st Clu
 			}
 		}
 		st.Slots = append(st.Slots, SlotStatus{
-			Slot: int(slot), Owner: numbers[owners[owner]], Epoch: h.Epoch, Sequence: h.Sequence, Manifest: h.Manifest, Manifested: h.Manifested,
+			Slot: int(slot), Owner: p.Owners[slot].Node, Epoch: h.Epoch, Sequence: h.Sequence, Manifest: h.Manifest, Manifested: h.Manifested,
 		})
 	}
 	s, err := quorum.Status(ctx)

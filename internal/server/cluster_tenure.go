@@ -15,7 +15,7 @@ import (
 	"github.com/narumq/naru/internal/objectstore"
 )
 
-// membership is what a Server has instead of a data directory: one tenure of a cluster's log.
+// membership is what a Server has instead of a data directory: one ownership of a cluster's log.
 type membership struct {
 	cluster   *Cluster
 	tenure    *cluster.Tenure
@@ -26,6 +26,13 @@ type membership struct {
 	flusher   *journal.Flusher // nil until the log is opened
 	mu        sync.Mutex       // guards the setting of flusher
 	planned   atomic.Bool      // the log is handed over in an orderly way
+	owner     int64            // CreateRevision of the owner's key
+	ctx       context.Context  // ends with the ownership
+	began     time.Time
+	err       error // why it is given up
+	stopCut   func() bool
+	stopWatch func()
+	watched   sync.WaitGroup
 }
 
 // Times of a tenure.
@@ -41,18 +48,59 @@ const (
 	compactEvery = 5 * time.Minute
 )
 
-// serve runs a tenure: it opens the broker and the endpoints, and returns when all that is gone again.
+// serve runs a tenure: this broker is a member, and what it owns comes and goes.
 func (c *Cluster) serve(t *cluster.Tenure) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if err := t.Run(ctx, &wholeLog{cluster: c, tenure: t}); err != nil {
+		c.log.Warn("this broker is not a member of the cluster any more", "err", err)
+	}
+}
+
+// wholeLog is the host of the only slot.
+type wholeLog struct {
+	cluster *Cluster
+	tenure  *cluster.Tenure
+	m       *membership
+}
+
+// Open implements cluster.Host: it opens the broker and the endpoints.
+func (w *wholeLog) Open(ctx context.Context, slot journal.SlotID, owner int64) error {
+	c := w.cluster
 	c.metrics.tenures.Inc()
-	began := time.Now()
-	m := &membership{cluster: c, tenure: t, metrics: c.metrics}
-	err := m.run()
+	w.m = &membership{cluster: c, tenure: w.tenure, owner: owner, ctx: ctx, metrics: c.metrics, began: time.Now()}
+	s, err := w.m.start()
+	if err != nil {
+		w.m.err = err
+		return err
+	}
+	c.current.Store(s)
+	watched, stop := context.WithCancel(ctx)
+	w.m.stopWatch = stop
+	w.m.watched.Go(func() {
+		if err := w.m.watch(watched, s); err != nil {
+			w.m.err = err
+			w.tenure.GiveUp(slot, owner, err)
+		}
+	})
+	return nil
+}
+
+// Close implements cluster.Host: it returns when all that is gone again.
+func (w *wholeLog) Close(_ journal.SlotID, planned bool) {
+	c, m := w.cluster, w.m
+	if m.stopWatch != nil {
+		m.stopWatch()
+		m.watched.Wait()
+	}
+	m.planned.Store(planned)
+	m.end(c.current.Swap(nil))
 	text := ""
-	switch took := time.Since(began).Round(time.Millisecond); {
-	case err != nil:
-		c.log.Error("this broker owned the log, and gives it up", "after", took, "err", err)
-		text = err.Error()
-	case m.planned.Load():
+	switch took := time.Since(m.began).Round(time.Millisecond); {
+	case m.err != nil:
+		c.log.Error("this broker owned the log, and gives it up", "after", took, "err", m.err)
+		text = m.err.Error()
+	case planned:
 		c.log.Info("the log was handed over", "after", took)
 	default:
 		c.log.Warn("the log has another owner, or may have: all sessions were closed", "after", took)
@@ -60,52 +108,49 @@ func (c *Cluster) serve(t *cluster.Tenure) {
 	c.problem.Store(&text)
 }
 
-func (m *membership) run() (err error) {
+func (m *membership) start() (s *Server, err error) {
 	if m.name, err = randomName(); err != nil {
-		return err
+		return nil, err
 	}
 	m.openDoors()
-	defer m.cluster.standBy()
-	stop := context.AfterFunc(m.tenure.Context(), m.cut)
-	defer stop()
-	defer m.cut()
+	m.stopCut = context.AfterFunc(m.ctx, m.cut)
 	cfg := m.cluster.cfg
 	if cfg.KafkaAdvertised == "" && cfg.Advertise != "" && m.listeners.kafka != nil {
 		cfg.KafkaAdvertised = cfg.reachable(m.listeners.kafka.Addr())
 	}
-	s, err := Start(cfg, Options{Log: m.cluster.log, Version: m.cluster.version, member: m})
-	if err != nil {
-		return err
-	}
-	m.cluster.current.Store(s)
-	err = m.watch(s)
-	m.cluster.current.Store(nil)
-	within := cfg.ShutdownTimeout
-	if !m.planned.Load() {
-		m.cut()
-		within = dropWithin
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), within)
-	defer cancel()
-	if cerr := s.Close(ctx); cerr != nil && m.planned.Load() {
-		return cerr
-	}
-	return err
+	return Start(cfg, Options{Log: m.cluster.log, Version: m.cluster.version, member: m})
 }
 
-// watch returns when the tenure has to end.
-func (m *membership) watch(s *Server) error {
-	ctx, cancel := context.WithCancel(m.tenure.Context())
-	defer cancel()
+// end closes what start opened; s is nil if it did not get so far.
+func (m *membership) end(s *Server) {
+	within := dropWithin
+	if m.planned.Load() {
+		within = m.cluster.cfg.ShutdownTimeout
+	} else {
+		m.cut()
+	}
+	if s != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), within)
+		defer cancel()
+		if err := s.Close(ctx); err != nil && m.planned.Load() {
+			m.err = err
+		}
+	}
+	m.cut()
+	if m.stopCut != nil {
+		m.stopCut()
+		m.cluster.standBy()
+	}
+}
+
+// watch returns when the slot cannot be served any more, or ctx ends.
+func (m *membership) watch(ctx context.Context, s *Server) error {
 	go m.keepTidy(ctx)
 	tick := time.NewTicker(slotCheckEvery)
 	defer tick.Stop()
 	for {
 		select {
-		case <-m.tenure.Context().Done():
-			return nil
-		case <-m.tenure.Leaving():
-			m.planned.Store(true)
+		case <-ctx.Done():
 			return nil
 		case err := <-s.Failed():
 			return err
@@ -148,9 +193,9 @@ func (m *membership) cut() {
 // catalog is what exists, for as long as the tenure lasts.
 func (m *membership) catalog() catalog.Store {
 	key, _ := cluster.Keys(slotOfAll)
-	owner := catalog.Fence{Key: key, Created: m.tenure.Owner} // lives with the broker's lease
+	owner := catalog.Fence{Key: key, Created: m.owner} // lives with the broker's lease
 	return catalog.NewCoord(catalog.CoordConfig{
-		Store: m.cluster.quorum, Context: m.tenure.Context(), Member: owner, Name: m.name,
+		Store: m.cluster.quorum, Context: m.ctx, Member: owner, Name: m.name,
 		SlotOwner: func(int) (catalog.Fence, bool) { return owner, true },
 	})
 }
@@ -172,7 +217,7 @@ func (m *membership) open(observed *metrics, opt journal.Options) (broker.Medium
 		return nil, journal.ErrNotOwner
 	}
 	opt.RelocateEvery = manifestCheckEvery
-	s, err := f.Open(m.tenure.Context(), slotOfAll, m.tenure.Owner, opt)
+	s, err := f.Open(m.ctx, slotOfAll, m.owner, opt)
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -190,7 +235,7 @@ type slotMedium struct {
 // Close implements broker.Medium.
 func (s *slotMedium) Close() (err error) {
 	if s.m.planned.Load() {
-		ctx, cancel := context.WithTimeout(s.m.tenure.Context(), s.m.cluster.cfg.ShutdownTimeout)
+		ctx, cancel := context.WithTimeout(s.m.ctx, s.m.cluster.cfg.ShutdownTimeout)
 		defer cancel()
 		err = s.Drain(ctx)
 	}

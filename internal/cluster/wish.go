@@ -1,0 +1,137 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/narumq/naru/internal/coord"
+	"github.com/narumq/naru/internal/journal"
+)
+
+// WantPrefix begins the keys by which operators say what they want.
+const WantPrefix = "want/"
+
+const (
+	placePrefix = WantPrefix + "place/" // a slot: the name of the process at which it is to be
+	drainPrefix = WantPrefix + "drain/" // the name of a process that is to own nothing
+)
+
+func placeKey(slot journal.SlotID) string { return fmt.Sprintf("%s%04d", placePrefix, slot) }
+
+// wishes are those of operators. They name processes, not numbers: a broker that starts again is not bound by what was said of
+// another one.
+type wishes struct {
+	places  map[journal.SlotID]string
+	drained map[string]bool
+}
+
+func readWishes(kvs []coord.KV) wishes {
+	w := wishes{map[journal.SlotID]string{}, map[string]bool{}}
+	for _, kv := range kvs {
+		if name, ok := strings.CutPrefix(kv.Key, drainPrefix); ok {
+			w.drained[name] = true
+		}
+		number, ok := strings.CutPrefix(kv.Key, placePrefix)
+		if slot, err := strconv.ParseUint(number, 10, 32); ok && err == nil {
+			w.places[journal.SlotID(slot)] = string(kv.Value)
+		}
+	}
+	return w
+}
+
+// Picture is all that the coordinator knows of who owns what, for operators.
+type Picture struct {
+	Identity
+	Members []Seen
+	Drained map[int32]bool           // members that are to own nothing
+	Owners  []SlotOwner              // by slot
+	Places  map[journal.SlotID]int32 // slots that were moved, and the members to which
+}
+
+// ReadPicture asks a coordinator. ErrNoCluster says that it knows no cluster.
+func ReadPicture(ctx context.Context, store coord.Store) (p Picture, err error) {
+	id, there, err := ReadIdentity(ctx, store)
+	switch {
+	case err != nil:
+		return p, err
+	case !there:
+		return p, ErrNoCluster
+	}
+	live, _, err := store.Range(ctx, LivePrefix)
+	if err != nil {
+		return p, err
+	}
+	want, _, err := store.Range(ctx, WantPrefix)
+	if err != nil {
+		return p, err
+	}
+	p = Picture{id, Members(live), map[int32]bool{}, owners(live, int(id.Slots)), map[journal.SlotID]int32{}}
+	w := readWishes(want)
+	for _, m := range p.Members {
+		if w.drained[m.member.Name] {
+			p.Drained[m.Node] = true
+		}
+		for slot, name := range w.places {
+			if name == m.member.Name {
+				p.Places[slot] = m.Node
+			}
+		}
+	}
+	return p, nil
+}
+
+// find returns a live broker by its number.
+func find(ctx context.Context, store coord.Store, node int32) (Picture, Member, error) {
+	p, err := ReadPicture(ctx, store)
+	if err != nil {
+		return p, Member{}, err
+	}
+	for _, m := range p.Members {
+		if m.Node == node && m.member.Name != "" {
+			return p, m.member, nil
+		}
+	}
+	return p, Member{}, fmt.Errorf("%w: %d", ErrNoMember, node)
+}
+
+// Move says that a slot is to be at a broker, for as long as that process lives. Brokers read it when they look next.
+func Move(ctx context.Context, store coord.Store, slot journal.SlotID, node int32) error {
+	p, m, err := find(ctx, store, node)
+	if err != nil {
+		return err
+	}
+	if uint32(slot) >= p.Slots {
+		return fmt.Errorf("%w: %d of %d", ErrNoSlot, slot, p.Slots)
+	}
+	return put(ctx, store, coord.Put(placeKey(slot), []byte(m.Name), 0))
+}
+
+// Unmove takes back what Move said of a slot.
+func Unmove(ctx context.Context, store coord.Store, slot journal.SlotID) error {
+	return put(ctx, store, coord.Delete(placeKey(slot)))
+}
+
+// Drain says that a broker is to own nothing, for as long as that process lives.
+func Drain(ctx context.Context, store coord.Store, node int32) error {
+	_, m, err := find(ctx, store, node)
+	if err != nil {
+		return err
+	}
+	return put(ctx, store, coord.Put(drainPrefix+m.Name, nil, 0))
+}
+
+// Undrain takes back what Drain said.
+func Undrain(ctx context.Context, store coord.Store, node int32) error {
+	_, m, err := find(ctx, store, node)
+	if err != nil {
+		return err
+	}
+	return put(ctx, store, coord.Delete(drainPrefix+m.Name))
+}
+
+func put(ctx context.Context, store coord.Store, op coord.Op) error {
+	_, err := store.Txn(ctx, nil, []coord.Op{op}, nil)
+	return err
+}
