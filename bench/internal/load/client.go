@@ -3,10 +3,12 @@ package load
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 // producePatience bounds how long one record may wait for its acknowledgement.
@@ -20,8 +22,9 @@ const primeBytes = 8
 // franz-go's defaults, which include idempotence, acks=all, batches of up to
 // 1,000,012 bytes, a linger of 10 ms and 50,000 buffered records.
 type Options struct {
-	Addr  string
+	Addr  string // several with commas between
 	Codec string // none, lz4, snappy, zstd, gzip
+	Plain bool   // not idempotent, and as of Kafka 3.8: for brokers that know no producers' sequences, nor ApiVersions 5
 }
 
 func (o Options) compression() (kgo.CompressionCodec, error) {
@@ -40,6 +43,15 @@ func (o Options) compression() (kgo.CompressionCodec, error) {
 	return kgo.NoCompression(), fmt.Errorf("codec %q is not one of none, lz4, snappy, zstd, gzip", o.Codec)
 }
 
+func (o Options) brokers() kgo.Opt { return kgo.SeedBrokers(strings.Split(o.Addr, ",")...) }
+
+func (o Options) versions() kgo.Opt {
+	if o.Plain {
+		return kgo.MaxVersions(kversion.V3_8_0())
+	}
+	return kgo.MaxVersions(kversion.Stable())
+}
+
 // producer connects a producer: acks=all and idempotent, stated although they
 // are the defaults, because the comparison rests on them.
 func (o Options) producer(extra ...kgo.Opt) (*kgo.Client, error) {
@@ -47,8 +59,11 @@ func (o Options) producer(extra ...kgo.Opt) (*kgo.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Plain {
+		extra = append(extra, kgo.DisableIdempotentWrite())
+	}
 	return kgo.NewClient(append([]kgo.Opt{
-		kgo.SeedBrokers(o.Addr),
+		o.brokers(), o.versions(),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerBatchCompression(codec),
 		kgo.RecordDeliveryTimeout(producePatience),
@@ -58,7 +73,7 @@ func (o Options) producer(extra ...kgo.Opt) (*kgo.Client, error) {
 // consumer reads every partition of topic from its start, without a group.
 func (o Options) consumer(topic string) (*kgo.Client, error) {
 	return kgo.NewClient(
-		kgo.SeedBrokers(o.Addr),
+		o.brokers(), o.versions(),
 		kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 	)

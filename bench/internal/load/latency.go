@@ -65,6 +65,18 @@ func Latency(ctx context.Context, o Options, topic Topic, source Source, pace Pa
 	return Latencies{Sorted: samples, Tally: acked}, nil
 }
 
+// Paced sends records on such a schedule, and nobody reads them.
+func Paced(ctx context.Context, o Options, topic Topic, source Source, pace Pace) (Tally, error) {
+	client, err := o.producer(kgo.DefaultProduceTopic(topic.Name), kgo.ProducerLinger(0))
+	if err != nil {
+		return Tally{}, err
+	}
+	defer client.Close()
+	s := sender{client: client}
+	s.paced(ctx, source, pace, int64(float64(pace.PerSecond)*(pace.Warm+pace.For).Seconds()), time.Now(), 0)
+	return s.finish(ctx)
+}
+
 // arrival is one consumed record; due counts from the scenario's epoch.
 type arrival struct{ due, took time.Duration }
 
