@@ -68,7 +68,7 @@ func (s *session) run(ctx context.Context, r *report.Run) error {
 }
 
 func (s *session) scene(ctx context.Context, sc scene) error {
-	dir, err := os.MkdirTemp(s.out, "cluster-"+s.spec.name+"-")
+	dir, err := os.MkdirTemp(s.Out, "cluster-"+s.spec.name+"-")
 	if err != nil {
 		return err
 	}

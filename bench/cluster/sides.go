@@ -28,31 +28,31 @@ type spec struct {
 	command func(p *parts, h peer.Home, number int) []string
 }
 
-func naruCluster(c *command) spec {
+func (c *command) naruCluster() spec {
 	return spec{
 		name: "naru", title: "Naru", durability: "in the bucket", brokersMax: 3, parts: true,
 		command: func(p *parts, h peer.Home, _ int) []string {
 			return []string{
 				"env", "AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey,
-				c.naru, "serve", "--cluster", "s3://" + bucket + "/naru?endpoint=" + url.QueryEscape(p.endpoint), "--etcd", p.etcd,
+				c.Naru, "serve", "--cluster", "s3://" + bucket + "/naru?endpoint=" + url.QueryEscape(p.endpoint), "--etcd", p.etcd,
 				"--lease", c.lease.String(), "--kafka", h.Addr(), "--http", fmt.Sprintf("127.0.0.1:%d", h.SecondPort), "--aws", "off", "--amqp", "off",
 			}
 		},
 	}
 }
 
-func naruDisk(c *command) spec {
+func (c *command) naruDisk() spec {
 	return spec{
 		name: sideDisk, title: "Naru alone", durability: "on its disk", brokersMax: 1,
 		command: func(_ *parts, h peer.Home, _ int) []string {
-			return []string{c.naru, "serve", "--data", h.Data(), "--kafka", h.Addr(), "--http", "off", "--aws", "off", "--amqp", "off"}
+			return []string{c.Naru, "serve", "--data", h.Data(), "--kafka", h.Addr(), "--http", "off", "--aws", "off", "--amqp", "off"}
 		},
 	}
 }
 
 // kafScale is its broker with its defaults: a request is answered when what it wrote is in the bucket. It is one broker: the list of
 // several, and who leads what, is written by its operator, which needs Kubernetes.
-func kafScale(c *command) spec {
+func (c *command) kafScale() spec {
 	return spec{
 		name: sideKafScale, title: "KafScale", durability: "in the bucket", plain: true, brokersMax: 1, parts: true,
 		command: func(p *parts, h peer.Home, number int) []string {

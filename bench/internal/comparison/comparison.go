@@ -27,6 +27,7 @@ type Options struct {
 	Out     string // an absolute path once Prepare was called
 	Naru    string // a binary; Prepare builds one if it is empty
 	Profile bool
+	Command string // how the program is run, before its flags
 
 	name  string
 	from  string
@@ -47,7 +48,7 @@ func Main(name string, run func(ctx context.Context, args []string) error) {
 // Parse reads the command line of the program that f is named after. The sides are its default; takes says
 // how long --quick takes.
 func Parse(f *flag.FlagSet, args []string, sides, takes string) (*Options, error) {
-	o := &Options{name: f.Name(), args: args}
+	o := &Options{name: f.Name(), args: args, Command: "go run ./" + f.Name()}
 	f.BoolVar(&o.Quick, "quick", false, "one round with less of everything, about "+takes)
 	list := f.String("sides", sides, "what to compare, the first with the others")
 	f.IntVar(&o.Rounds, "rounds", 0, "times that each side is run, in turns (default 3, 1 with --quick)")
@@ -84,7 +85,7 @@ func (o *Options) Run(measure func() (*report.Results, error)) error {
 	if err != nil {
 		return err
 	}
-	results.Command = strings.Join(append([]string{"go run ./" + o.name}, o.args...), " ")
+	results.Command = strings.Join(append([]string{o.Command}, o.args...), " ")
 	if err := results.Save(filepath.Join(o.Out, o.name+".json")); err != nil {
 		return err
 	}
