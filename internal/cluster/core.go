@@ -78,6 +78,7 @@ type Core struct {
 	term     int64     // counts how often membership ended
 	keepAt   time.Time
 	lookAt   time.Time
+	lookedAt time.Time
 	wishAt   time.Time
 	idleTo   time.Time // no request before
 	node     int32     // number as a member; 0: none
@@ -118,6 +119,17 @@ func (c *Core) Member(now time.Time) (term int64, node int32, until time.Time) {
 
 // View is what was seen last.
 func (c *Core) View() View { return c.view }
+
+// MemberKey is the key by which the broker is a member, and its CreateRevision; transactions compare that.
+func (c *Core) MemberKey() (key string, created int64) { return memberKey(c.node), c.memberAt }
+
+// Hint says that there may be something to see. It is no more than that: without it, the next look comes a little later.
+func (c *Core) Hint() {
+	c.lookAt = earlier(c.lookAt, c.lookedAt.Add(c.timing.Look/hints))
+}
+
+// hints is how many more looks there may be than without hints.
+const hints = 10
 
 // Left tells that the broker has left, and nothing is to be done any more.
 func (c *Core) Left() bool { return c.left }
@@ -251,7 +263,7 @@ func (c *Core) Answered(r Request, a Answer) {
 		}
 	case Look:
 		if a.Err == nil {
-			c.lookAt = now.Add(c.timing.Look)
+			c.lookedAt, c.lookAt = now, now.Add(c.timing.Look)
 			c.see(now, a.KVs)
 		}
 	case Register, Update:

@@ -33,6 +33,7 @@ type Node struct {
 	pauseTo time.Time // Run's: no tenure before
 	ended   chan struct{}
 	change  chan struct{}
+	hint    atomic.Bool // a watch saw something
 }
 
 // State is what a node knows at a moment. It is not changed any more: readers share it.
@@ -86,6 +87,9 @@ const leaveWithin = 3 * time.Second
 func (n *Node) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	watching, stop := context.WithCancel(context.Background())
+	defer n.watch(watching)() // after stop
+	defer stop()
 	done, leaving := ctx.Done(), false
 	var giveUp time.Time
 	for {
@@ -124,8 +128,34 @@ func (n *Node) Run(ctx context.Context) {
 	}
 }
 
+// watch has the node look early when somebody came, went, took or gave. It returns a function that waits for its end.
+func (n *Node) watch(ctx context.Context) func() {
+	over := make(chan struct{})
+	see := func(coord.Change) error {
+		n.hint.Store(true)
+		n.wake()
+		return nil
+	}
+	go func() {
+		defer close(over)
+		again := time.NewTicker(n.cfg.Timing.Look)
+		defer again.Stop()
+		for ctx.Err() == nil {
+			_ = n.cfg.Coord.Watch(ctx, LivePrefix, 0, see) // looks do without
+			select {
+			case <-ctx.Done():
+			case <-again.C:
+			}
+		}
+	}()
+	return func() { <-over }
+}
+
 // heed has the core know what became of slots.
 func (n *Node) heed(now time.Time, leaving bool) {
+	if n.hint.Swap(false) {
+		n.core.Hint()
+	}
 	t := n.tenure
 	n.core.SetReady(t != nil && !leaving && !t.lost.Load() && t.running.Load())
 	if t == nil {
@@ -175,7 +205,8 @@ func (n *Node) sync(now time.Time, leaving bool) {
 	switch t := n.tenure; {
 	case t == nil && (term == 0 || leaving || !n.ready.Load() || now.Before(n.pauseTo)):
 	case t == nil:
-		t = newTenure(term, node, until, n.wake)
+		key, created := n.core.MemberKey()
+		t = newTenure(&Tenure{Node: node, Key: key, Created: created, term: term, wake: n.wake}, until)
 		n.tenure = t
 		n.cfg.Log.Info("this broker is a member of the cluster now", "broker", node)
 		go func() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,4 +171,54 @@ func TestNodeRefuses(t *testing.T) {
 	y.join("a", y.quorum)
 	y.join("b", y.quorum)
 	y.until("served", func() bool { return y.spread()["b"] == 8 })
+}
+
+// way is a way to the quorum that can be cut.
+type way struct {
+	coord.Store
+	cut atomic.Bool
+}
+
+func (w *way) KeepAlive(ctx context.Context, id coord.LeaseID) (time.Duration, error) {
+	if w.cut.Load() {
+		return 0, coord.ErrUnavailable
+	}
+	return w.Store.KeepAlive(ctx, id)
+}
+
+func (w *way) Range(ctx context.Context, prefix string) ([]coord.KV, int64, error) {
+	if w.cut.Load() {
+		return nil, 0, coord.ErrUnavailable
+	}
+	return w.Store.Range(ctx, prefix)
+}
+
+func (w *way) Txn(ctx context.Context, cond []coord.Compare, then, otherwise []coord.Op) (coord.TxnResult, error) {
+	if w.cut.Load() {
+		return coord.TxnResult{}, coord.ErrUnavailable
+	}
+	return w.Store.Txn(ctx, cond, then, otherwise)
+}
+
+// What a broker served that hears nothing of the others any more is served by them within the lease and two seconds, and it comes
+// back when it can.
+func TestNodeTakeOver(t *testing.T) {
+	y := newYard(t, 64)
+	w := &way{Store: y.quorum}
+	a, b := y.join("a", w), y.join("b", y.quorum)
+	spread := func() bool { s := y.spread(); return s["a"] == 32 && s["b"] == 32 }
+	y.until("spread", spread)
+	changed := b.State().Changed
+	w.cut.Store(true)
+	took := y.until("taken over", func() bool { return y.spread()["b"] == 64 })
+	if t.Log("taken over after", took); took > 4*time.Second {
+		t.Errorf("taken over after %v", took)
+	}
+	<-changed
+	y.until("seen", func() bool { return b.State().Owned == 64 })
+	if st := a.State(); st.Owned != 0 || st.Node != 0 || st.View.Err == nil {
+		t.Errorf("who was cut off: %+v", st)
+	}
+	w.cut.Store(false)
+	y.until("spread again", spread)
 }

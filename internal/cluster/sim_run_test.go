@@ -47,6 +47,9 @@ func (s *sim) step() {
 	if m = s.members[i]; s.now.Before(m.stopped) {
 		return
 	}
+	if s.rng.IntN(10) == 0 {
+		m.core.Hint()
+	}
 	if m.leaving && m.core.Left() {
 		s.begin(i)
 		return

@@ -12,7 +12,9 @@ import (
 
 // Tenure is a broker's membership, from when it has a number until it leaves or its lease may have ended. In it slots come and go.
 type Tenure struct {
-	Node int32 // number of the broker
+	Node    int32  // number of the broker
+	Key     string // by which it is a member, under its lease
+	Created int64  // CreateRevision of Key: while a transaction finds it there, the tenure lasts
 
 	term    int64
 	base    time.Time
@@ -39,10 +41,9 @@ type report struct {
 	err   error // it could not be served; nil: it was given
 }
 
-func newTenure(term int64, node int32, until time.Time, wake func()) *Tenure {
-	t := &Tenure{
-		Node: node, term: term, base: time.Now(), leaving: make(chan struct{}), wake: wake, news: make(chan struct{}, 1),
-	}
+// newTenure begins t.
+func newTenure(t *Tenure, until time.Time) *Tenure {
+	t.base, t.leaving, t.news = time.Now(), make(chan struct{}), make(chan struct{}, 1)
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	t.until.Store(int64(until.Sub(t.base)))
 	t.mu.Lock()
