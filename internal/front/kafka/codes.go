@@ -8,11 +8,13 @@ const (
 	codeOffsetOutOfRange        int16 = 1
 	codeCorruptMessage          int16 = 2
 	codeUnknownTopicOrPartition int16 = 3
+	codeLeaderNotAvailable      int16 = 5
 	codeNotLeader               int16 = 6
 	codeRequestTimedOut         int16 = 7
 	codeMessageTooLarge         int16 = 10
 	codeOffsetMetadataTooLarge  int16 = 12
 	codeCoordinatorNotAvailable int16 = 15
+	codeNotCoordinator          int16 = 16
 	codeInvalidTopic            int16 = 17
 	codeInvalidRequiredAcks     int16 = 21
 	codeIllegalGeneration       int16 = 22

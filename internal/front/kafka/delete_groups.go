@@ -16,7 +16,7 @@ func deleteGroups(c *call, q *wire.DeleteGroupsRequest) {
 		resp := new(wire.DeleteGroupsResponse)
 		for i, err := range errs {
 			resp.Results = append(resp.Results, wire.DeleteGroupsResponseDeletableGroupResult{
-				GroupId: q.GroupsNames[i], ErrorCode: c.codeOf(err),
+				GroupId: q.GroupsNames[i], ErrorCode: c.groupCode(err),
 			})
 		}
 		c.finish(resp)

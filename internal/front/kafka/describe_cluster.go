@@ -6,7 +6,7 @@ import (
 
 // DescribeCluster (60), versions 0-2.
 //
-// Behaviour: the cluster's id, this broker, and those that stand by (KIP-700).
+// Behaviour: the cluster's id, its live brokers, and the controller, as in Metadata (KIP-700).
 //
 // Deviations: there are no controller endpoints to ask (KIP-919):
 // MISMATCHED_ENDPOINT_TYPE, as a Kafka broker answers. Authorized operations are
@@ -20,7 +20,6 @@ const (
 )
 
 func describeCluster(c *call, q *wire.DescribeClusterRequest) wire.Response {
-	b := c.conn.s.broker
 	resp := &wire.DescribeClusterResponse{
 		EndpointType: endpointBrokers, ControllerId: -1, ClusterAuthorizedOperations: notAsked,
 	}
@@ -32,10 +31,10 @@ func describeCluster(c *call, q *wire.DescribeClusterRequest) wire.Response {
 		}
 		return resp
 	}
-	resp.ClusterId, resp.ControllerId = b.ClusterID(), b.NodeID()
-	resp.Brokers = []wire.DescribeClusterResponseDescribeClusterBroker{{BrokerId: b.NodeID(), Host: c.conn.host, Port: c.conn.port}}
-	for _, p := range c.conn.s.peers() {
-		resp.Brokers = append(resp.Brokers, wire.DescribeClusterResponseDescribeClusterBroker{BrokerId: p.NodeID, Host: p.Host, Port: p.Port})
+	v := c.conn.view()
+	resp.ClusterId, resp.ControllerId = v.broker.ClusterID(), v.controller()
+	for _, n := range v.nodes {
+		resp.Brokers = append(resp.Brokers, wire.DescribeClusterResponseDescribeClusterBroker{BrokerId: n.id, Host: n.host, Port: n.port})
 	}
 	return resp
 }

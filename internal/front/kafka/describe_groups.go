@@ -28,7 +28,7 @@ func describeGroups(c *call, q *wire.DescribeGroupsRequest) wire.Response {
 			GroupId: id, GroupState: d.State.String(), ProtocolType: d.ProtocolType, ProtocolData: d.Protocol, AuthorizedOperations: notAsked,
 		}
 		if d.Err != nil && (c.version >= 6 || !errors.Is(d.Err, group.ErrUnknownGroup)) {
-			g.ErrorCode, g.ErrorMessage = c.codeOf(d.Err), textOf(d.Err)
+			g.ErrorCode, g.ErrorMessage = c.groupCode(d.Err), textOf(d.Err)
 		}
 		for _, m := range d.Members {
 			g.Members = append(g.Members, wire.DescribeGroupsResponseDescribedGroupMember{

@@ -7,7 +7,7 @@ import (
 
 // DescribeLogDirs (35), versions 1-4.
 //
-// Behaviour: the data directory and the bytes of each partition in it
+// Behaviour: the data directory and the bytes of each partition that this broker has in it
 // (KIP-113), with the disk's free space from version 4 on (KIP-827).
 //
 // Deviations: partitions share one journal: sizes are of their records, and what
@@ -44,7 +44,7 @@ func allPartitions(t *catalog.Topic) []int32 {
 	return all
 }
 
-// logDirTopic leaves out what does not exist, as Kafka does.
+// logDirTopic leaves out what does not exist or is elsewhere, as Kafka does.
 func (s *Server) logDirTopic(name string, indexes []int32) wire.DescribeLogDirsResponseDescribeLogDirsTopic {
 	out := wire.DescribeLogDirsResponseDescribeLogDirsTopic{Name: name}
 	for _, i := range indexes {

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"github.com/narumq/naru/internal/commitlog"
 	wire "github.com/narumq/naru/internal/wire/kafka"
 )
 
@@ -25,10 +26,15 @@ func describeProducers(c *call, q *wire.DescribeProducersRequest) wire.Response 
 			}
 			r := wire.DescribeProducersResponsePartitionResponse{PartitionIndex: index}
 			part, err := c.conn.s.partition(t.Name, wire.UUID{}, index)
+			var list []commitlog.ProducerInfo
+			if err == nil {
+				list = part.Producers()
+				err = part.Local() // it may be lost since
+			}
 			if err != nil {
 				r.ErrorCode, r.ErrorMessage = c.codeOf(err), textOf(err)
 			} else {
-				for _, p := range part.Producers() {
+				for _, p := range list {
 					r.ActiveProducers = append(r.ActiveProducers, wire.DescribeProducersResponseProducerState{
 						ProducerId: p.ID, ProducerEpoch: int32(p.Epoch), LastSequence: p.LastSequence, LastTimestamp: p.LastTimestamp,
 						CoordinatorEpoch: -1, CurrentTxnStartOffset: -1,

@@ -11,7 +11,7 @@ import (
 
 // DescribeTopicPartitions (75), version 0.
 //
-// Behaviour: topics, sorted by name, with their partitions, in pages: an answer
+// Behaviour: topics, sorted by name, with their partitions and leaders as in Metadata, in pages: an answer
 // has a limited number of partitions and says where the next one begins
 // (KIP-966).
 //
@@ -33,7 +33,7 @@ func describeTopicPartitions(c *call, q *wire.DescribeTopicPartitionsRequest) {
 	}
 	left := max(1, min(c.conn.s.limits.PartitionsPerAnswerMax, int(q.ResponsePartitionLimit)))
 	resp := new(wire.DescribeTopicPartitionsResponse)
-	nodes := []int32{c.conn.s.broker.NodeID()}
+	places := c.conn.view().placing()
 	for _, name := range names {
 		if left == 0 {
 			resp.NextCursor = &wire.DescribeTopicPartitionsResponseCursor{TopicName: name}
@@ -57,7 +57,7 @@ func describeTopicPartitions(c *call, q *wire.DescribeTopicPartitionsRequest) {
 		}
 		n := min(len(t.Partitions)-int(first), left)
 		left -= n
-		resp.Topics = append(resp.Topics, topicPage(t, first, n, nodes))
+		resp.Topics = append(resp.Topics, topicPage(t, first, n, places))
 		if next := first + int32(n); int(next) < len(t.Partitions) {
 			resp.NextCursor = &wire.DescribeTopicPartitionsResponseCursor{TopicName: name, PartitionIndex: next}
 			break
@@ -82,14 +82,15 @@ func namesFrom(s *Server, q *wire.DescribeTopicPartitionsRequest, from string) [
 	return slices.Compact(names[i:])
 }
 
-func topicPage(t *catalog.Topic, first int32, n int, nodes []int32) wire.DescribeTopicPartitionsResponseDescribeTopicPartitionsResponseTopic {
+func topicPage(t *catalog.Topic, first int32, n int, places *placing) wire.DescribeTopicPartitionsResponseDescribeTopicPartitionsResponseTopic {
 	out := wire.DescribeTopicPartitionsResponseDescribeTopicPartitionsResponseTopic{
 		Name: &t.Name, TopicId: wire.UUID(t.ID), TopicAuthorizedOperations: notAsked,
 		Partitions: make([]wire.DescribeTopicPartitionsResponseDescribeTopicPartitionsResponsePartition, n),
 	}
 	for i := range out.Partitions {
+		at := places.of(t, first+int32(i))
 		out.Partitions[i] = wire.DescribeTopicPartitionsResponseDescribeTopicPartitionsResponsePartition{
-			PartitionIndex: first + int32(i), LeaderId: nodes[0], LeaderEpoch: leaderEpoch, ReplicaNodes: nodes, IsrNodes: nodes,
+			ErrorCode: at.code, PartitionIndex: first + int32(i), LeaderId: at.leader, LeaderEpoch: leaderEpoch, ReplicaNodes: at.replicas, IsrNodes: at.replicas,
 			// Nullable, but the Java client takes null for a list (KIP-966).
 			EligibleLeaderReplicas: []int32{}, LastKnownElr: []int32{},
 		}

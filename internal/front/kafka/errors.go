@@ -24,6 +24,8 @@ var sentinels = []struct {
 	{commitlog.ErrDeleted, codeUnknownTopicOrPartition},
 	{commitlog.ErrClosed, codePolicyViolation}, // final: to send it there again is no use
 
+	{errNotCoordinator, codeNotCoordinator},
+	{broker.ErrNotOwner, codeNotLeader},
 	{broker.ErrUnknownPartition, codeUnknownTopicOrPartition},
 	{broker.ErrForeignBatch, codeInvalidRecord},
 

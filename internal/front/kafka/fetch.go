@@ -18,7 +18,9 @@ import (
 // every limit (KIP-74); after it, max_bytes and the partition's own limit hold.
 // Incremental sessions (KIP-227) take turns among their partitions and cost what
 // has news, not what they hold (see fetch_set.go). Topics are named by id from
-// version 13 on (KIP-516). Leader epochs are checked (KIP-320).
+// version 13 on (KIP-516). Leader epochs are checked (KIP-320). A partition that
+// another broker has, also one that goes there while the answer waits, is
+// NOT_LEADER_OR_FOLLOWER, from version 16 on with its leader (KIP-951).
 //
 // Deviations: there are no followers: replica ids, directory ids and racks are
 // not looked at, and every partition's epoch is 0. Read committed is the same as
@@ -61,6 +63,8 @@ type fetching struct {
 	granted int          // taken from the server's fetch memory
 
 	reserved int // partitions that are held without a session
+
+	leaders leaders // of partitions that are not here
 
 	sentFunc, waitFunc func() // made once
 	timer              *time.Timer
@@ -250,7 +254,7 @@ func (f *fetching) complete() {
 		f.resp.SessionId = f.session.id
 	}
 	f.read()
-	f.resp.Responses = f.topics
+	f.resp.Responses, f.resp.NodeEndpoints = f.topics, f.endpoints()
 	f.end(&f.resp)
 }
 

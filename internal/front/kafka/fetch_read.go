@@ -39,7 +39,6 @@ func (f *fetching) readPart(p *fetchPart, left int) int {
 		s, err := p.part.Read(p.offset, min(p.bytesMax, max(left, 0)), f.bytes == 0)
 		if err != nil {
 			p.code = storageCode(codeOf(err), f.version)
-			d.ErrorCode = p.code
 		} else {
 			f.slices = append(f.slices, s)
 			if s.Bytes > 0 {
@@ -47,14 +46,21 @@ func (f *fetching) readPart(p *fetchPart, left int) int {
 			}
 		}
 	}
-	if p.part != nil && (p.code == codeNone || p.code == codeOffsetOutOfRange) {
-		high, start := p.part.HighWatermark(), p.part.LogStart()
-		d.HighWatermark, d.LastStableOffset, d.LogStartOffset = int64(high), int64(p.part.LastStable()), int64(start)
-		if !f.full && n == 0 && p.code == codeNone && !p.diverges && p.toldHigh == high && p.toldStart == start {
-			return 0 // nothing new after all, or no room: not this time
+	if p.part != nil {
+		high, stable, start := p.part.HighWatermark(), p.part.LastStable(), p.part.LogStart()
+		switch {
+		case p.part.Local() != nil: // asked last: it may be lost only now, and what was read is not to be relied on
+			n = 0
+			f.lost(p, &d)
+		case p.code == codeNone || p.code == codeOffsetOutOfRange:
+			d.HighWatermark, d.LastStableOffset, d.LogStartOffset = int64(high), int64(stable), int64(start)
+			if !f.full && n == 0 && p.code == codeNone && !p.diverges && p.toldHigh == high && p.toldStart == start {
+				return 0 // nothing new after all, or no room: not this time
+			}
+			p.toldHigh, p.toldStart = high, start
 		}
-		p.toldHigh, p.toldStart = high, start
 	}
+	d.ErrorCode = p.code
 	if p.diverges {
 		d.DivergingEpoch = &wire.FetchResponseEpochEndOffset{Epoch: leaderEpoch, EndOffset: d.HighWatermark}
 	}
@@ -68,6 +74,26 @@ func (f *fetching) readPart(p *fetchPart, left int) int {
 	}
 	f.add(p, d)
 	return n
+}
+
+// lost answers for a partition that another broker has, or nobody.
+func (f *fetching) lost(p *fetchPart, d *wire.FetchResponsePartitionData) {
+	p.code, p.diverges = codeNotLeader, false
+	d.Records, d.HighWatermark, d.LastStableOffset, d.LogStartOffset = wire.Pieces{}, -1, -1, -1
+	if f.version < 16 {
+		return
+	}
+	if id, ok := f.leaders.of(f.call.conn, p.part); ok {
+		d.CurrentLeader = &wire.FetchResponseLeaderIdAndEpoch{LeaderId: id, LeaderEpoch: leaderEpoch}
+	}
+}
+
+// endpoints are where the leaders are that the answer names.
+func (f *fetching) endpoints() (list []wire.FetchResponseNodeEndpoint) {
+	for _, n := range f.leaders.told {
+		list = append(list, wire.FetchResponseNodeEndpoint{NodeId: n.id, Host: n.host, Port: n.port})
+	}
+	return list
 }
 
 // add appends to the answer. Partitions of one topic that follow each other
@@ -145,5 +171,8 @@ func (p *fetchPart) probe(s *Server, set *fetchSet, version int16) {
 	case p.offset < high:
 		// A batch that is there and cannot be read counts too: reading says why.
 		p.avail = max(1, min(part.Available(p.offset, p.bytesMax), p.bytesMax))
+	}
+	if part.Local() != nil { // lost since: its offsets were not to be relied on
+		p.code, p.avail, p.diverges = codeNotLeader, 0, false
 	}
 }

@@ -16,5 +16,5 @@ func heartbeat(c *call, q *wire.HeartbeatRequest) wire.Response {
 	err := c.conn.s.broker.Heartbeat(group.HeartbeatRequest{
 		Group: q.GroupId, MemberID: q.MemberId, InstanceID: value(q.GroupInstanceId), Generation: q.GenerationId,
 	})
-	return &wire.HeartbeatResponse{ErrorCode: c.codeOf(err)}
+	return &wire.HeartbeatResponse{ErrorCode: c.groupCode(err)}
 }

@@ -54,7 +54,7 @@ func joinGroup(c *call, q *wire.JoinGroupRequest) {
 
 func joinAnswer(c *call, r group.JoinResponse) *wire.JoinGroupResponse {
 	resp := &wire.JoinGroupResponse{
-		ErrorCode: c.codeOf(r.Err), GenerationId: r.Generation, ProtocolType: nullable(r.ProtocolType), ProtocolName: nullable(r.Protocol),
+		ErrorCode: c.groupCode(r.Err), GenerationId: r.Generation, ProtocolType: nullable(r.ProtocolType), ProtocolName: nullable(r.Protocol),
 		Leader: r.Leader, SkipAssignment: r.SkipAssignment, MemberId: r.MemberID,
 		Members: make([]wire.JoinGroupResponseJoinGroupResponseMember, len(r.Members)),
 	}

@@ -8,8 +8,9 @@ import (
 //
 // Behaviour: where the records of a leader epoch end (KIP-279, KIP-320).
 //
-// Deviations: there is one epoch, 0, which ends at the high watermark. Later
-// ones are unknown: -1.
+// Deviations: there is one epoch, 0, which ends at the high watermark, also after
+// another broker took the partition: nothing is ever cut off. Later ones are
+// unknown: -1.
 var _ = answer(wire.KeyOffsetForLeaderEpoch, offsetForLeaderEpoch)
 
 func offsetForLeaderEpoch(c *call, q *wire.OffsetForLeaderEpochRequest) wire.Response {
@@ -24,7 +25,12 @@ func offsetForLeaderEpoch(c *call, q *wire.OffsetForLeaderEpochRequest) wire.Res
 			if err != nil {
 				r.ErrorCode = c.codeOf(err)
 			} else if r.ErrorCode = c.note(epochCode(p.CurrentLeaderEpoch)); r.ErrorCode == codeNone && p.LeaderEpoch == leaderEpoch {
-				r.LeaderEpoch, r.EndOffset = leaderEpoch, int64(part.HighWatermark())
+				high := part.HighWatermark()
+				if err := part.Local(); err != nil { // lost since
+					r.ErrorCode = c.codeOf(err)
+				} else {
+					r.LeaderEpoch, r.EndOffset = leaderEpoch, int64(high)
+				}
 			}
 			out.Partitions = append(out.Partitions, r)
 		}

@@ -24,16 +24,16 @@ func leaveGroup(c *call, q *wire.LeaveGroupRequest) wire.Response {
 		})
 	}
 	r := c.conn.s.broker.LeaveGroup(req)
-	resp := &wire.LeaveGroupResponse{ErrorCode: c.codeOf(r.Err)}
+	resp := &wire.LeaveGroupResponse{ErrorCode: c.groupCode(r.Err)}
 	if c.version < 3 {
 		if r.Err == nil && len(r.Members) == 1 {
-			resp.ErrorCode = c.codeOf(r.Members[0].Err)
+			resp.ErrorCode = c.groupCode(r.Members[0].Err)
 		}
 		return resp
 	}
 	for _, m := range r.Members {
 		resp.Members = append(resp.Members, wire.LeaveGroupResponseMemberResponse{
-			MemberId: m.MemberID, GroupInstanceId: nullable(m.InstanceID), ErrorCode: c.codeOf(m.Err),
+			MemberId: m.MemberID, GroupInstanceId: nullable(m.InstanceID), ErrorCode: c.groupCode(m.Err),
 		})
 	}
 	return resp

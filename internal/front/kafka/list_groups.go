@@ -7,7 +7,7 @@ import (
 
 // ListGroups (16), versions 0-5.
 //
-// Behaviour: all groups, or those in some states (KIP-518) or of some types
+// Behaviour: the groups that this broker has, or those of them in some states (KIP-518) or of some types
 // (KIP-848): there is one type, classic.
 //
 // Deviations: none.

@@ -91,6 +91,9 @@ func (c *call) listOffset(topic string, q *wire.ListOffsetsRequestListOffsetsPar
 		return
 	}
 	offset, stamp, err := offsetAt(part, q.Timestamp)
+	if err == nil {
+		err = part.Local() // lost since: what it says now is not to be relied on
+	}
 	if err != nil {
 		if errors.Is(err, record.ErrCorrupt) {
 			r.ErrorCode = c.note(codeStorageError)

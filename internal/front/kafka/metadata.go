@@ -11,9 +11,9 @@ import (
 //
 // Behaviour: topics by name or id (KIP-516), all of them, or none; a topic that
 // does not exist is made on the spot if both the server and the request allow
-// it. This node leads every partition, is its only replica, and is the
-// controller. Other brokers of the cluster are listed after it: who loses this
-// one asks them.
+// it. A partition's leader is the broker that has it, and its only replica; while
+// nobody has it, it is LEADER_NOT_AVAILABLE. All live brokers are listed, this one
+// first; the controller is the one with the lowest number.
 //
 // Deviations: internal topics are not shown: they hold no records that a Kafka
 // client could read. Authorized operations are never given (no authorizer). A
@@ -23,20 +23,19 @@ var _ = answer(wire.KeyMetadata, metadata)
 
 func metadata(c *call, q *wire.MetadataRequest) wire.Response {
 	s := c.conn.s
-	node := s.broker.NodeID()
+	v := c.conn.view()
 	cluster := s.broker.ClusterID()
 	resp := &wire.MetadataResponse{
-		Brokers:      []wire.MetadataResponseMetadataResponseBroker{{NodeId: node, Host: c.conn.host, Port: c.conn.port}},
 		ClusterId:    &cluster,
-		ControllerId: node, ClusterAuthorizedOperations: notAsked,
+		ControllerId: v.controller(), ClusterAuthorizedOperations: notAsked,
 	}
-	for _, p := range s.peers() {
-		resp.Brokers = append(resp.Brokers, wire.MetadataResponseMetadataResponseBroker{NodeId: p.NodeID, Host: p.Host, Port: p.Port})
+	for _, n := range v.nodes {
+		resp.Brokers = append(resp.Brokers, wire.MetadataResponseMetadataResponseBroker{NodeId: n.id, Host: n.host, Port: n.port})
 	}
-	nodes := []int32{node}
+	places := v.placing()
 	if q.Topics == nil || c.version == 0 && len(q.Topics) == 0 {
 		for _, t := range s.listed() {
-			resp.Topics = append(resp.Topics, describeTopic(t, nodes))
+			resp.Topics = append(resp.Topics, describeTopic(t, places))
 		}
 		return resp
 	}
@@ -51,7 +50,7 @@ func metadata(c *call, q *wire.MetadataRequest) wire.Response {
 			}
 			if !seen[key] {
 				seen[key] = true
-				resp.Topics = append(resp.Topics, metadataTopic(c, q, t, nodes))
+				resp.Topics = append(resp.Topics, metadataTopic(c, q, t, places))
 			}
 			continue
 		}
@@ -62,23 +61,15 @@ func metadata(c *call, q *wire.MetadataRequest) wire.Response {
 	return resp
 }
 
-// peers are the cluster's other brokers.
-func (s *Server) peers() []Peer {
-	if s.cfg.Peers == nil {
-		return nil
-	}
-	return s.cfg.Peers()
-}
-
 // metadataTopic describes one topic that was asked for, or makes it.
-func metadataTopic(c *call, q *wire.MetadataRequest, t *wire.MetadataRequestMetadataRequestTopic, nodes []int32) wire.MetadataResponseMetadataResponseTopic {
+func metadataTopic(c *call, q *wire.MetadataRequest, t *wire.MetadataRequestMetadataRequestTopic, places *placing) wire.MetadataResponseMetadataResponseTopic {
 	s := c.conn.s
 	if t.TopicId != (wire.UUID{}) {
 		found, err := s.topicByID(t.TopicId)
 		if err != nil {
 			return noTopic(nil, t.TopicId, c.note(partitionCode(err, true)))
 		}
-		return describeTopic(found, nodes)
+		return describeTopic(found, places)
 	}
 	name := *t.Name
 	found, err := s.topic(name)
@@ -92,7 +83,7 @@ func metadataTopic(c *call, q *wire.MetadataRequest, t *wire.MetadataRequestMeta
 	if err != nil {
 		return noTopic(&name, wire.UUID{}, c.codeOf(err))
 	}
-	return describeTopic(found, nodes)
+	return describeTopic(found, places)
 }
 
 func noTopic(name *string, id wire.UUID, code int16) wire.MetadataResponseMetadataResponseTopic {
@@ -101,14 +92,15 @@ func noTopic(name *string, id wire.UUID, code int16) wire.MetadataResponseMetada
 	}
 }
 
-func describeTopic(t *catalog.Topic, nodes []int32) wire.MetadataResponseMetadataResponseTopic {
+func describeTopic(t *catalog.Topic, places *placing) wire.MetadataResponseMetadataResponseTopic {
 	out := wire.MetadataResponseMetadataResponseTopic{
 		Name: &t.Name, TopicId: wire.UUID(t.ID), TopicAuthorizedOperations: notAsked,
 		Partitions: make([]wire.MetadataResponseMetadataResponsePartition, len(t.Partitions)),
 	}
 	for i := range out.Partitions {
+		at := places.of(t, int32(i))
 		out.Partitions[i] = wire.MetadataResponseMetadataResponsePartition{
-			PartitionIndex: int32(i), LeaderId: nodes[0], LeaderEpoch: leaderEpoch, ReplicaNodes: nodes, IsrNodes: nodes,
+			ErrorCode: at.code, PartitionIndex: int32(i), LeaderId: at.leader, LeaderEpoch: leaderEpoch, ReplicaNodes: at.replicas, IsrNodes: at.replicas,
 		}
 	}
 	return out

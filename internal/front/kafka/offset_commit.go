@@ -77,7 +77,7 @@ func commitAnswer(c *call, q *wire.OffsetCommitRequest, unknown []bool, r broker
 				err = r.Errs[sent][j]
 			}
 			out.Partitions[j].PartitionIndex = t.Partitions[j].PartitionIndex
-			out.Partitions[j].ErrorCode = c.note(partitionCode(err, c.version >= 10))
+			out.Partitions[j].ErrorCode = c.note(partitionCode(ofGroup(err), c.version >= 10))
 		}
 		if !unknown[i] {
 			sent++

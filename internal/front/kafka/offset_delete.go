@@ -22,12 +22,12 @@ func offsetDelete(c *call, q *wire.OffsetDeleteRequest) {
 		}
 	}
 	c.conn.s.broker.DeleteOffsets(q.GroupId, wanted, func(r broker.CommitOffsetsResponse) {
-		resp := &wire.OffsetDeleteResponse{ErrorCode: c.codeOf(r.Err)}
+		resp := &wire.OffsetDeleteResponse{ErrorCode: c.groupCode(r.Err)}
 		for i := range r.Errs {
 			t := wire.OffsetDeleteResponseOffsetDeleteResponseTopic{Name: wanted[i].Topic}
 			for j, err := range r.Errs[i] {
 				t.Partitions = append(t.Partitions, wire.OffsetDeleteResponseOffsetDeleteResponsePartition{
-					PartitionIndex: wanted[i].Partitions[j], ErrorCode: c.codeOf(err),
+					PartitionIndex: wanted[i].Partitions[j], ErrorCode: c.groupCode(err),
 				})
 			}
 			resp.Topics = append(resp.Topics, t)

@@ -37,7 +37,7 @@ func offsetFetch(c *call, q *wire.OffsetFetchRequest) wire.Response {
 		}
 	}
 	topics, err := c.conn.s.broker.FetchOffsets(q.GroupId, wanted)
-	resp.ErrorCode = c.codeOf(err)
+	resp.ErrorCode = c.groupCode(err)
 	if err != nil && c.version < 2 {
 		topics = unknownOffsets(wanted)
 	}
@@ -106,7 +106,7 @@ func fetchGroupOffsets(c *call, q *wire.OffsetFetchRequestOffsetFetchRequestGrou
 	}
 	topics, err := c.conn.s.broker.FetchOffsets(q.GroupId, wanted)
 	if err != nil {
-		resp.ErrorCode, resp.Topics = c.codeOf(err), nil
+		resp.ErrorCode, resp.Topics = c.groupCode(err), nil
 		return resp
 	}
 	for i, t := range topics {

@@ -16,8 +16,9 @@ import (
 // Behaviour: each partition's one batch (magic 2, KIP-98) goes to its log as it
 // came. acks 1 and all are answered when it is durable as --sync says; acks 0 is
 // not answered, and an error closes the connection, as in Kafka. Each partition
-// has its own outcome. Idempotent producers are checked by the log. From
-// version 13 on topics are named by id.
+// has its own outcome. Idempotent producers are checked by the log. A partition
+// that another broker has is NOT_LEADER_OR_FOLLOWER, from version 10 on with its
+// leader (KIP-951). From version 13 on topics are named by id.
 //
 // Deviations: acks 1 is as good as all: there is one replica. The timeout is
 // not used: a commit waits for the disk and nothing else. A transactional id is
@@ -55,6 +56,7 @@ type producing struct {
 	// left is the number of batches that are not settled, and one for start.
 	left atomic.Int32
 	code atomic.Int32 // the first error's
+	lost atomic.Bool  // another broker has one of the partitions
 }
 
 func produce(c *call, q *wire.ProduceRequest) {
@@ -142,6 +144,9 @@ func (p *producing) settle(r *wire.ProduceResponsePartitionProduceResponse, a br
 		r.ErrorCode, r.ErrorMessage = produceCode(err, p.byID), textOf(err)
 		r.BaseOffset, r.LogAppendTimeMs, r.LogStartOffset = -1, -1, -1
 		p.code.CompareAndSwap(0, int32(r.ErrorCode))
+		if r.ErrorCode == codeNotLeader {
+			p.lost.Store(true)
+		}
 	}
 	p.done()
 }
@@ -152,6 +157,9 @@ func (p *producing) done() {
 	}
 	c := p.call
 	c.note(int16(p.code.Load()))
+	if p.lost.Load() && c.version >= 10 {
+		p.tellLeaders()
+	}
 	switch {
 	case p.acks != 0:
 		c.finish(&p.resp)
@@ -159,6 +167,27 @@ func (p *producing) done() {
 		c.fail(fmt.Errorf("produce with acks 0 failed: %s", p.firstError()))
 	default:
 		c.finish(nil)
+	}
+}
+
+// tellLeaders says where the partitions are that are not here.
+func (p *producing) tellLeaders() {
+	var l leaders
+	for i := range p.resp.Responses {
+		t := &p.resp.Responses[i]
+		for j := range t.PartitionResponses {
+			r := &t.PartitionResponses[j]
+			if r.ErrorCode != codeNotLeader {
+				continue
+			}
+			part, _ := p.call.conn.s.partition(t.Name, t.TopicId, r.Index)
+			if id, ok := l.of(p.call.conn, part); ok {
+				r.CurrentLeader = &wire.ProduceResponseLeaderIdAndEpoch{LeaderId: id, LeaderEpoch: leaderEpoch}
+			}
+		}
+	}
+	for _, n := range l.told {
+		p.resp.NodeEndpoints = append(p.resp.NodeEndpoints, wire.ProduceResponseNodeEndpoint{NodeId: n.id, Host: n.host, Port: n.port})
 	}
 }
 

@@ -41,6 +41,6 @@ func syncGroup(c *call, q *wire.SyncGroupRequest) {
 
 func syncAnswer(c *call, r group.SyncResponse) *wire.SyncGroupResponse {
 	return &wire.SyncGroupResponse{
-		ErrorCode: c.codeOf(r.Err), ProtocolType: nullable(r.ProtocolType), ProtocolName: nullable(r.Protocol), Assignment: r.Assignment,
+		ErrorCode: c.groupCode(r.Err), ProtocolType: nullable(r.ProtocolType), ProtocolName: nullable(r.Protocol), Assignment: r.Assignment,
 	}
 }

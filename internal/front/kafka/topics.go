@@ -9,7 +9,9 @@ import (
 	wire "github.com/narumq/naru/internal/wire/kafka"
 )
 
-// leaderEpoch is that of every partition: a single broker never loses one.
+// leaderEpoch is that of every partition, whoever has it. An epoch tells followers and clients where
+// to cut off what a former leader had and the next one has not (KIP-101, KIP-320); what was
+// acknowledged here, or shown to a client, never goes away, so there is nothing to cut off.
 const leaderEpoch int32 = 0
 
 // notAsked is what stands where authorized operations could (KIP-430): there is
@@ -33,7 +35,7 @@ func (s *Server) topicByID(id wire.UUID) (*catalog.Topic, error) {
 }
 
 // partition finds a partition by its topic's name or, if id is not zero, by
-// the topic's id.
+// the topic's id. Where broker.ErrNotOwner is the error it is there too.
 func (s *Server) partition(name string, id wire.UUID, index int32) (*broker.Partition, error) {
 	var p *broker.Partition
 	var err error
@@ -44,6 +46,9 @@ func (s *Server) partition(name string, id wire.UUID, index int32) (*broker.Part
 	}
 	if err == nil && p.Topic().Internal {
 		return nil, fmt.Errorf("%w: %s", catalog.ErrUnknownTopic, name)
+	}
+	if err == nil {
+		err = p.Local()
 	}
 	return p, err
 }
