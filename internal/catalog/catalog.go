@@ -163,7 +163,7 @@ func Open(opt Options) (*Catalog, error) {
 	}
 	if c.shared != nil {
 		c.told = c.loads.Load()
-		go c.follow()
+		go c.follow(c.shared.News())
 	}
 	return c, nil
 }

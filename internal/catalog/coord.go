@@ -54,6 +54,7 @@ const (
 	coordPause    = 50 * time.Millisecond // between tries of one change, and before a broken watch is begun anew
 	coordFollow   = time.Second           // how long a watch may take to tell what is known to have happened
 	coordReadsMax = 3                     // how often all is read, while others go on to change it
+	coordDirtyMax = 1000                  // changed keys that are taken in one by one; of more all are read
 	coordOpsMax   = coord.TxnOpsMax - 3   // beside the two names and the rest
 	// coordBytesMax leaves room for what a large change is wrapped in.
 	coordBytesMax = coord.TxnBytesMax - 64<<10

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/narumq/naru/internal/coord"
 )
@@ -26,8 +25,9 @@ type mirror struct {
 	commit int64             // the last change of the catalog
 	want   int64             // a change that is known to have happened
 	rest   rest
-	err    error         // of what it holds
-	moved  chan struct{} // closed, and made anew, when it moves
+	err    error            // of what it holds
+	dirty  map[string]int64 // the keys that changed since they were shown, and when; nil: too many, or not known
+	moved  chan struct{}    // closed, and made anew, when it moves
 }
 
 func (m *mirror) init() { m.news, m.moved = make(chan struct{}, 1), make(chan struct{}) }
@@ -64,7 +64,18 @@ func (m *mirror) replace(kvs []coord.KV, at int64) {
 	for _, kv := range kvs {
 		m.put(kv)
 	}
+	m.dirty = nil
 	m.move(at)
+}
+
+// note says that a key changed.
+func (m *mirror) note(key string, at int64) {
+	if m.dirty == nil {
+		return
+	}
+	if m.dirty[key] = at; len(m.dirty) > coordDirtyMax {
+		m.dirty = nil
+	}
 }
 
 // follow takes a change in.
@@ -76,6 +87,9 @@ func (m *mirror) follow(c coord.Change) {
 	}
 	for _, e := range c.Events {
 		key, ok := keyAt(e.KV.Key)
+		if ok {
+			m.note(key, c.Revision)
+		}
 		switch {
 		case !e.Deleted:
 			m.put(e.KV)
@@ -105,6 +119,9 @@ func (m *mirror) put(kv coord.KV) {
 		if err := json.Unmarshal(kv.Value, &m.rest.ops); err != nil {
 			m.err = fmt.Errorf("%w: key %q: %w", ErrDamaged, coordRest, err)
 		}
+		for _, op := range m.rest.ops { // it has happened
+			m.note(op.Key, kv.ModRevision)
+		}
 	case strings.HasPrefix(kv.Key, coordDone), strings.HasPrefix(kv.Key, coordSlot): // names of changes
 	default:
 		m.err = unknownKey(kv.Key)
@@ -126,7 +143,34 @@ func (m *mirror) view() (values map[string][]byte, commit int64, left rest, err 
 			values[op.Key] = op.Value
 		}
 	}
+	m.dirty = map[string]int64{}
 	return values, m.commit, m.rest, m.err
+}
+
+// changes is what of the view changed after a revision, if that is known.
+func (m *mirror) changes(after int64) (ops []Op, commit int64, left rest, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.at < m.want || m.dirty == nil || m.err != nil {
+		return nil, 0, rest{}, false
+	}
+	left = m.rest
+	due := make(map[string][]byte, len(left.ops))
+	for _, op := range left.ops {
+		due[op.Key] = op.Value
+	}
+	for _, key := range slices.Sorted(maps.Keys(m.dirty)) {
+		if m.dirty[key] <= after {
+			continue
+		}
+		value, there := due[key]
+		if !there {
+			value = m.values[key]
+		}
+		ops = append(ops, Op{key, value})
+	}
+	m.dirty = map[string]int64{}
+	return ops, m.commit, left, true
 }
 
 // wait returns when the mirror has all that is known to have happened, or ctx ends.
@@ -143,145 +187,5 @@ func (m *mirror) wait(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-	}
-}
-
-// Scan implements Store. What it shows is what the coordinator held at one moment, at or after the last change that is known of.
-func (s *Coord) Scan(prefix string, fn func(key string, value []byte) error) error {
-	values, err := s.show()
-	if err != nil {
-		return err
-	}
-	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if !strings.HasPrefix(key, prefix) {
-			continue
-		}
-		if err := fn(key, values[key]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// show returns what the mirror holds, which the next change is on. It reads all if what became of a change is not known, or
-// if the watch is late.
-func (s *Coord) show() (map[string][]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.showLocked()
-}
-
-// showLocked is show when s.mu is held.
-func (s *Coord) showLocked() (map[string][]byte, error) {
-	if s.known && s.followed.Load() {
-		ctx, cancel := context.WithTimeout(s.ctx, coordFollow)
-		s.mirror.wait(ctx)
-		cancel()
-	}
-	values, commit, left, err := s.mirror.view()
-	for try := 0; !s.known || errors.Is(err, errNotFollowed) && try < coordReadsMax; try++ {
-		if err := s.read(); err != nil {
-			return nil, err
-		}
-		s.known = true
-		values, commit, left, err = s.mirror.view()
-	}
-	if err != nil {
-		return nil, err
-	}
-	s.rest = left
-	s.shown.Store(commit)
-	return values, nil
-}
-
-// read has the mirror hold what there is now.
-func (s *Coord) read() error {
-	ctx, cancel := context.WithTimeout(s.ctx, s.cfg.Patience)
-	defer cancel()
-	var kvs []coord.KV
-	var at int64
-	err := retry(ctx, func() (err error) {
-		kvs, at, err = s.cfg.Store.Range(ctx, coordPrefix)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("%w: reading it: %w", ErrStorage, err)
-	}
-	s.mirror.replace(kvs, at)
-	return nil
-}
-
-// News implements Shared: it begins to watch.
-func (s *Coord) News() <-chan struct{} {
-	s.watch.Do(func() {
-		s.followed.Store(true)
-		go s.follow()
-	})
-	return s.mirror.news
-}
-
-// Behind implements Shared.
-func (s *Coord) Behind() bool { return s.mirror.commitSeen() > s.shown.Load() }
-
-// Ask implements Shared.
-func (s *Coord) Ask(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Patience)
-	defer cancel()
-	defer context.AfterFunc(s.ctx, cancel)()
-	var kv coord.KV
-	if err := retry(ctx, func() (err error) {
-		kv, _, err = s.cfg.Store.Get(ctx, coordCommit)
-		return err
-	}); err != nil {
-		return fmt.Errorf("%w: %w", ErrStorage, err)
-	}
-	s.mirror.expect(kv.ModRevision)
-	return nil
-}
-
-// follow keeps the mirror up to date until the store is closed.
-func (s *Coord) follow() {
-	defer close(s.mirror.news)
-	for s.ctx.Err() == nil {
-		s.mirror.mu.Lock()
-		at := s.mirror.at
-		s.mirror.mu.Unlock()
-		var err error
-		if at > 0 {
-			err = s.cfg.Store.Watch(s.ctx, coordPrefix, at+1, s.see)
-		}
-		if at == 0 || errors.Is(err, coord.ErrCompacted) {
-			err = s.read()
-			s.tell()
-		}
-		if err != nil {
-			pause(s.ctx, coordPause)
-		}
-	}
-}
-
-// see takes a change in, and tells of it if it was another broker's.
-func (s *Coord) see(c coord.Change) error {
-	s.mirror.follow(c)
-	s.tell()
-	return nil
-}
-
-func (s *Coord) tell() {
-	if !s.Behind() {
-		return
-	}
-	select {
-	case s.mirror.news <- struct{}{}:
-	default:
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }

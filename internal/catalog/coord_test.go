@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/narumq/naru/internal/coord"
 )
@@ -48,23 +49,27 @@ func fates(quorum *coord.Fake, list ...coord.Fate) {
 	})
 }
 
-// givenUp has the next transaction fail, and its caller give up at once. The call may yet arrive; back ends all this.
-func givenUp(t *testing.T, s *Coord, quorum *coord.Fake) (late **coord.Call, back func()) {
-	ctx, cancel := context.WithCancel(t.Context())
-	alive := s.ctx
-	s.ctx, late = ctx, new(*coord.Call)
+// givenUp has the next transaction fail, and its caller give up soon. The call may yet arrive; back ends all this.
+func givenUp(s *Coord, quorum *coord.Fake) (late **coord.Call, back func()) {
+	late = new(*coord.Call)
+	s.setPatience(coordPause)
 	quorum.SetGate(func(_ context.Context, c *coord.Call) coord.Fate {
 		if c.Request.Kind != coord.CallTxn {
 			return coord.FateDone
 		}
 		*late = c
-		cancel()
 		return coord.FateBroken
 	})
 	return late, func() {
-		s.ctx = alive
+		s.setPatience(coordPatience)
 		quorum.SetGate(nil)
 	}
+}
+
+func (s *Coord) setPatience(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.Patience = d
 }
 
 func TestCatalogOnCoord(t *testing.T) {
@@ -104,7 +109,7 @@ func TestCoordLateChange(t *testing.T) {
 		quorum := newQuorum()
 		s := NewCoord(owned(t, quorum))
 		c := open(t, s)
-		late, back := givenUp(t, s, quorum)
+		late, back := givenUp(s, quorum)
 		_, err := c.Create(TopicSpec{Name: "late", Partitions: 1}, false)
 		wantErr(t, err, ErrStorage)
 		back()
@@ -132,7 +137,7 @@ func TestCoordLateAfterReading(t *testing.T) {
 	if err := s.Apply([]Op{{"a", []byte("1")}}); err != nil {
 		t.Fatal(err)
 	}
-	late, back := givenUp(t, s, quorum)
+	late, back := givenUp(s, quorum)
 	if err := s.Apply([]Op{{"late", []byte("1")}}); err == nil {
 		t.Fatal("no error")
 	}

@@ -20,12 +20,23 @@ type loading struct {
 	ids       map[UUID]string
 }
 
+func newLoading(r rules) loading {
+	l := loading{rules: r, streams: map[uint64]string{}, ids: map[UUID]string{}}
+	l.nextQueue = 1
+	l.nextStream, l.starts, l.collisions = 1, map[uint64]record.Offset{}, map[string]string{}
+	return l
+}
+
 // load replaces the state and the snapshot by what the store holds; c.mu is
 // held, or nobody knows c yet.
 func (c *Catalog) load() error {
-	l := loading{rules: c.rules, streams: map[uint64]string{}, ids: map[UUID]string{}}
-	l.nextQueue = 1
-	l.nextStream, l.starts, l.collisions = 1, map[uint64]record.Offset{}, map[string]string{}
+	if c.shared != nil && !c.stale {
+		c.stale = true // until it is loaded
+		if few, err := c.loadChanges(); few {
+			return err
+		}
+	}
+	l := newLoading(c.rules)
 	if err := c.opt.Store.Scan("", l.value); err != nil {
 		return err
 	}
@@ -54,13 +65,18 @@ func (c *Catalog) load() error {
 	c.current.Store(newSnapshot(l.topics))
 	c.queues.Store(&l.queues)
 	c.users.Store(&l.users)
+	c.isLoaded()
+	return nil
+}
+
+// isLoaded ends a load that did not fail.
+func (c *Catalog) isLoaded() {
 	c.stale = false
 	c.loads.Add(1)
 	select {
 	case c.loaded <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
 // takeStarts makes the log starts of a store where others set them fit: those that were set from here may not be shown
@@ -195,11 +211,8 @@ func (s *storedTopic) tree(t *Topic) error {
 
 // check holds the values against each other.
 func (l *loading) check() error {
-	for stream, name := range l.streams {
-		if stream == 0 || stream >= l.nextStream {
-			return fmt.Errorf("%w: key %q: stream %d was never given out, the next one is %d",
-				ErrDamaged, prefixTopic+name, stream, l.nextStream)
-		}
+	if err := l.checkStreams(); err != nil {
+		return err
 	}
 	for stream := range l.starts {
 		if _, ok := l.streams[stream]; !ok {
@@ -210,4 +223,14 @@ func (l *loading) check() error {
 		return fmt.Errorf("%w: key %q is missing", ErrDamaged, keyCluster)
 	}
 	return l.checkQueues()
+}
+
+func (l *loading) checkStreams() error {
+	for stream, name := range l.streams {
+		if stream == 0 || stream >= l.nextStream {
+			return fmt.Errorf("%w: key %q: stream %d was never given out, the next one is %d",
+				ErrDamaged, prefixTopic+name, stream, l.nextStream)
+		}
+	}
+	return nil
 }

@@ -360,8 +360,7 @@ func (c *Catalog) DeleteQueue(name string) (*Queue, error) {
 			if t != nil {
 				c.removed(t)
 			}
-			list := slices.DeleteFunc(slices.Clone(c.Queues()), func(x *Queue) bool { return x == q })
-			c.queues.Store(&list)
+			c.dropQueue(name)
 		}
 		return q, p, nil
 	})
@@ -386,6 +385,12 @@ func (c *Catalog) putQueue(q *Queue) {
 	} else {
 		list = slices.Insert(list, i, q)
 	}
+	c.queues.Store(&list)
+}
+
+// dropQueue shows that there is no queue of that name.
+func (c *Catalog) dropQueue(name string) {
+	list := slices.DeleteFunc(slices.Clone(c.Queues()), func(q *Queue) bool { return q.Name == name })
 	c.queues.Store(&list)
 }
 

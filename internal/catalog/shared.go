@@ -12,12 +12,15 @@ import (
 var ErrConflict = fault.New(fault.Unavailable, "others change the catalog at the same time")
 
 // Shared is a Store that other brokers change, too. Its Apply is on what the last Scan showed, and returns ErrConflict when that is
-// no more what there is: then nothing was changed.
+// no more what there is: then nothing was changed. What Scan shows never changes.
 type Shared interface {
 	Store
 	// News tells that others changed something, or may have. It is closed by Close.
 	News() <-chan struct{}
-	// Behind tells whether others are known to have changed something since the last Scan.
+	// Changes shows what others changed since the last Scan or Changes, as Scan would show it: a nil Value is a key that is
+	// gone. false: that is not known, or too much; Scan shows it.
+	Changes() ([]Op, bool)
+	// Behind tells whether others are known to have changed something since the last Scan or Changes.
 	Behind() bool
 	// Ask finds out whether they have, for Behind.
 	Ask(ctx context.Context) error
@@ -91,7 +94,7 @@ func (c *Catalog) begin() error {
 // apply makes a change durable; c.mu is held.
 func (c *Catalog) apply(ops []Op) error {
 	err := c.opt.Store.Apply(ops)
-	if err != nil {
+	if err != nil && !(errors.Is(err, ErrConflict) && c.shared.Behind()) {
 		c.stale = true
 	}
 	return coded(err)
@@ -150,8 +153,7 @@ func (c *Catalog) catchUp() error {
 
 // follow loads what others change until the store is closed. What fails is tried again with the next change, or by who
 // asks.
-func (c *Catalog) follow() {
-	news := c.shared.News()
+func (c *Catalog) follow(news <-chan struct{}) {
 	for {
 		select {
 		case _, open := <-news:

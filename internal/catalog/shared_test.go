@@ -25,6 +25,7 @@ type party struct {
 	quorum *coord.Fake
 	all    []*Catalog
 	told   []*atomic.Int64
+	joined int
 }
 
 // join opens a catalog under a lease of its own. Slots are owned by the brokers in turn.
@@ -34,7 +35,8 @@ func (p *party) join() *Catalog {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	n := len(p.all)
+	n := p.joined
+	p.joined++
 	member := p.put(fmt.Sprintf("member/%d", n), lease)
 	told := &atomic.Int64{}
 	owned := map[int]Fence{}

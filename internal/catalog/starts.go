@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -115,10 +116,18 @@ func (c *Catalog) LogStarts(slot int) (map[uint64]record.Offset, error) {
 
 // readStarts reads the log starts of a slot, and takes them in; c.mu is held.
 func (c *Catalog) readStarts(slot int) (map[uint64]record.Offset, error) {
-	l := loading{}
-	l.starts = map[uint64]record.Offset{}
+	l := newLoading(c.rules)
 	if err := c.shared.Starts(slot, l.value); err != nil {
 		return nil, coded(err)
+	}
+	if newest := slices.Max(append(slices.Collect(maps.Keys(l.starts)), 0)); newest >= c.nextStream {
+		// Another broker made the topic, a moment ago.
+		if err := c.shared.Ask(context.Background()); err != nil {
+			return nil, coded(err)
+		}
+		if err := c.begin(); err != nil {
+			return nil, err
+		}
 	}
 	exists := c.streams(l.starts)
 	for stream, o := range l.starts {

@@ -51,25 +51,17 @@ func (c *Catalog) PutUser(name string, edit func(u *user.User, exists bool) erro
 		if err := u.Check(); err != nil {
 			return nil, p, err
 		}
-		if list = slices.Clone(list); exists {
-			list[i] = &u
-		} else {
-			list = slices.Insert(list, i, &u)
-		}
-		return &u, change{[]Op{encodeUser(&u)}, func() { c.users.Store(&list) }}, nil
+		return &u, change{[]Op{encodeUser(&u)}, func() { c.showUser(&u) }}, nil
 	})
 }
 
 // DeleteUser removes a user. Errors: ErrUnknownUser, those of the store.
 func (c *Catalog) DeleteUser(name string) error {
 	_, err := changed(c, func() (none struct{}, p change, err error) {
-		list := c.Users()
-		i, ok := findUser(list, name)
-		if !ok {
-			return none, p, fmt.Errorf("%w: %.60q", ErrUnknownUser, name)
+		if _, err := c.User(name); err != nil {
+			return none, p, err
 		}
-		list = slices.Delete(slices.Clone(list), i, i+1)
-		return none, change{[]Op{{Key: prefixUser + name}}, func() { c.users.Store(&list) }}, nil
+		return none, change{[]Op{{Key: prefixUser + name}}, func() { c.dropUser(name) }}, nil
 	})
 	return err
 }
@@ -93,6 +85,24 @@ func (c *Catalog) ForgetNamespace(namespace string) error {
 		return none, p, nil
 	})
 	return err
+}
+
+// showUser shows a version of a user.
+func (c *Catalog) showUser(u *user.User) {
+	list := slices.Clone(c.Users())
+	i, exists := findUser(list, u.Name)
+	if exists {
+		list[i] = u
+	} else {
+		list = slices.Insert(list, i, u)
+	}
+	c.users.Store(&list)
+}
+
+// dropUser shows that there is no user of that name.
+func (c *Catalog) dropUser(name string) {
+	list := slices.DeleteFunc(slices.Clone(c.Users()), func(u *user.User) bool { return u.Name == name })
+	c.users.Store(&list)
 }
 
 // cloneUser makes one that may be changed without the other.
