@@ -25,6 +25,7 @@ type ClusterStatus struct {
 type SlotStatus struct {
 	Slot       int    `json:"slot"`
 	Owner      int32  `json:"owner"` // number of the broker; 0: none
+	Moved      int32  `json:"moved"` // the broker at which an operator wants it; 0: whoever it falls to
 	Epoch      int32  `json:"epoch"`
 	Sequence   uint64 `json:"sequence"`
 	Manifest   string `json:"manifest"`
@@ -40,23 +41,56 @@ type ClusterMember struct {
 	Lease     string            `json:"lease"`
 	LeaseTime time.Duration     `json:"lease_ns"`
 	Endpoints map[string]string `json:"endpoints"`
+	Slots     int               `json:"slots"`   // how many it owns
+	Ready     bool              `json:"ready"`   // it takes slots
+	Drained   bool              `json:"drained"` // an operator wants it to own none
 }
 
 // ReadClusterStatus asks the etcd of a cluster.
-func ReadClusterStatus(ctx context.Context, cfg Config) (ClusterStatus, error) {
-	if err := cfg.validateCluster(); err != nil {
-		return ClusterStatus{}, err
+func ReadClusterStatus(ctx context.Context, cfg Config) (st ClusterStatus, err error) {
+	err = cfg.askQuorum(func(quorum coord.Store) (err error) {
+		st, err = clusterStatus(ctx, quorum, cfg.Cluster)
+		return err
+	})
+	return st, err
+}
+
+// MoveSlot says that a slot is to be at a broker for as long as that process lives; at 0 that it is to fall to whom it will.
+// Brokers see to it within moments.
+func MoveSlot(ctx context.Context, cfg Config, slot int, broker int32) error {
+	return cfg.askQuorum(func(quorum coord.Store) error {
+		if broker == 0 {
+			return cluster.Unmove(ctx, quorum, journal.SlotID(slot))
+		}
+		return cluster.Move(ctx, quorum, journal.SlotID(slot), broker)
+	})
+}
+
+// DrainBroker says that a broker is to own nothing for as long as its process lives, or that it may again.
+func DrainBroker(ctx context.Context, cfg Config, broker int32, undo bool) error {
+	return cfg.askQuorum(func(quorum coord.Store) error {
+		if undo {
+			return cluster.Undrain(ctx, quorum, broker)
+		}
+		return cluster.Drain(ctx, quorum, broker)
+	})
+}
+
+// askQuorum lends the etcd that is named by the settings.
+func (c *Config) askQuorum(ask func(coord.Store) error) error {
+	if err := c.validateCluster(); err != nil {
+		return err
 	}
-	where, err := cfg.bucket()
+	where, err := c.bucket()
 	if err != nil {
-		return ClusterStatus{}, fmt.Errorf("--cluster: %w", err)
+		return fmt.Errorf("--cluster: %w", err)
 	}
-	e, err := cfg.quorum(where, 0)
+	e, err := c.quorum(where, 0)
 	if err != nil {
-		return ClusterStatus{}, err
+		return err
 	}
 	defer func() { _ = e.Close() }()
-	return clusterStatus(ctx, e, cfg.Cluster)
+	return ask(e)
 }
 
 func clusterStatus(ctx context.Context, quorum coord.Store, name string) (st ClusterStatus, err error) {
@@ -68,11 +102,16 @@ func clusterStatus(ctx context.Context, quorum coord.Store, name string) (st Clu
 		return st, err
 	}
 	st.ID = p.ID
+	owned := map[int32]int{}
+	for _, o := range p.Owners {
+		owned[o.Node]++
+	}
 	for _, seen := range p.Members {
 		m := seen.Member()
 		st.Members = append(st.Members, ClusterMember{
 			Broker: seen.Node, Host: m.Host, Version: m.Version, Started: time.UnixMilli(m.Started), Lease: strings.TrimLeft(seen.Lease.String(), "0"),
 			LeaseTime: time.Duration(m.LeaseMS) * time.Millisecond, Endpoints: m.Endpoints,
+			Slots: owned[seen.Node], Ready: m.Ready, Drained: p.Drained[seen.Node],
 		})
 	}
 	for slot := range p.Slots {
@@ -88,7 +127,7 @@ func clusterStatus(ctx context.Context, quorum coord.Store, name string) (st Clu
 			}
 		}
 		st.Slots = append(st.Slots, SlotStatus{
-			Slot: int(slot), Owner: p.Owners[slot].Node, Epoch: h.Epoch, Sequence: h.Sequence, Manifest: h.Manifest, Manifested: h.Manifested,
+			Slot: int(slot), Owner: p.Owners[slot].Node, Moved: p.Places[journal.SlotID(slot)], Epoch: h.Epoch, Sequence: h.Sequence, Manifest: h.Manifest, Manifested: h.Manifested,
 		})
 	}
 	s, err := quorum.Status(ctx)
