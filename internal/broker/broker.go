@@ -14,10 +14,8 @@ import (
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/commitlog"
-	"github.com/narumq/naru/internal/group"
 	"github.com/narumq/naru/internal/journal"
 	"github.com/narumq/naru/internal/record"
-	"github.com/narumq/naru/internal/statelog"
 	"github.com/narumq/naru/internal/vfs"
 )
 
@@ -32,6 +30,9 @@ type Config struct {
 	Journal journal.Options // Live and Sealed are the broker's own
 	// OpenJournal opens the medium; default journal.Open in Dir. The broker closes it.
 	OpenJournal func(journal.Options) (Medium, error)
+	// BatchBytesMax is the longest batch that the cluster's medium takes. A broker that is
+	// alone asks its own.
+	BatchBytesMax int
 
 	Groups GroupsConfig // hooks into the broker are filled in
 
@@ -102,46 +103,45 @@ func (c *Config) setDefaults() {
 	c.Journal.Logger = c.Logger
 }
 
-// Broker serves one data directory.
+// Broker serves the slots that it owns: all of one data directory, or some of a
+// cluster's. What there is once for all slots is here, and the handles of everything
+// that the catalog has; see slot for the rest.
 type Broker struct {
-	*Groups
 	cfg     Config
 	log     *slog.Logger
 	catalog *catalog.Catalog
-	journal Medium
 	topics  topics
+	queues  queueTable
+	slots   slots
 	limits  record.Limits
 
-	groupsLog   *statelog.Log
-	producers   *producersMachine
 	producerIDs producerIDs
-	queues      *queues
-	triggers    *triggers
-	routing     *routing
+	elsewhere   *routing // stands in for the exchanges where they are not here
+	triggering  triggering
 	users       users
 	turn        atomic.Uint32 // of Produce, for records without a key
 	resharding  turnstile
 
-	lock    io.Closer       // nil: the caller's
-	ctx     context.Context // ends when the broker closes
-	cancel  context.CancelFunc
-	serving chan struct{} // closed once everything is open
-	work    sync.WaitGroup
-	once    sync.Once
+	lock   io.Closer       // nil: the caller's
+	ctx    context.Context // ends when the broker closes
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+	once   sync.Once
 }
 
 // Open recovers the data directory and starts the broker. Close it when done.
 func Open(cfg Config) (*Broker, error) {
 	cfg.setDefaults()
-	b := &Broker{cfg: cfg, log: cfg.Logger, serving: make(chan struct{}), resharding: make(turnstile, 1)}
+	b := &Broker{cfg: cfg, log: cfg.Logger, resharding: make(turnstile, 1)}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.limits.BatchBytesMax = cfg.BatchBytesMax
 	if err := b.open(); err != nil {
 		b.abandon()
 		return nil, err
 	}
-	// Recovery reads segments whole; nothing later needs as much memory.
-	debug.FreeOSMemory()
-	b.start()
+	if cfg.RetentionEvery > 0 {
+		b.work.Go(func() { b.retentionLoop(b.ctx) })
+	}
 	return b, nil
 }
 
@@ -152,42 +152,32 @@ func (b *Broker) open() error {
 	if err := b.openCatalog(); err != nil {
 		return err
 	}
+	b.slots.init(b.catalog.Slots())
+	b.elsewhere = newRouting(b, nil)
 	b.users.init()
 	b.topics.init(b.catalog.Topics())
-	b.producers = newProducersMachine(b)
-	opt := b.cfg.Journal
-	opt.Live = b.topics.live
-	opt.Sealed = b.producers.sealed
-	if err := b.openJournal(opt); err != nil {
-		return err
-	}
-	b.limits.BatchBytesMax = b.journal.EntryBytesMax()
 	b.topics.openAll(b, b.catalog.Topics())
-	if err := b.openProducers(); err != nil {
+	b.queues.init(b, b.catalog.Queues())
+	if b.cfg.Cluster != nil {
+		return nil
+	}
+	if err := b.OpenSlot(homeSlot, b.openJournal); err != nil {
 		return err
 	}
-	if err := b.openGroups(); err != nil {
-		return err
-	}
-	if err := b.openQueues(); err != nil {
-		return err
-	}
-	if err := b.openTriggers(); err != nil {
-		return err
-	}
-	return b.openRouting()
+	// Recovery reads segments whole; nothing later needs as much memory.
+	debug.FreeOSMemory()
+	return nil
 }
 
-func (b *Broker) openJournal(opt journal.Options) (err error) {
+func (b *Broker) openJournal(opt journal.Options) (Medium, error) {
 	if open := b.cfg.OpenJournal; open != nil {
-		b.journal, err = open(opt)
-		return err
+		return open(opt)
 	}
 	j, err := journal.Open(b.cfg.FS, path.Join(b.cfg.Dir, journalDir), opt)
-	if err == nil {
-		b.journal = j
+	if err != nil {
+		return nil, err // no nil of another type
 	}
-	return err
+	return j, nil
 }
 
 // openDir makes the data directory, and its lock is the first thing in it.
@@ -230,104 +220,14 @@ func (b *Broker) openCatalog() error {
 	return err
 }
 
-func (b *Broker) openGroups() error {
-	cfg := b.cfg.Groups
-	cfg.CheckPartition = func(topic string, index int32) error {
-		_, err := b.Partition(topic, index)
-		return err
-	}
-	cfg.EndOffset = func(topic string, index int32) (record.Offset, bool) {
-		p, err := b.Partition(topic, index)
-		if err != nil {
-			return 0, false
-		}
-		return p.LastStable(), true
-	}
-	cfg.Now, cfg.Log = b.cfg.Now, b.log
-	if cfg.Group == (group.Config{}) {
-		cfg.Group = group.Defaults()
-	}
-	groups, err := NewGroups(cfg)
-	if err != nil {
-		return err
-	}
-	b.groupsLog, err = b.openState("__naru_offsets", groups.Machine())
-	if err != nil {
-		return err
-	}
-	groups.Start(b.groupsLog)
-	b.Groups = groups
-	groups.RetainTopicOffsets(func(name string) bool {
-		_, err := b.catalog.Topic(name)
-		return err == nil
-	})
-	return nil
-}
-
-// openState opens a state machine on an internal topic, made if it is new.
-func (b *Broker) openState(topic string, m statelog.Machine) (*statelog.Log, error) {
-	if _, err := b.catalog.Topic(topic); err != nil {
-		if _, err := b.CreateTopic(catalog.TopicSpec{Name: topic, Partitions: 1, Internal: true}, false); err != nil {
-			return nil, fmt.Errorf("make %s: %w", topic, err)
-		}
-	}
-	p, err := b.Partition(topic, 0)
-	if err != nil {
-		return nil, err
-	}
-	own, err := p.local()
-	if err != nil {
-		return nil, err
-	}
-	trim := func(to record.Offset) error { return b.trim(own, to) }
-	log, err := statelog.Open(own, trim, m, statelog.Options{Logger: b.log, Now: b.nowMS})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", topic, err)
-	}
-	return log, nil
-}
-
 func (b *Broker) nowMS() int64 { return b.cfg.Now().UnixMilli() }
-
-func (b *Broker) start() {
-	ctx := b.ctx
-	close(b.serving)
-	b.work.Go(func() { b.producers.saveLoop(ctx) })
-	b.work.Go(func() { b.queues.pump(ctx) })
-	if err := b.unbindLost(); err != nil {
-		b.log.Warn("bindings of queues that are gone stay", "err", err)
-	}
-	b.startLinks()
-	if b.cfg.RetentionEvery > 0 {
-		b.work.Go(func() { b.retentionLoop(ctx) })
-	}
-}
 
 // abandon gives back what a failed open had taken.
 func (b *Broker) abandon() {
-	if b.Groups != nil {
-		b.CloseGroups()
-	}
 	b.cancel()
-	if b.queues != nil {
-		b.queues.close()
-	}
-	if b.triggers != nil {
-		b.triggers.log.Close()
-	}
-	if b.routing != nil {
-		b.routing.log.Close()
-	}
-	if b.groupsLog != nil {
-		b.groupsLog.Close()
-	}
-	if b.producers != nil && b.producers.log != nil {
-		b.producers.close()
-	}
-	if b.journal != nil {
-		b.journal.Close()
-	}
+	b.work.Wait()
 	if b.catalog != nil {
+		b.closeSlots()
 		b.catalog.Close()
 	}
 	if b.lock != nil {
@@ -335,19 +235,13 @@ func (b *Broker) abandon() {
 	}
 }
 
-// Close ends the broker: appends that were accepted are committed, the journal
-// is sealed. It returns the error that made the journal fail, if one did.
+// Close ends the broker: appends that were accepted are committed, the journals
+// are sealed. It returns the error that made a journal fail, if one did.
 func (b *Broker) Close() (err error) {
 	b.once.Do(func() {
-		b.CloseGroups()
 		b.cancel()
 		b.work.Wait()
-		b.queues.close()
-		b.triggers.log.Close()
-		b.routing.log.Close()
-		b.groupsLog.Close()
-		b.producers.close()
-		err = b.journal.Close()
+		err = b.closeSlots()
 		if cerr := b.catalog.Close(); err == nil {
 			err = cerr
 		}
@@ -364,14 +258,32 @@ func (b *Broker) ClusterID() string { return b.catalog.ClusterID() }
 // NodeID is this broker's number.
 func (b *Broker) NodeID() int32 { return b.cfg.NodeID }
 
-// Ready is nil while records can be appended; else it says why not.
-func (b *Broker) Ready() error { return b.journal.Err() }
+// Ready is nil while records can be appended to all slots that are open here; else it
+// says why not.
+func (b *Broker) Ready() error {
+	for _, s := range b.slots.all() {
+		if err := s.journal.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
-// JournalStats looks at the journal.
-func (b *Broker) JournalStats() journal.Stats { return b.journal.Stats() }
+// JournalStats looks at the journals of all slots that are open here.
+func (b *Broker) JournalStats() (out journal.Stats) {
+	for _, s := range b.slots.all() {
+		out = out.Plus(s.journal.Stats())
+	}
+	return out
+}
 
-// FreeBytes is what the disk still has room for.
-func (b *Broker) FreeBytes() (int64, error) { return b.journal.FreeBytes() }
+// FreeBytes is what the disk still has room for. Without a slot there is none.
+func (b *Broker) FreeBytes() (int64, error) {
+	for _, s := range b.slots.all() {
+		return s.journal.FreeBytes()
+	}
+	return 0, ErrNotOwner
+}
 
 // DescribeSettings lists the broker-wide settings, the server's own values
 // among them.

@@ -30,8 +30,8 @@ func (b *Broker) Members() []Member {
 	return b.cfg.Cluster.Members()
 }
 
-// Owns tells whether this broker has a slot.
-func (b *Broker) Owns(journal.SlotID) bool { return true }
+// Owns tells whether this broker has a slot: it is open here.
+func (b *Broker) Owns(slot journal.SlotID) bool { return b.slot(slot) != nil }
 
 // Owner is the broker that has a slot: this one, or the one that was seen last; 0: nobody.
 func (b *Broker) Owner(slot journal.SlotID) int32 {
@@ -42,8 +42,11 @@ func (b *Broker) Owner(slot journal.SlotID) int32 {
 }
 
 // GroupSlot is the slot that a consumer group is in.
-func (b *Broker) GroupSlot(group string) journal.SlotID {
-	return journal.SlotID(catalog.SlotOfName(group, b.catalog.Slots()))
+func (b *Broker) GroupSlot(group string) journal.SlotID { return b.homeOf(group) }
+
+// homeOf is the slot of what has that name: a queue, a group.
+func (b *Broker) homeOf(name string) journal.SlotID {
+	return journal.SlotID(catalog.SlotOfName(name, b.catalog.Slots()))
 }
 
 // Slot is the slot that the partition is in.
@@ -53,8 +56,6 @@ func (p *Partition) Slot() journal.SlotID {
 
 // Local is nil if this broker has the partition, else ErrNotOwner.
 func (p *Partition) Local() error {
-	if !p.broker.Owns(p.Slot()) {
-		return ErrNotOwner
-	}
-	return nil
+	_, err := p.local()
+	return err
 }

@@ -142,15 +142,18 @@ func (g *Groups) Start(log StateLog) {
 // CloseGroups answers every waiting call with group.ErrUnavailable and stops
 // the timer. When it returns nothing more is appended to the log, which it does
 // not close. Later calls get group.ErrUnavailable. Not to be called from a reply.
-func (g *Groups) CloseGroups() {
+func (g *Groups) CloseGroups() { g.close(group.ErrUnavailable) }
+
+// close is CloseGroups, with what those get who wait.
+func (g *Groups) close(why error) {
 	g.mu.Lock()
 	g.log = nil
 	for tok, reply := range g.joins {
-		g.send(func() { reply(group.JoinResponse{Err: group.ErrUnavailable, Generation: group.NoGeneration}) })
+		g.send(func() { reply(group.JoinResponse{Err: why, Generation: group.NoGeneration}) })
 		delete(g.joins, tok)
 	}
 	for tok, reply := range g.syncs {
-		g.send(func() { reply(group.SyncResponse{Err: group.ErrUnavailable}) })
+		g.send(func() { reply(group.SyncResponse{Err: why}) })
 		delete(g.syncs, tok)
 	}
 	g.unlock()

@@ -35,27 +35,27 @@ func TestGroupsSurviveACrash(t *testing.T) {
 	if _, err := b.CreateTopic(catalog.TopicSpec{Name: "t", Partitions: 3}, false); err != nil {
 		t.Fatal(err)
 	}
-	members := stable(t, b.Groups, 2)
+	members := stable(t, b.slot(0).groups, 2)
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	for round := range 5 {
 		for n := range int32(3) {
 			req := simpleCommit("g", "t", n, 0)
 			req.MemberID, req.Generation = members[0].MemberID, members[0].Generation
 			req.Topics[0].Partitions[0].Offset = record.Offset(round)
-			if r := <-goCommit(b.Groups, req); r.Err != nil || r.Errs[0][0] != nil {
+			if r := <-goCommit(b.slot(0).groups, req); r.Err != nil || r.Errs[0][0] != nil {
 				t.Fatalf("round %d: %+v", round, r)
 			}
 		}
 		fs = fs.CrashClone(rnd)
 		b = open()
-		if got, want := offsetsOf(t, b.Groups, "g"), fmt.Sprintf("t/0=%[1]d t/1=%[1]d t/2=%[1]d", round); got != want {
+		if got, want := offsetsOf(t, b.slot(0).groups, "g"), fmt.Sprintf("t/0=%[1]d t/1=%[1]d t/2=%[1]d", round); got != want {
 			t.Fatalf("round %d: %s, want %s", round, got, want)
 		}
 		for _, m := range members {
-			if err := beat(b.Groups, m); err != nil {
+			if err := beat(b.slot(0).groups, m); err != nil {
 				t.Errorf("round %d: %v", round, err)
 			}
-			r := <-goSync(b.Groups, group.SyncRequest{Group: "g", MemberID: m.MemberID, Generation: m.Generation})
+			r := <-goSync(b.slot(0).groups, group.SyncRequest{Group: "g", MemberID: m.MemberID, Generation: m.Generation})
 			if r.Err != nil || string(r.Assignment) != m.MemberID {
 				t.Errorf("round %d: %+v", round, r)
 			}
@@ -67,10 +67,10 @@ func TestGroupsSurviveACrash(t *testing.T) {
 	}
 	b.Close()
 	b = open()
-	if got := offsetsOf(t, b.Groups, "g"); got != "" {
+	if got := offsetsOf(t, b.slot(0).groups, "g"); got != "" {
 		t.Errorf("of a deleted topic: %s", got)
 	}
-	if r := <-goCommit(b.Groups, simpleCommit("s", "t", 0, 1)); r.Err != nil || r.Errs[0][0] == nil {
+	if r := <-goCommit(b.slot(0).groups, simpleCommit("s", "t", 0, 1)); r.Err != nil || r.Errs[0][0] == nil {
 		t.Errorf("commit to a deleted topic: %+v", r)
 	}
 }
@@ -83,10 +83,10 @@ func TestLargestGroupIsStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := <-goJoin(b.Groups, joinRequest("c"))
+	m := <-goJoin(b.slot(0).groups, joinRequest("c"))
 	share := bytes.Repeat([]byte{7}, group.Defaults().Limits.GroupBytes-1024)
 	req := group.SyncRequest{Group: "g", MemberID: m.MemberID, Generation: m.Generation, Assignments: []group.Assignment{{MemberID: m.MemberID, Data: share}}}
-	if r := <-goSync(b.Groups, req); r.Err != nil || len(r.Assignment) != len(share) {
+	if r := <-goSync(b.slot(0).groups, req); r.Err != nil || len(r.Assignment) != len(share) {
 		t.Fatalf("%d bytes: %v", len(r.Assignment), r.Err)
 	}
 	if err := b.Close(); err != nil {
@@ -97,7 +97,7 @@ func TestLargestGroupIsStored(t *testing.T) {
 	}
 	defer b.Close()
 	req.Assignments = nil
-	if r := <-goSync(b.Groups, req); r.Err != nil || !bytes.Equal(r.Assignment, share) {
+	if r := <-goSync(b.slot(0).groups, req); r.Err != nil || !bytes.Equal(r.Assignment, share) {
 		t.Errorf("%d bytes after a restart: %v", len(r.Assignment), r.Err)
 	}
 }

@@ -26,6 +26,7 @@ const (
 // is on the log, a little behind; what was copied twice therefore, after a crash, is recognised by the queue: each batch
 // of the topic is sent once.
 type link struct {
+	s      *slot
 	name   linkName
 	cancel context.CancelFunc // set by start
 	grown  chan struct{}      // takes one: the topic has more partitions
@@ -38,8 +39,8 @@ type link struct {
 	unsaved bool
 }
 
-func newLink(name linkName, state linkState) *link {
-	return &link{name: name, state: state, grown: make(chan struct{}, 1)}
+func newLink(s *slot, name linkName, state linkState) *link {
+	return &link{s: s, name: name, state: state, grown: make(chan struct{}, 1)}
 }
 
 // over tells whether the link was stopped.
@@ -80,8 +81,8 @@ func (l *link) start(b *Broker) {
 	}
 	l.running = true
 	var ctx context.Context
-	ctx, l.cancel = context.WithCancel(b.ctx)
-	b.work.Go(func() {
+	ctx, l.cancel = context.WithCancel(l.s.ctx)
+	l.s.work.Go(func() {
 		defer l.cancel()
 		l.run(ctx, b)
 		if ctx.Err() == nil { // topic or queue is gone
@@ -297,7 +298,7 @@ func (l *link) save(b *Broker) {
 	l.saving, l.unsaved = true, false
 	value := l.state.encode(linkProgress)
 	l.mu.Unlock()
-	b.routing.log.Append([]statelog.Command{{Key: l.name.key(), Value: value}}, func(error) {
+	l.s.routing.log.Append([]statelog.Command{{Key: l.name.key(), Value: value}}, func(error) {
 		l.mu.Lock()
 		l.saving = false
 		l.mu.Unlock()

@@ -99,7 +99,7 @@ func (r *routing) applyLink(key, value []byte) error {
 		return err
 	}
 	if value[0] == linkMade {
-		r.links[name] = newLink(name, state)
+		r.links[name] = newLink(r.s, name, state)
 	} else if l := r.links[name]; l != nil {
 		l.replay(state)
 	}

@@ -27,12 +27,12 @@ const producersTopic = "__naru_producers"
 //	key stream u64      value: version 1, then per batch: producer i64, epoch i16,
 //	                    first i32, last i32, base offset i64, timestamp i64
 type producersMachine struct {
-	b      *Broker
+	s      *slot
 	log    *statelog.Log
 	newest atomic.Uint64 // the newest sealed segment
 	wake   chan struct{}
 
-	// During replay only: the partitions, and what the last snapshot held.
+	// During replay only: the logs of partitions, and what the last snapshot held.
 	parts     map[journal.StreamID]*commitlog.Partition
 	recovered journal.SegmentID
 }
@@ -48,23 +48,24 @@ var (
 	errMalformedProducer = fault.New(fault.DataLoss, "malformed producer state")
 )
 
-func newProducersMachine(b *Broker) *producersMachine {
-	return &producersMachine{b: b, wake: make(chan struct{}, 1)}
+func newProducersMachine(s *slot) *producersMachine {
+	return &producersMachine{s: s, wake: make(chan struct{}, 1)}
 }
 
-func (b *Broker) openProducers() error {
-	m := b.producers
+func (s *slot) openProducers() error {
+	m := s.producers
 	m.parts = make(map[journal.StreamID]*commitlog.Partition)
-	for _, p := range b.topics.all() {
-		if log, err := p.local(); err == nil {
+	for _, p := range s.b.topics.all() {
+		if p.Slot() == s.id {
+			log := s.log(p)
 			m.parts[log.ID()] = log
 		}
 	}
 	var err error
-	if m.log, err = b.openState(producersTopic, m); err != nil {
+	if m.log, err = s.openState(producersTopic, m); err != nil {
 		return err
 	}
-	err = b.journal.Replay(m.recovered, func(r journal.Replayed) {
+	err = s.journal.Replay(m.recovered, func(r journal.Replayed) {
 		if p := m.parts[r.Stream]; p != nil {
 			if h, err := record.ParseHeader(r.Payload); err == nil {
 				p.RememberBatch(h)
@@ -93,7 +94,7 @@ func (m *producersMachine) saveLoop(ctx context.Context) {
 		case <-m.wake:
 		}
 		if err := m.log.Snapshot(); err != nil && ctx.Err() == nil {
-			m.b.log.Warn("saving producers' state put off to the next segment", "err", err)
+			m.s.b.log.Warn("saving producers' state put off to the next segment", "err", err)
 		}
 	}
 }
@@ -106,11 +107,7 @@ func (m *producersMachine) Snapshot(emit func(key, value []byte)) {
 	value[0] = producersVersion
 	binary.BigEndian.PutUint64(value[1:], m.newest.Load())
 	emit(sealedKey, value)
-	for _, p := range m.b.topics.all() {
-		log, err := p.local()
-		if err != nil {
-			continue
-		}
+	for _, log := range m.s.allLogs() {
 		sent := log.SentBatches()
 		for len(sent) > 0 {
 			n := min(len(sent), sentBatchesPerKey)

@@ -2,11 +2,13 @@ package broker
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/fault"
+	"github.com/narumq/naru/internal/journal"
 	"github.com/narumq/naru/internal/queue"
 )
 
@@ -35,6 +37,9 @@ func newQueue(b *Broker, meta *catalog.Queue) *Queue {
 	q.move(&awayQueue{q})
 	return q
 }
+
+// home is the slot that has the queue's state.
+func (q *Queue) home() journal.SlotID { return q.b.homeOf(q.Meta().Name) }
 
 func (q *Queue) backend() queueBackend { return q.at.Load().queueBackend }
 
@@ -69,13 +74,17 @@ func (q *Queue) Meta() *catalog.Queue { return q.meta.Load() }
 // Errors of single messages: ErrMessageTooLarge, ErrNoGroup, ErrNoDedupID, and
 // those of Partition.Append.
 func (q *Queue) Send(ctx context.Context, msgs []Message, done func([]Sent)) {
-	q.backend().SendOnce(ctx, nil, msgs, done)
+	q.SendOnce(ctx, nil, msgs, done)
 }
 
 // SendOnce is Send, but appends nothing that an earlier call with the same once
 // has appended; nil is Send. Its messages get batches of their own.
 func (q *Queue) SendOnce(ctx context.Context, once *Once, msgs []Message, done func([]Sent)) {
-	q.backend().SendOnce(ctx, once, msgs, done)
+	if here := q.local(); here != nil {
+		here.SendOnce(ctx, once, msgs, done)
+		return
+	}
+	q.backend().SendOnce(ctx, once, slices.Clone(msgs), done) // so that msgs need not be on the heap
 }
 
 // Receive leases up to req.Max messages. If there are none it waits as long as

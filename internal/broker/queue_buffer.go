@@ -61,7 +61,7 @@ func (q *openQueue) keep(s queue.Source, b loadedBatch) {
 	buf := &q.loaded[s]
 	buf.batches = append(buf.batches, b)
 	buf.bytes += b.bytes
-	q.t.buffered.Add(int64(b.bytes))
+	q.b.queues.buffered.Add(int64(b.bytes))
 }
 
 // drop forgets the i-th batch that is kept of s.
@@ -69,7 +69,7 @@ func (q *openQueue) drop(s queue.Source, i int) {
 	buf := &q.loaded[s]
 	b := &buf.batches[i]
 	buf.bytes -= b.bytes
-	q.t.buffered.Add(-int64(b.bytes))
+	q.b.queues.buffered.Add(-int64(b.bytes))
 	if len(q.spares) < sparesMax {
 		clear(b.records)
 		q.spares = append(q.spares, b.records[:0])
@@ -125,7 +125,7 @@ func (q *openQueue) evict(s queue.Source) {
 // kept tells that no more of s should be kept.
 func (q *openQueue) keptEnough(s queue.Source) bool {
 	n := q.loaded[s].bytes
-	return n >= loadedBytesMax || n > 0 && q.t.buffered.Load() >= buffersBytesMax
+	return n >= loadedBytesMax || n > 0 && q.b.queues.buffered.Load() >= buffersBytesMax
 }
 
 // makeRoom is for when nothing of what was loaded can be delivered: it drops what

@@ -75,7 +75,7 @@ func (q *openQueue) loadBatches(s queue.Source, from record.Offset, batches [][]
 			metas = append(metas, q.metaOf(&kept.records[i]))
 		}
 		switch {
-		case kept.bytes > keptBytesMax && q.t.buffered.Load()+int64(kept.bytes) > buffersBytesMax:
+		case kept.bytes > keptBytesMax && q.b.queues.buffered.Load()+int64(kept.bytes) > buffersBytesMax:
 			passed = true // it is read again when it is delivered
 		case kept.left > 0:
 			q.keep(s, kept)

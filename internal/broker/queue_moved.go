@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/narumq/naru/internal/queue"
@@ -11,30 +12,22 @@ import (
 // after a start: more than can have been on their way to it at once.
 const movedLookBack = 16_384
 
-// findMoved finds the dead letters that were durable in their new queue when the
-// process ended, and not yet done in their old one: they must not be sent again.
+// findMoved finds the dead letters that were durable in their new queue when their old
+// one's owner ended, and not yet done in the old one: they must not be sent again.
 func (t *queues) findMoved() {
 	for _, q := range t.all() {
-		for _, name := range t.b.DeadLetterSources(q.Meta().Name) {
-			if from := t.find(name); from != nil {
-				for _, p := range q.partitions() {
-					if err := from.findMovedIn(p); err != nil {
-						t.b.log.Error("dead letters cannot be read", "queue", q.Meta().Name, "err", err)
-					}
-				}
-			}
+		to := t.b.queues.find(q.Meta().Settings.DeadLetter)
+		if to == nil {
+			continue
+		}
+		parts, err := t.b.topics.partitionsOf(to.Meta().Topic)
+		for _, p := range parts {
+			err = errors.Join(err, q.findMovedIn(p))
+		}
+		if err != nil {
+			t.b.log.Error("dead letters cannot be read", "queue", to.Meta().Name, "err", err)
 		}
 	}
-}
-
-// find is the queue of that name, if it is open here.
-func (t *queues) find(name string) *openQueue {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	if q := t.byName[name]; q != nil {
-		return q.local()
-	}
-	return nil
 }
 
 func (q *openQueue) findMovedIn(p *Partition) error {

@@ -142,15 +142,17 @@ func (q *openQueue) reconfigure() {
 }
 
 // topicGrew lets the topic's queues, and links, read its new partitions.
-func (t *queues) topicGrew(topic *catalog.Topic) {
-	t.admin.Lock() // a queue that is being made may have seen fewer
-	defer t.admin.Unlock()
-	for _, q := range t.all() {
-		if q.Meta().Topic == topic.Name {
-			q.grow(topic)
+func (b *Broker) topicGrew(topic *catalog.Topic) {
+	b.queues.admin.Lock() // a queue that is being made may have seen fewer
+	defer b.queues.admin.Unlock()
+	for _, s := range b.slots.all() {
+		for _, q := range s.queues.all() {
+			if q.Meta().Topic == topic.Name {
+				q.grow(topic)
+			}
 		}
 	}
-	for _, l := range t.b.routing.allLinks() {
+	for _, l := range b.routing().allLinks() {
 		if l.name.topic == topic.Name {
 			l.grew()
 		}
@@ -384,30 +386,34 @@ func (q *openQueue) purge(idle bool) error {
 }
 
 // floors tells up to where the partitions of owned topics are done with.
-func (t *queues) floors() map[*Partition]record.Offset {
+func (b *Broker) floors() map[*Partition]record.Offset {
 	list := make(map[*Partition]record.Offset)
-	shared := make(map[string]int)
-	for _, q := range t.all() {
-		shared[q.Meta().Topic]++
+	readers := make(map[string]int) // of topics
+	for _, q := range b.queues.handles() {
+		readers[q.Meta().Topic]++
 	}
+	for _, s := range b.slots.all() {
+		s.queues.floors(list, readers)
+		s.triggers.hold(list)
+	}
+	return list
+}
+
+func (t *queues) floors(list map[*Partition]record.Offset, readers map[string]int) {
 	for _, q := range t.all() {
-		if meta := q.Meta(); !meta.Owned || meta.Settings.Stream || shared[meta.Topic] > 1 {
+		if meta := q.Meta(); !meta.Owned || meta.Settings.Stream || readers[meta.Topic] > 1 {
 			continue
 		}
-		q.mu.Lock()
-		parts := q.parts
-		q.mu.Unlock()
+		parts := q.partitions()
 		t.log.Read(func() {
 			for i, p := range parts {
 				list[p] = min(q.ledger.Floor(queue.Source(i)), p.HighWatermark())
 			}
 		})
 	}
-	if p, err := t.b.Partition(delaysTopic, 0); err == nil {
+	if p, err := t.b.Partition(delaysTopic, int32(t.s.id)); err == nil {
 		if floor, ok := t.delaysFloor(p); ok {
 			list[p] = floor
 		}
 	}
-	t.b.triggers.hold(list)
-	return list
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/commitlog"
 	"github.com/narumq/naru/internal/queue"
 	"github.com/narumq/naru/internal/record"
@@ -16,14 +15,7 @@ const delaysTopic = "__naru_delays"
 
 // delays returns the delay log, which is made when it is first needed.
 func (t *queues) delays() (*Partition, error) {
-	if _, err := t.b.catalog.Topic(delaysTopic); err != nil {
-		if _, err := t.b.CreateTopic(catalog.TopicSpec{Name: delaysTopic, Partitions: 1, Internal: true}, false); err != nil {
-			if _, again := t.b.catalog.Topic(delaysTopic); again != nil {
-				return nil, fmt.Errorf("make %s: %w", delaysTopic, err)
-			}
-		}
-	}
-	return t.b.Partition(delaysTopic, 0)
+	return t.s.internal(delaysTopic)
 }
 
 // park moves records that are due late to the delay log, if too many of them are
@@ -57,11 +49,6 @@ func (q *openQueue) writeRun(s queue.Source, blocks [][]byte, now int64) {
 		done(0, err)
 		return
 	}
-	log, err := p.local()
-	if err != nil {
-		done(0, err)
-		return
-	}
 	b := record.NewBuilder(record.None)
 	for _, block := range blocks {
 		b.Append(now, q.key, block, nil)
@@ -76,7 +63,7 @@ func (q *openQueue) writeRun(s queue.Source, blocks [][]byte, now int64) {
 		done(0, err)
 		return
 	}
-	log.Append(context.Background(), batch, h, func(a commitlog.Appended, err error) { go done(a.Base, err) })
+	q.t.s.log(p).Append(context.Background(), batch, h, func(a commitlog.Appended, err error) { go done(a.Base, err) })
 }
 
 // loadBlocks brings the next blocks of runs to memory. Caller holds mu.

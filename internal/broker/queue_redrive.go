@@ -120,7 +120,7 @@ func (q *openQueue) StartRedrive(spec RedriveSpec) (RedriveTask, error) {
 	if err := <-saved; err != nil {
 		return task, err
 	}
-	q.b.work.Go(func() { q.redrive(task) })
+	q.t.s.work.Go(func() { q.redrive(task) })
 	return task, nil
 }
 
@@ -181,8 +181,11 @@ func (q *openQueue) resumeRedrives() {
 	for _, t := range q.Redrives() {
 		switch t.State {
 		case RedriveRunning, RedriveCancelling:
-			q.b.work.Go(func() {
-				<-q.b.serving
+			q.t.s.work.Go(func() {
+				select {
+				case <-q.t.s.serving:
+				case <-q.t.s.ctx.Done():
+				}
 				q.redrive(t)
 			})
 		}
@@ -191,7 +194,7 @@ func (q *openQueue) resumeRedrives() {
 
 // redrive moves messages until there are none left, or until it is cancelled.
 func (q *openQueue) redrive(t RedriveTask) {
-	ctx := q.b.ctx
+	ctx := q.t.s.ctx
 	for ctx.Err() == nil {
 		if q.redriveTask(t.ID).State != RedriveRunning {
 			t.State = RedriveCancelled

@@ -45,7 +45,7 @@ func (s *queueSim) run(steps int) {
 				s.t.Fatal(err)
 			}
 		case k < 97:
-			if err := s.b.queues.log.Snapshot(); err != nil {
+			if err := s.b.slot(0).queues.log.Snapshot(); err != nil {
 				s.t.Fatal(err)
 			}
 		default:

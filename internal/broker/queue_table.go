@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,160 +9,84 @@ import (
 	"sync/atomic"
 
 	"github.com/narumq/naru/internal/catalog"
-	"github.com/narumq/naru/internal/queue"
-	"github.com/narumq/naru/internal/statelog"
+	"github.com/narumq/naru/internal/journal"
 )
 
-const queuesTopic = "__naru_queues"
-
-// queues holds the open queues.
-type queues struct {
-	b       *Broker
-	machine *queuesMachine
-	log     *statelog.Log
-	news    *Waiter // of all partitions that queues read; a token is an index in byToken
-
-	parking  atomic.Int32 // runs that are being written
+// queueTable holds the handles of all queues, and what their backends share.
+type queueTable struct {
 	buffered atomic.Int64 // bytes of records that queues keep decoded
 	streamed atomic.Int64 // and readers of streams
 
 	admin sync.Mutex // held while queues are made, changed and deleted
 
-	mu      sync.RWMutex // guards what follows
-	byName  map[string]*Queue
-	byToken []*openQueue
+	mu     sync.RWMutex // guards what follows
+	byName map[string]*Queue
 }
 
-func (b *Broker) openQueues() error {
-	t := &queues{
-		b: b, machine: &queuesMachine{now: b.nowMS, ledgers: make(map[uint64]*queue.Ledger)},
-		news: NewWaiter(), byName: make(map[string]*Queue),
+func (t *queueTable) init(b *Broker, existing []*catalog.Queue) {
+	t.byName = make(map[string]*Queue, len(existing))
+	for _, meta := range existing {
+		t.byName[meta.Name] = newQueue(b, meta)
 	}
-	var err error
-	if t.log, err = b.openState(queuesTopic, t.machine); err != nil {
-		return err
-	}
-	b.queues = t
-	exists := make(map[uint64]bool)
-	for _, meta := range b.catalog.Queues() {
-		exists[meta.ID] = true
-		if _, err := t.put(meta); err != nil {
-			return err
-		}
-	}
-	t.findMoved()
-	// What a crash between the catalog and the log left of deleted queues.
-	var gone []statelog.Command
-	t.log.Read(func() {
-		for id := range t.machine.ledgers {
-			if !exists[id] {
-				gone = append(gone, statelog.Command{Key: queueKey(id)})
-			}
-		}
-	})
-	if len(gone) > 0 {
-		t.log.Append(gone, func(error) {})
-	}
-	return nil
 }
 
-// put opens a queue, or shows the new version of one.
-func (t *queues) put(meta *catalog.Queue) (*Queue, error) {
-	t.mu.Lock()
-	known := t.byName[meta.Name]
-	t.mu.Unlock()
-	if q := known; q != nil {
-		q.meta.Store(meta)
-		if here := q.local(); here != nil {
-			here.reconfigure()
-		}
-		return q, nil
-	}
-	handle := newQueue(t.b, meta)
-	q, err := newOpenQueue(t, handle)
-	if err != nil {
-		return nil, fmt.Errorf("queue %s: %w", meta.Name, err)
-	}
-	t.mu.Lock()
-	q.token = len(t.byToken)
-	for i, free := range t.byToken {
-		if free == nil {
-			q.token = i
-			break
-		}
-	}
-	if q.token == len(t.byToken) {
-		t.byToken = append(t.byToken, nil)
-	}
-	t.byToken[q.token] = q
-	handle.move(q)
-	t.byName[meta.Name] = handle
-	t.mu.Unlock()
-	q.watch()
-	return handle, nil
-}
-
-func (t *queues) remove(name string) *openQueue {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	handle := t.byName[name]
-	if handle == nil {
-		return nil
-	}
-	handle.gone.Store(true)
-	delete(t.byName, name)
-	q := handle.local()
-	if q != nil {
-		t.byToken[q.token] = nil
-	}
-	return q
-}
-
-// all are the queues that are open here.
-func (t *queues) all() []*openQueue {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	list := make([]*openQueue, 0, len(t.byName))
-	for _, q := range t.byToken {
-		if q != nil {
-			list = append(list, q)
-		}
-	}
-	return list
-}
-
-func (t *queues) handles() []*Queue {
+// handles are those of all queues.
+func (t *queueTable) handles() []*Queue {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return slices.Collect(maps.Values(t.byName))
 }
 
-// pump tells queues of new records until ctx ends.
-func (t *queues) pump(ctx context.Context) {
-	var tokens []int
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.news.C():
-		}
-		tokens = t.news.Dirty(tokens[:0])
-		for _, token := range tokens {
-			t.mu.RLock()
-			q := t.byToken[token]
-			t.mu.RUnlock()
-			if q != nil {
-				q.poke()
-			}
-		}
-	}
+// of are the queues whose home a slot is.
+func (t *queueTable) of(home journal.SlotID) []*Queue {
+	return slices.DeleteFunc(t.handles(), func(q *Queue) bool { return q.home() != home })
 }
 
-func (t *queues) close() {
-	for _, q := range t.all() {
-		q.close(ErrQueueClosed)
+func (t *queueTable) find(name string) *Queue {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.byName[name]
+}
+
+// show makes a queue known that the catalog has, or its new version. Caller holds admin.
+func (t *queueTable) show(b *Broker, meta *catalog.Queue) error {
+	q := t.find(meta.Name)
+	if q != nil && q.id == meta.ID {
+		q.meta.Store(meta)
+		if here := q.local(); here != nil {
+			here.reconfigure()
+		}
+		return nil
 	}
-	t.log.Close()
+	if q != nil { // another one had the name
+		t.hide(b, q)
+	}
+	q = newQueue(b, meta)
+	t.mu.Lock()
+	t.byName[meta.Name] = q
+	t.mu.Unlock()
+	s := b.slot(q.home())
+	if s == nil {
+		return nil
+	}
+	if err := s.queues.take(q); err != nil && !errors.Is(err, ErrNotOwner) {
+		return err
+	}
+	s.triggers.poke()
+	return nil
+}
+
+// hide ends a queue that the catalog does not have any more. Caller holds admin.
+func (t *queueTable) hide(b *Broker, q *Queue) {
+	q.gone.Store(true)
+	t.mu.Lock()
+	if name := q.Meta().Name; t.byName[name] == q {
+		delete(t.byName, name)
+	}
+	t.mu.Unlock()
+	if here := q.local(); here != nil {
+		here.t.remove(here)
+	}
 }
 
 // CreateQueue makes a queue; see catalog.Catalog.CreateQueue. If the name is
@@ -183,10 +106,9 @@ func (b *Broker) CreateQueue(spec catalog.QueueSpec) (*catalog.Queue, error) {
 		b.topics.register(topic)
 		b.topics.put(b, topic)
 	}
-	if _, err := b.queues.put(q); err != nil {
+	if err := b.queues.show(b, q); err != nil {
 		return nil, err
 	}
-	b.triggers.queueMade()
 	b.log.Info("queue created", "queue", q.Name, "topic", q.Topic)
 	return q, nil
 }
@@ -205,15 +127,15 @@ func (b *Broker) AlterQueue(name string, change func(*catalog.QueueSpec) error) 
 	if topic != nil {
 		b.topics.put(b, topic)
 	}
-	_, err = b.queues.put(q)
-	return q, err
+	return q, b.queues.show(b, q)
 }
 
 // DeleteQueue removes a queue, its bindings, and its topic if that was made for it,
 // unless other queues read it.
 func (b *Broker) DeleteQueue(name string) error {
-	b.routing.admin.Lock() // nobody binds it meanwhile
-	defer b.routing.admin.Unlock()
+	r := b.routing()
+	r.admin.Lock() // nobody binds it meanwhile
+	defer r.admin.Unlock()
 	return b.deleteQueue(name)
 }
 
@@ -232,11 +154,9 @@ func (b *Broker) deleteQueue(name string) error {
 	if meta, err = b.catalog.DeleteQueue(name); err != nil {
 		return err
 	}
-	if q := b.queues.remove(name); q != nil {
-		q.close(ErrQueueDeleted)
-		q.poke()
+	if q := b.queues.find(name); q != nil && q.id == meta.ID {
+		b.queues.hide(b, q)
 	}
-	b.queues.log.Append([]statelog.Command{{Key: queueKey(meta.ID)}}, func(error) {})
 	if topic != nil {
 		if _, err := b.catalog.Topic(meta.Topic); errors.Is(err, catalog.ErrUnknownTopic) {
 			b.forgetTopic(topic)
@@ -259,9 +179,10 @@ func (b *Broker) Queues() []*catalog.Queue {
 // Queue returns the queue of that name, or catalog.ErrUnknownQueue, as for one that
 // is internal.
 func (b *Broker) Queue(name string) (*Queue, error) {
-	b.queues.mu.RLock()
-	q := b.queues.byName[name]
-	b.queues.mu.RUnlock()
+	q := b.queues.find(name)
+	if q == nil && b.missed() {
+		q = b.queues.find(name)
+	}
 	if q == nil || q.Meta().Internal() {
 		return nil, fmt.Errorf("%w: %s", catalog.ErrUnknownQueue, name)
 	}
@@ -275,9 +196,10 @@ func (b *Broker) InternalQueue(name string) (*Queue, error) {
 	if err != nil && !errors.Is(err, catalog.ErrQueueExists) {
 		return nil, err
 	}
-	b.queues.mu.RLock()
-	defer b.queues.mu.RUnlock()
-	return b.queues.byName[name], nil
+	if q := b.queues.find(name); q != nil {
+		return q, nil
+	}
+	return nil, fmt.Errorf("%w: %s", catalog.ErrUnknownQueue, name)
 }
 
 // DeadLetterSources returns the names of the queues whose dead letters go to this

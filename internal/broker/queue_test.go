@@ -386,7 +386,7 @@ func TestParkedMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	q.Stats() // looks whether runs are used up
-	if err := w.b.queues.log.Snapshot(); err != nil {
+	if err := w.b.slot(0).queues.log.Snapshot(); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.b.Retain(w.clock()); err != nil {

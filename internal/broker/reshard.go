@@ -95,7 +95,7 @@ func (b *Broker) Reshard(ctx context.Context, name string, plan func(*catalog.To
 	}
 	b.topics.register(changed)
 	b.topics.put(b, changed)
-	b.queues.topicGrew(changed)
+	b.topicGrew(changed)
 	for _, c := range what.Close {
 		parts[c.Partition].backend().Wake()
 	}

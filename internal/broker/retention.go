@@ -51,7 +51,7 @@ func (b *Broker) Retain(now time.Time) error {
 			moved = append(moved, log)
 		}
 	}
-	for p, floor := range b.queues.floors() {
+	for p, floor := range b.floors() {
 		log, err := p.local()
 		if err == nil && floor > max(p.LogStart(), starts[uint64(log.ID())]) {
 			starts[uint64(log.ID())] = floor
@@ -104,12 +104,15 @@ func (b *Broker) deleteRecords(p *commitlog.Partition, before record.Offset) (re
 	return p.LogStart(), nil
 }
 
-// Reclaim runs the relocator until it finds nothing more to do.
+// Reclaim runs the relocators of the open slots until they find nothing more to do.
 func (b *Broker) Reclaim(ctx context.Context) error {
-	for {
-		more, err := b.journal.Relocate(ctx)
-		if err != nil || !more {
-			return err
+	for _, s := range b.slots.all() {
+		for more := true; more; {
+			var err error
+			if more, err = s.journal.Relocate(ctx); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }

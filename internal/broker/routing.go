@@ -35,7 +35,8 @@ var (
 // Locks: admin, then mu. mu guards the tables; a Route holds it for reading.
 type routing struct {
 	b   *Broker
-	log *statelog.Log
+	s   *slot         // nil: the exchanges are not here
+	log *statelog.Log // nil without s
 
 	admin sync.Mutex // held from planning a mutation to its end
 	mu    sync.RWMutex
@@ -43,18 +44,38 @@ type routing struct {
 	links map[linkName]*link
 }
 
-func (b *Broker) openRouting() (err error) {
-	r := &routing{b: b, table: newRoutingTables(), links: make(map[linkName]*link)}
-	if r.log, err = b.openState(routingTopic, &routingMachine{r}); err != nil {
-		return err
+func newRouting(b *Broker, s *slot) *routing {
+	return &routing{b: b, s: s, table: newRoutingTables(), links: make(map[linkName]*link)}
+}
+
+func (s *slot) openRouting() (err error) {
+	r := newRouting(s.b, s)
+	if r.log, err = s.openState(routingTopic, &routingMachine{r}); err == nil {
+		s.routing = r
 	}
-	b.routing = r
+	return err
+}
+
+// routing is the exchanges if they are here, else what there is everywhere, which cannot
+// be changed.
+func (b *Broker) routing() *routing {
+	if s := b.slot(homeSlot); s != nil {
+		return s.routing
+	}
+	return b.elsewhere
+}
+
+// here is nil if the exchanges are, else ErrNotOwner.
+func (r *routing) here() error {
+	if r.s == nil {
+		return fmt.Errorf("exchanges: %w", ErrNotOwner)
+	}
 	return nil
 }
 
 // Namespaces returns their names, sorted.
 func (b *Broker) Namespaces() []string {
-	r := b.routing
+	r := b.routing()
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	var names []string
@@ -67,7 +88,7 @@ func (b *Broker) Namespaces() []string {
 
 // HasNamespace tells whether there is one of that name.
 func (b *Broker) HasNamespace(name string) bool {
-	r := b.routing
+	r := b.routing()
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.table[name] != nil
@@ -75,7 +96,7 @@ func (b *Broker) HasNamespace(name string) bool {
 
 // CreateNamespace makes a namespace if it does not exist.
 func (b *Broker) CreateNamespace(name string) error {
-	r := b.routing
+	r := b.routing()
 	r.admin.Lock()
 	defer r.admin.Unlock()
 	switch {
@@ -95,7 +116,7 @@ func (b *Broker) DeleteNamespace(name string) error {
 	if name == DefaultNamespace {
 		return fmt.Errorf("%w: the namespace %s stays", exchange.ErrInvalid, name)
 	}
-	r := b.routing
+	r := b.routing()
 	r.admin.Lock() // nobody makes a queue in it meanwhile
 	defer r.admin.Unlock()
 	if !b.HasNamespace(name) {
@@ -115,8 +136,8 @@ func (b *Broker) DeleteNamespace(name string) error {
 
 // store makes commands durable, which applies them. Caller holds admin.
 func (r *routing) store(cmds []statelog.Command) error {
-	if len(cmds) == 0 {
-		return nil
+	if err := r.here(); err != nil || len(cmds) == 0 {
+		return err
 	}
 	done := make(chan error, 1)
 	r.log.Append(cmds, func(err error) { done <- err })
@@ -132,6 +153,9 @@ func (r *routing) change(ns string, plan func(*exchange.Table) ([]exchange.Chang
 
 // carryOut is change for a caller who holds admin.
 func (r *routing) carryOut(ns string, plan func(*exchange.Table) ([]exchange.Change, error)) error {
+	if err := r.here(); err != nil {
+		return err
+	}
 	r.mu.RLock()
 	t := r.table[ns]
 	r.mu.RUnlock()
@@ -176,14 +200,14 @@ func (r *routing) read(ns string, f func(*exchange.Table)) bool {
 
 // Exchanges returns the exchanges of a namespace, by name.
 func (b *Broker) Exchanges(ns string) (list []exchange.Spec) {
-	b.routing.read(ns, func(t *exchange.Table) { list = t.Exchanges() })
+	b.routing().read(ns, func(t *exchange.Table) { list = t.Exchanges() })
 	return list
 }
 
 // Exchange returns an exchange: one that was declared, else one that stands for a
 // topic.
 func (b *Broker) Exchange(ns, name string) (spec exchange.Spec, ok bool) {
-	b.routing.read(ns, func(t *exchange.Table) { spec, ok = t.Get(name) })
+	b.routing().read(ns, func(t *exchange.Table) { spec, ok = t.Get(name) })
 	if !ok {
 		if _, ok = b.topicExchange(ns, name); ok {
 			spec = exchange.Spec{Name: name, Kind: exchange.Fanout, Durable: true}
@@ -194,31 +218,31 @@ func (b *Broker) Exchange(ns, name string) (spec exchange.Spec, ok bool) {
 
 // Bindings returns the bindings of a namespace but those of the default exchange.
 func (b *Broker) Bindings(ns string) (list []exchange.Binding) {
-	b.routing.read(ns, func(t *exchange.Table) { list = t.Bindings() })
+	b.routing().read(ns, func(t *exchange.Table) { list = t.Bindings() })
 	return list
 }
 
 // BindingCount is how many Bindings returns.
 func (b *Broker) BindingCount(ns string) (n int) {
-	b.routing.read(ns, func(t *exchange.Table) { n = t.BindingCount() })
+	b.routing().read(ns, func(t *exchange.Table) { n = t.BindingCount() })
 	return n
 }
 
 // DeclareExchange makes an exchange; see exchange.Table.Declare. It returns when that
 // is durable.
 func (b *Broker) DeclareExchange(ns string, spec exchange.Spec) error {
-	return b.routing.change(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.Declare(spec) })
+	return b.routing().change(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.Declare(spec) })
 }
 
 // DeleteExchange deletes an exchange and its bindings; see exchange.Table.Delete.
 func (b *Broker) DeleteExchange(ns, name string, ifUnused bool) error {
-	return b.routing.change(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.Delete(name, ifUnused) })
+	return b.routing().change(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.Delete(name, ifUnused) })
 }
 
 // Bind binds a queue or an exchange to an exchange; see exchange.Table.Bind. The
 // binding of a queue is durable if the queue's label LabelTransient is not set.
 func (b *Broker) Bind(ns string, x exchange.Binding) error {
-	err := b.routing.change(ns, func(t *exchange.Table) ([]exchange.Change, error) {
+	err := b.routing().change(ns, func(t *exchange.Table) ([]exchange.Change, error) {
 		durable := true
 		if x.DestinationKind == exchange.ToQueue {
 			q, err := b.NamespaceQueue(ns, x.Destination)
@@ -241,9 +265,9 @@ func (b *Broker) Bind(ns string, x exchange.Binding) error {
 
 // Unbind ends a binding; see exchange.Table.Unbind.
 func (b *Broker) Unbind(ns string, x exchange.Binding) error {
-	err := b.routing.change(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.Unbind(x) })
+	err := b.routing().change(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.Unbind(x) })
 	declared := false
-	b.routing.read(ns, func(t *exchange.Table) { _, declared = t.Get(x.Source) })
+	b.routing().read(ns, func(t *exchange.Table) { _, declared = t.Get(x.Source) })
 	if err == nil && !declared && ns == DefaultNamespace && x.DestinationKind == exchange.ToQueue {
 		return b.unbindTopic(x.Source, x.Destination)
 	}
@@ -271,8 +295,9 @@ func (b *Broker) Publish(ctx context.Context, ns, name string, m *exchange.Messa
 func (b *Broker) publish(ctx context.Context, ns, name string, m *exchange.Message, msg Message, skip func(queue string) bool, done func(Published)) {
 	r := routings.Get().(*exchange.Routing)
 	defer routings.Put(r)
-	var err error
-	if !b.routing.read(ns, func(t *exchange.Table) { err = t.Route(r, name, m) }) {
+	here := b.routing()
+	err := here.here()
+	if err == nil && !here.read(ns, func(t *exchange.Table) { err = t.Route(r, name, m) }) {
 		err = fmt.Errorf("%w: %s", ErrUnknownNamespace, ns)
 	}
 	if errors.Is(err, exchange.ErrNotFound) {

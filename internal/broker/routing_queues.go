@@ -61,8 +61,9 @@ func (b *Broker) CreateNamespaceQueue(ns, name string, spec catalog.QueueSpec) (
 	if name == "" || len(name) > exchange.NameBytesMax || !utf8.ValidString(name) {
 		return nil, fmt.Errorf("%w: name of %d bytes, 1 to %d of UTF-8 are allowed", catalog.ErrInvalidQueue, len(name), exchange.NameBytesMax)
 	}
-	b.routing.admin.Lock() // the namespace stays until the queue is there
-	defer b.routing.admin.Unlock()
+	r := b.routing()
+	r.admin.Lock() // the namespace stays until the queue is there
+	defer r.admin.Unlock()
 	if !b.HasNamespace(ns) {
 		return nil, fmt.Errorf("%w: %s", ErrUnknownNamespace, ns)
 	}
@@ -118,15 +119,15 @@ func (b *Broker) unbindQueue(meta *catalog.Queue) error {
 			return err
 		}
 	}
-	if !b.HasNamespace(ns) {
-		return nil
+	if r := b.routing(); r.here() != nil || !b.HasNamespace(ns) {
+		return nil // the owner of the exchanges sees that it is gone
 	}
-	return b.routing.carryOut(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.RemoveQueue(name), nil })
+	return b.routing().carryOut(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.RemoveQueue(name), nil })
 }
 
 // unbindLost ends the bindings of queues that are not there: a crash came after the queue's end.
 func (b *Broker) unbindLost() (failed error) {
-	r := b.routing
+	r := b.routing()
 	r.admin.Lock()
 	defer r.admin.Unlock()
 	for _, ns := range b.Namespaces() {

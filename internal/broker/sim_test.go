@@ -364,7 +364,7 @@ func TestProducersSurviveRelocationOfUnsavedSegments(t *testing.T) {
 	p := m.topic("t", nil)
 	other := m.topic("other", nil)
 	m.b.cancel() // nobody saves producers' state from here on
-	m.b.work.Wait()
+	m.b.slot(0).work.Wait()
 	for i := range int32(3) {
 		if _, err := m.append(p, producerBatch(t, m.now, 7, 0, i, 100)); err != nil {
 			t.Fatal(err)
@@ -394,13 +394,13 @@ func TestCommittedOffsetsSurviveRestarts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	for i, how := range []string{"close", "process", "power", "power", "process", "close"} {
 		for n := range 20 {
-			r := <-goCommit(m.b.Groups, simpleCommit("g", "t", 0, record.Offset(100*i+n)))
+			r := <-goCommit(m.b.slot(0).groups, simpleCommit("g", "t", 0, record.Offset(100*i+n)))
 			if r.Err != nil || r.Errs[0][0] != nil {
 				t.Fatalf("%+v", r)
 			}
 		}
 		m.crash(how, rng)
-		if got, want := offsetsOf(t, m.b.Groups, "g"), fmt.Sprintf("t/0=%d", 100*i+19); got != want {
+		if got, want := offsetsOf(t, m.b.slot(0).groups, "g"), fmt.Sprintf("t/0=%d", 100*i+19); got != want {
 			t.Fatalf("after %s: %s, want %s", how, got, want)
 		}
 	}

@@ -60,7 +60,7 @@ func (b *Broker) bindTopic(topic *catalog.Topic, x *exchange.Binding) error {
 	if err != nil {
 		return err
 	}
-	r := b.routing
+	r := b.routing()
 	r.admin.Lock()
 	defer r.admin.Unlock()
 	name := linkName{topic.Name, x.Destination}
@@ -84,7 +84,7 @@ func (b *Broker) bindTopic(topic *catalog.Topic, x *exchange.Binding) error {
 
 // unbindTopic ends a link, if there is one.
 func (b *Broker) unbindTopic(topic, queue string) error {
-	r := b.routing
+	r := b.routing()
 	r.admin.Lock()
 	defer r.admin.Unlock()
 	return r.unlink(linkName{topic, queue})
@@ -92,7 +92,7 @@ func (b *Broker) unbindTopic(topic, queue string) error {
 
 // endLink ends a link whose topic or queue is gone, unless another has its place already.
 func (b *Broker) endLink(l *link) error {
-	r := b.routing
+	r := b.routing()
 	r.admin.Lock()
 	defer r.admin.Unlock()
 	if r.link(l.name) != l {
@@ -116,7 +116,7 @@ func (r *routing) unlink(name linkName) error {
 
 // unlinkQueue ends the links of a queue that was deleted. Caller holds admin.
 func (b *Broker) unlinkQueue(queue string) (failed error) {
-	r := b.routing
+	r := b.routing()
 	for _, l := range r.allLinks() {
 		if l.name.queue == queue {
 			failed = errors.Join(failed, r.unlink(l.name))
@@ -148,7 +148,7 @@ func (r *routing) allLinks() (list []*link) {
 
 // startLinks lets the links go on from where they were. Those whose topic or queue is gone end.
 func (b *Broker) startLinks() {
-	for _, l := range b.routing.allLinks() {
+	for _, l := range b.routing().allLinks() {
 		l.start(b)
 	}
 }

@@ -163,15 +163,15 @@ func TestLinksOutliveTheProcess(t *testing.T) {
 	takeOrders(t, b, "q", 3)
 	b.Close()
 	b = reopen(t, cfg)
-	for _, l := range b.routing.allLinks() { // as if a crash had kept the progress from the log
+	for _, l := range b.routing().allLinks() { // as if a crash had kept the progress from the log
 		l.stop()
-		l2 := newLink(l.name, linkState{topic: l.state.topic, queue: l.state.queue, next: []record.Offset{0, 0}})
+		l2 := newLink(l.s, l.name, linkState{topic: l.state.topic, queue: l.state.queue, next: []record.Offset{0, 0}})
 		if err := b.AddPartitions("orders", 3, false); err != nil {
 			t.Fatal(err)
 		}
-		b.routing.mu.Lock()
-		b.routing.links[l.name] = l2
-		b.routing.mu.Unlock()
+		b.routing().mu.Lock()
+		b.routing().links[l.name] = l2
+		b.routing().mu.Unlock()
 		l2.start(b)
 	}
 	appendOrder(t, b, "4", "5", "6", "7", "8", "9")
@@ -195,7 +195,7 @@ func TestLinksEndWithTopicAndQueue(t *testing.T) {
 	if err := b.DeleteNamespaceQueue("/", "q"); err != nil {
 		t.Fatal(err)
 	}
-	if n := b.routing.linkCount(); n != 0 {
+	if n := b.routing().linkCount(); n != 0 {
 		t.Errorf("%d bindings of a queue that is gone", n)
 	}
 	plainQueue(t, b, "q")
@@ -203,7 +203,7 @@ func TestLinksEndWithTopicAndQueue(t *testing.T) {
 	if err := b.DeleteTopic("orders"); err != nil {
 		t.Fatal(err)
 	}
-	until(t, func() bool { return b.routing.linkCount() == 0 })
+	until(t, func() bool { return b.routing().linkCount() == 0 })
 	if _, err := b.CreateTopic(catalog.TopicSpec{Name: "orders", Partitions: 1}, false); err != nil {
 		t.Fatal(err)
 	}

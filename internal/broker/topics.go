@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/narumq/naru/internal/catalog"
-	"github.com/narumq/naru/internal/commitlog"
 	"github.com/narumq/naru/internal/fault"
 	"github.com/narumq/naru/internal/journal"
 	"github.com/narumq/naru/internal/record"
@@ -88,11 +87,7 @@ func (t *topics) put(b *Broker, topic *catalog.Topic) {
 	partitions := append([]*Partition(nil), state.partitions...)
 	for i := len(partitions); i < len(topic.Partitions); i++ {
 		p := &Partition{broker: b, topic: state, index: int32(i)}
-		log := commitlog.Open(b.journal, journal.StreamID(topic.Partitions[i].Stream))
-		if topic.Partitions[i].Closed {
-			log.Close(b.ctx) // nothing is on its way
-		}
-		p.move(&localPartition{log, p})
+		b.place(p)
 		partitions = append(partitions, p)
 	}
 	state.place.Store(&placement{topic, partitions, topic.Open()})
@@ -242,9 +237,14 @@ func (b *Broker) forgetTopic(topic *catalog.Topic) {
 	for _, p := range b.topics.remove(topic) {
 		if log, err := p.local(); err == nil {
 			log.Delete()
+			if s := b.slot(p.Slot()); s != nil {
+				s.forget(log.ID())
+			}
 		}
 	}
-	b.DropTopicOffsets(topic.Name, nil)
+	for _, s := range b.slots.all() {
+		s.groups.DropTopicOffsets(topic.Name, nil)
+	}
 }
 
 // AddPartitions gives a topic more partitions, total in all.
@@ -255,7 +255,7 @@ func (b *Broker) AddPartitions(name string, total int32, validateOnly bool) erro
 	}
 	b.topics.register(topic)
 	b.topics.put(b, topic)
-	b.queues.topicGrew(topic)
+	b.topicGrew(topic)
 	return nil
 }
 

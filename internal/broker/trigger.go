@@ -4,7 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,17 +44,19 @@ type TriggersConfig struct {
 	Configured []trigger.Spec
 }
 
-// triggers is what happens around the pure trigger.Table: one goroutine looks at the
-// queues, makes durable what the table decides, and starts the work.
+// triggers is what happens around the pure trigger.Table of a slot, in which are those of
+// the slot's queues: one goroutine looks at the queues, makes durable what the table decides, and starts the work.
 //
 // Locks: admin, then a queue's mu; mu and the log's are taken last.
 type triggers struct {
 	b     *Broker
+	s     *slot
 	table *trigger.Table // guarded by log; definitions and conditions by admin as well
 	log   *statelog.Log
 	wake  chan struct{} // takes one
 
 	admin    sync.Mutex // held while triggers are made, deleted and looked at
+	began    bool       // loop runs; guarded by admin
 	cfg      TriggersConfig
 	watching map[trigger.ID]*watching // guarded by admin
 	running  int                      // guarded by admin
@@ -78,28 +83,51 @@ type endedTry struct {
 	failure string
 }
 
-func (b *Broker) openTriggers() (err error) {
+// triggering is what triggers do, from when it is said on.
+type triggering struct {
+	mu  sync.Mutex      // guards cfg
+	cfg *TriggersConfig // nil: they do not fire yet
+}
+
+func (s *slot) openTriggers() (err error) {
 	t := &triggers{
-		b: b, table: trigger.NewTable(), wake: make(chan struct{}, 1), watching: make(map[trigger.ID]*watching),
+		b: s.b, s: s, table: trigger.NewTable(), wake: make(chan struct{}, 1), watching: make(map[trigger.ID]*watching),
 	}
-	if t.log, err = b.openState(triggersTopic, t.table); err != nil {
-		return err
+	if t.log, err = s.openState(triggersTopic, t.table); err == nil {
+		s.triggers = t
 	}
-	b.triggers = t
+	return err
+}
+
+// StartTriggers lets triggers fire, in slots that are open and those that will be. Call
+// it once.
+func (b *Broker) StartTriggers(cfg TriggersConfig) error {
+	b.triggering.mu.Lock()
+	b.triggering.cfg = &cfg
+	b.triggering.mu.Unlock()
+	for _, s := range b.slots.all() {
+		if err := s.triggers.begin(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// StartTriggers lets triggers fire. Call it once.
-func (b *Broker) StartTriggers(cfg TriggersConfig) error {
-	t := b.triggers
+// begin lets the slot's triggers fire if they may. It may be called more than once.
+func (t *triggers) begin() error {
+	t.b.triggering.mu.Lock()
+	cfg := t.b.triggering.cfg
+	t.b.triggering.mu.Unlock()
 	t.admin.Lock()
-	t.cfg = cfg
-	err := t.configure(cfg.Configured)
-	t.admin.Unlock()
-	if err != nil {
+	defer t.admin.Unlock()
+	if cfg == nil || t.began {
+		return nil
+	}
+	t.began, t.cfg = true, *cfg
+	if err := t.configure(cfg.Configured); err != nil {
 		return err
 	}
-	b.work.Go(func() { t.loop(b.ctx) })
+	t.s.work.Go(func() { t.loop(t.s.ctx) })
 	return nil
 }
 
@@ -109,6 +137,9 @@ func (t *triggers) configure(specs []trigger.Spec) error {
 	named := make(map[string]bool)
 	for i := range specs {
 		spec := specs[i]
+		if t.b.homeOf(spec.Queue) != t.s.id {
+			continue
+		}
 		spec.Configured = true
 		if err := spec.Validate(); err != nil {
 			return fmt.Errorf("trigger %s: %w", spec.Name, err)
@@ -204,14 +235,20 @@ func (b *Broker) CreateTrigger(spec trigger.Spec) (TriggerInfo, error) {
 	if err := spec.Validate(); err != nil {
 		return TriggerInfo{}, err
 	}
-	t := b.triggers
+	home := b.slot(b.homeOf(spec.Queue))
+	if home == nil {
+		return TriggerInfo{}, fmt.Errorf("queue %s: %w", spec.Queue, ErrNotOwner)
+	}
+	t := home.triggers
 	t.admin.Lock()
 	defer t.admin.Unlock()
 	if spec.Configured = false; spec.Program != nil && !t.cfg.Programs {
 		return TriggerInfo{}, ErrProgramsOff
 	}
-	if t.find(spec.Name) != nil {
-		return TriggerInfo{}, fmt.Errorf("%w: %s", ErrTriggerExists, spec.Name)
+	for _, s := range b.slots.all() {
+		if s.triggers.find(spec.Name) != nil {
+			return TriggerInfo{}, fmt.Errorf("%w: %s", ErrTriggerExists, spec.Name)
+		}
 	}
 	if _, err := t.queue(spec.Queue); err != nil {
 		return TriggerInfo{}, err
@@ -227,7 +264,15 @@ func (b *Broker) CreateTrigger(spec trigger.Spec) (TriggerInfo, error) {
 // DeleteTrigger forgets a trigger. Its work that runs goes on; what waits does not
 // start.
 func (b *Broker) DeleteTrigger(name string) error {
-	t := b.triggers
+	for _, s := range b.slots.all() {
+		if err := s.triggers.delete(name); !errors.Is(err, ErrUnknownTrigger) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %s", ErrUnknownTrigger, name)
+}
+
+func (t *triggers) delete(name string) error {
 	t.admin.Lock()
 	defer t.admin.Unlock()
 	x := t.find(name)
@@ -241,7 +286,7 @@ func (b *Broker) DeleteTrigger(name string) error {
 	if err := t.append([]trigger.Command{trigger.Remove(x.ID)}); err != nil {
 		return err
 	}
-	b.log.Info("trigger deleted", "trigger", name)
+	t.b.log.Info("trigger deleted", "trigger", name)
 	return nil
 }
 
@@ -281,18 +326,8 @@ func (w *watching) leave() {
 	}
 }
 
-// queueMade lets triggers look whether it is theirs.
-func (t *triggers) queueMade() {
-	if t != nil {
-		t.poke()
-	}
-}
-
 // hold keeps back the floors of partitions that triggers have yet to read.
 func (t *triggers) hold(floors map[*Partition]record.Offset) {
-	if t == nil {
-		return
-	}
 	var readers []trigger.Reader
 	t.log.Read(func() { readers = t.table.Readers() })
 	for _, r := range readers {
@@ -339,25 +374,29 @@ type TriggerRun struct {
 	Running bool
 }
 
-// Triggers returns all triggers, by name.
+// Triggers returns the triggers of all queues that are here, by name.
 func (b *Broker) Triggers() (list []TriggerInfo) {
-	b.triggers.log.Read(func() {
-		for _, x := range b.triggers.table.Triggers() {
-			list = append(list, infoOf(x))
-		}
-	})
+	for _, s := range b.slots.all() {
+		s.triggers.log.Read(func() {
+			for _, x := range s.triggers.table.Triggers() {
+				list = append(list, infoOf(x))
+			}
+		})
+	}
+	slices.SortStableFunc(list, func(x, y TriggerInfo) int { return strings.Compare(x.Spec.Name, y.Spec.Name) })
 	return list
 }
 
 // Trigger returns the trigger of that name, or ErrUnknownTrigger.
 func (b *Broker) Trigger(name string) (info TriggerInfo, err error) {
-	b.triggers.log.Read(func() {
-		if x := b.triggers.table.Find(name); x != nil {
-			info = infoOf(x)
-		} else {
-			err = fmt.Errorf("%w: %s", ErrUnknownTrigger, name)
-		}
-	})
+	err = fmt.Errorf("%w: %s", ErrUnknownTrigger, name)
+	for _, s := range b.slots.all() {
+		s.triggers.log.Read(func() {
+			if x := s.triggers.table.Find(name); x != nil {
+				info, err = infoOf(x), nil
+			}
+		})
+	}
 	return info, err
 }
 

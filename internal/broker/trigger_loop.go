@@ -187,7 +187,7 @@ func (t *triggers) start(ctx context.Context, done []unit, now int64) (again int
 		t.log.Append(part, func(error) {}) // as deliveries, tries are noted and not waited for
 	}
 	for _, w := range list {
-		t.b.work.Go(func() { t.try(ctx, w) })
+		t.s.work.Go(func() { t.try(ctx, w) })
 	}
 	return again
 }

@@ -54,7 +54,7 @@ func (s *triggerSim) run(steps int) {
 				s.t.Fatal(err)
 			}
 		case k < 94:
-			if err := s.b.triggers.log.Snapshot(); err != nil {
+			if err := s.b.slot(0).triggers.log.Snapshot(); err != nil {
 				s.t.Fatal(err)
 			}
 		default:

@@ -63,7 +63,7 @@ func (w *triggerWorld) create(name string, conditions ...trigger.Condition) {
 // add moves the clock.
 func (w *triggerWorld) add(d time.Duration) {
 	w.queueWorld.add(d)
-	w.b.triggers.poke()
+	w.b.slot(0).triggers.poke()
 }
 
 // run waits for the next try.
@@ -81,10 +81,10 @@ func (w *triggerWorld) run() *try {
 // settled waits until the loop has seen all that has happened.
 func (w *triggerWorld) settled() {
 	for range 2 {
-		for _, q := range w.b.queues.all() {
+		for _, q := range w.b.slot(0).queues.all() {
 			q.poke()
 		}
-		w.b.triggers.round(w.b.ctx)
+		w.b.slot(0).triggers.round(w.b.ctx)
 	}
 }
 
@@ -249,14 +249,14 @@ func TestTriggerHoldsLog(t *testing.T) {
 	q := makeQueue(t, w.b, "q", nil)
 	w.create("t", trigger.Condition{On: trigger.OnEvery})
 	w.settled()
-	w.b.triggers.admin.Lock() // the loop sees nothing of it
+	w.b.slot(0).triggers.admin.Lock() // the loop sees nothing of it
 	sendAll(t, q, text("a"), text("b"))
 	ackAll(t, q, mustReceive(t, q, ReceiveRequest{Max: 2}))
 	if err := w.b.Retain(w.clock()); err != nil {
 		t.Error(err)
 	}
 	start := q.local().partitions()[0].LogStart()
-	w.b.triggers.admin.Unlock()
+	w.b.slot(0).triggers.admin.Unlock()
 	if start != 0 {
 		t.Fatalf("the log begins at %d", start)
 	}
@@ -396,9 +396,9 @@ func TestTriggerCrashBeforeArmed(t *testing.T) {
 	sendAll(t, q, text("a"))
 	w.run().end <- nil
 	w.ended("t", 1)
-	w.b.triggers.admin.Lock() // the loop sees nothing of it
+	w.b.slot(0).triggers.admin.Lock() // the loop sees nothing of it
 	var once sync.Once
-	unlock := func() { once.Do(w.b.triggers.admin.Unlock) }
+	unlock := func() { once.Do(w.b.slot(0).triggers.admin.Unlock) }
 	defer unlock()
 	ackAll(t, q, mustReceive(t, q, ReceiveRequest{Max: 1}))
 	sendAll(t, q, text("b"))
@@ -486,9 +486,9 @@ func (w *triggerWorld) fill(p *Partition) {
 }
 
 func (w *triggerWorld) endedTries() int {
-	w.b.triggers.mu.Lock()
-	defer w.b.triggers.mu.Unlock()
-	return len(w.b.triggers.ended)
+	w.b.slot(0).triggers.mu.Lock()
+	defer w.b.slot(0).triggers.mu.Unlock()
+	return len(w.b.slot(0).triggers.ended)
 }
 
 // TestTriggerFullDisk fires, and ends, when there is room again, and once.
@@ -498,10 +498,10 @@ func TestTriggerFullDisk(t *testing.T) {
 	q, other := makeQueue(t, w.b, "q", nil), w.topic("other", nil)
 	w.create("t", trigger.Condition{On: trigger.OnDepth, Depth: 2})
 	w.settled()
-	w.b.triggers.admin.Lock()
+	w.b.slot(0).triggers.admin.Lock()
 	sendAll(t, q, text("a"), text("b"))
 	w.fill(other)
-	w.b.triggers.admin.Unlock()
+	w.b.slot(0).triggers.admin.Unlock()
 	w.noRun("the disk is full")
 	if x := w.info("t"); x.Fired != 0 || !x.Armed[0] {
 		t.Fatalf("%+v", x)
@@ -510,12 +510,12 @@ func TestTriggerFullDisk(t *testing.T) {
 	w.settled()
 	x := w.run()
 	w.fill(other)
-	w.b.triggers.admin.Lock()
+	w.b.slot(0).triggers.admin.Lock()
 	x.end <- nil
 	for w.endedTries() == 0 { // the try has told
 		runtime.Gosched()
 	}
-	w.b.triggers.admin.Unlock()
+	w.b.slot(0).triggers.admin.Unlock()
 	w.noRun("it has ended")
 	if x := w.info("t"); x.Succeeded != 0 || x.Running != 1 {
 		t.Fatalf("%+v", x)

@@ -66,3 +66,16 @@ func (j *Journal) Stats() Stats {
 
 // FreeBytes is what the disk still has room for.
 func (j *Journal) FreeBytes() (int64, error) { return j.fs.FreeBytes(j.dir) }
+
+// Plus adds up what two slots of one flusher, which shares its memory and its commits among them, say.
+func (s Stats) Plus(o Stats) Stats {
+	return Stats{
+		Commits: max(s.Commits, o.Commits), Entries: s.Entries + o.Entries, BytesWritten: max(s.BytesWritten, o.BytesWritten),
+		ReadsHit: s.ReadsHit + o.ReadsHit, ReadsMissed: s.ReadsMissed + o.ReadsMissed,
+		BytesHit: s.BytesHit + o.BytesHit, BytesMissed: s.BytesMissed + o.BytesMissed,
+		Relocated: s.Relocated + o.Relocated, Reclaimed: s.Reclaimed + o.Reclaimed,
+		Segments: s.Segments + o.Segments, DiskBytes: s.DiskBytes + o.DiskBytes,
+		CacheBytes: max(s.CacheBytes, o.CacheBytes), PendingBytes: max(s.PendingBytes, o.PendingBytes),
+		Damaged: s.Damaged + o.Damaged, Streams: s.Streams + o.Streams,
+	}
+}
