@@ -48,8 +48,9 @@ func (c *Collector) Collect(ctx context.Context) (sum Collection, err error) {
 	if len(old) == 0 {
 		return sum, nil
 	}
+	blocks := newBlockCache(ctx, c.Store, collectCacheBytes)
 	for slot := range c.Slots {
-		if err := c.keep(ctx, slot, old); err != nil {
+		if err := c.keep(ctx, blocks, slot, old); err != nil {
 			return sum, fmt.Errorf("what slot %d refers to: %w", slot, err)
 		}
 	}
@@ -92,8 +93,11 @@ func (c *Collector) list(ctx context.Context, prefix string, before time.Time, o
 	}
 }
 
+// collectCacheBytes is for the ends of objects, which slots share.
+const collectCacheBytes = 16 << 20
+
 // keep takes what a slot refers to out of old.
-func (c *Collector) keep(ctx context.Context, slot SlotID, old map[string]int64) error {
+func (c *Collector) keep(ctx context.Context, blocks *blockCache, slot SlotID, old map[string]int64) error {
 	_, key := c.Keys(slot)
 	kv, ok, err := c.Coord.Get(ctx, key)
 	if err != nil || !ok {
@@ -113,7 +117,11 @@ func (c *Collector) keep(ctx context.Context, slot SlotID, old map[string]int64)
 			delete(old, o.key)
 		}
 	}
-	return walkChain(ctx, c.Store, slot, head, func(o *loaded) { delete(old, o.key) })
+	list, err := walkChain(blocks, slot, head, nil)
+	for _, o := range list {
+		delete(old, o.key)
+	}
+	return err
 }
 
 func (c *Collector) remove(ctx context.Context, old map[string]int64, sum *Collection) error {

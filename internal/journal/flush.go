@@ -30,6 +30,7 @@ type Head struct {
 	Sequence   uint64 `json:"seq"`            // counts objects that were committed to the slot
 	Commit     string `json:"commit"`         // drawn anew for each commit, so that its writer knows it again
 	Last       string `json:"last,omitempty"` // key of the object with that sequence
+	LastBytes  int64  `json:"size,omitempty"` // its size
 	Manifest   string `json:"man,omitempty"`  // key of the newest manifest
 	Manifested uint64 `json:"upto,omitempty"` // the last sequence that the manifest covers
 }
@@ -58,6 +59,7 @@ type lane struct {
 	head     Head  // as committed
 	revision int64 // ModRevision of the head
 	planned  Head  // as it will be when all that is on its way is committed
+	chain    chain // of planned: what is not in its manifest
 	lost     error // why the slot is not owned any more; final
 }
 
@@ -66,7 +68,7 @@ type part struct {
 	lane    *lane
 	entries []*Entry
 	runs    []*run      // where the entries are in the object
-	prev    string      // key of the slot's object before this one
+	prev    []objectRef // the slot's objects before this one, newest first
 	head    Head        // that the commit writes
 	install func(error) // of a flush without an object: told the outcome
 	replace *replacement
@@ -110,7 +112,8 @@ type flushing struct {
 	puts    []*flush // to be stored now
 	commit  *flush   // to be committed now
 	failed  []failure
-	waiting int // installs in line
+	waiting int   // installs in line
+	stored  int64 // objects, ever
 }
 
 // failure is an answer to appends.
@@ -124,9 +127,9 @@ func newFlushing(limits flushLimits, newKey func() string, newSalt func() uint32
 	return &flushing{limits: limits, newKey: newKey, newSalt: newSalt, lanes: make(map[SlotID]*lane)}
 }
 
-// own begins to take appends of a slot.
-func (c *flushing) own(slot SlotID, owner int64, head Head, revision int64) *lane {
-	l := &lane{slot: slot, owner: owner, head: head, revision: revision, planned: head}
+// own begins to take appends of a slot, whose newest objects are in its chain.
+func (c *flushing) own(slot SlotID, owner int64, head Head, revision int64, ch chain) *lane {
+	l := &lane{slot: slot, owner: owner, head: head, revision: revision, planned: head, chain: ch}
 	c.lanes[slot] = l
 	return l
 }
@@ -186,13 +189,18 @@ func (c *flushing) close(now time.Time) {
 	c.open = nil
 	for _, p := range f.parts {
 		plan := &p.lane.planned
-		p.prev = plan.Last
+		p.prev = p.lane.chain.list(plan)
 		plan.Sequence++
 		plan.Last, plan.Commit = f.key, f.key
 		p.head = *plan
 	}
 	slices.SortFunc(f.parts, func(a, b *part) int { return cmp.Compare(a.lane.slot, b.lane.slot) })
 	f.encode(c.newSalt())
+	for _, p := range f.parts {
+		p.lane.planned.LastBytes = int64(len(f.body))
+		p.head = p.lane.planned
+		p.lane.chain.add(objectRef{f.key, int64(len(f.body))})
+	}
 	c.line = append(c.line, f)
 	c.puts = append(c.puts, f)
 }
@@ -278,6 +286,7 @@ func (c *flushing) storedAs(f *flush, now time.Time, err error) {
 	switch {
 	case err == nil:
 		f.stored, f.tries = true, 0
+		c.stored++
 	case now.Sub(f.began) > c.limits.ageMax:
 		for _, p := range slices.Clone(f.parts) {
 			c.lose(p.lane, fmt.Errorf("%w: %w", ErrTooOld, err))

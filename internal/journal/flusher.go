@@ -11,6 +11,7 @@ import (
 
 	"github.com/narumq/naru/internal/coord"
 	"github.com/narumq/naru/internal/objectstore"
+	"github.com/narumq/naru/internal/vfs"
 )
 
 // FlusherOptions of the object medium. A zero field takes the default; Store, Coord, SlotOf and Keys are required.
@@ -30,6 +31,16 @@ type FlusherOptions struct {
 	PendingBytesMax int64         // 64 MiB: appended and not committed; more has to wait
 	EntryBytesMax   int           // 32 MiB
 	CacheBytes      int64         // 64 MiB of recent objects
+	BlockCacheBytes int64         // 64 MiB of what was read from the bucket
+	// CacheFS and CacheDir are where more of that is kept on a local disk, which is the process's alone and may be lost at any time;
+	// nil: nowhere. CacheDiskBytes is 4 GiB.
+	CacheFS        vfs.FS
+	CacheDir       string
+	CacheDiskBytes int64
+	// CutOff is told when no object could be stored for CutOffAfter (30 s) although there were some to store, and again each time
+	// that it was as long. Whoever else reaches the bucket could do better. It must be quick; nil: nobody is told.
+	CutOff      func(since time.Duration, err error)
+	CutOffAfter time.Duration
 	// AgeMax is how long an object may wait for its commit: 10 minutes. Orphans are only removed when they are much older.
 	AgeMax   time.Duration
 	Observer FlushObserver
@@ -55,6 +66,9 @@ func (o *FlusherOptions) setDefaults() {
 	set(&o.FlushBytes, 8<<20)
 	set(&o.PendingBytesMax, 64<<20)
 	set(&o.CacheBytes, 64<<20)
+	set(&o.BlockCacheBytes, 64<<20)
+	set(&o.CacheDiskBytes, diskBytesDefault)
+	set((*int64)(&o.CutOffAfter), int64(30*time.Second))
 	if o.InFlight == 0 {
 		o.InFlight = 4
 	}
@@ -72,6 +86,8 @@ type Flusher struct {
 	opt    FlusherOptions
 	store  objectstore.Store
 	cache  *cache
+	blocks *blockCache
+	ahead  chan struct{} // a place for each request that reads ahead; nil: none does
 	nextID atomic.Uint64 // of segments, within this process
 	names  atomic.Uint64
 
@@ -82,6 +98,7 @@ type Flusher struct {
 	core    *flushing
 	slots   map[*lane]*Slot // guarded by mu
 	pending int64           // guarded by mu
+	cut     cutOff          // guarded by mu
 	timer   *time.Timer
 	closed  bool // guarded by mu
 
@@ -94,8 +111,13 @@ type Flusher struct {
 // NewFlusher starts flushing; Close ends it.
 func NewFlusher(opt FlusherOptions) *Flusher {
 	f := newFlusher(opt)
+	f.blocks.spawn = func(f func()) { go f() }
+	f.ahead = make(chan struct{}, aheadRequestsMax)
 	f.timer = time.AfterFunc(time.Hour, f.tick)
 	f.work.Go(f.commitLoop)
+	if opt.CacheFS != nil {
+		f.keepOnDisk()
+	}
 	return f
 }
 
@@ -107,6 +129,7 @@ func newFlusher(opt FlusherOptions) *Flusher {
 	limits := flushLimits{every: opt.FlushEvery, bytes: opt.FlushBytes, inFlight: opt.InFlight, ageMax: opt.AgeMax}
 	f.core = newFlushing(limits, f.objectKey, newSalt)
 	f.ctx, f.cancel = context.WithCancel(context.Background())
+	f.blocks = newBlockCache(f.ctx, opt.Store, opt.BlockCacheBytes)
 	return f
 }
 
@@ -120,11 +143,12 @@ func (f *Flusher) Open(ctx context.Context, slot SlotID, owner int64, opt Option
 	if err != nil {
 		return nil, err
 	}
+	defer f.blocks.shareFooters()()
 	head, revision, err := f.raise(ctx, slot, owner)
 	if err != nil {
 		return nil, fmt.Errorf("slot %d: %w", slot, err)
 	}
-	s, err := openSlot(ctx, f, slot, head, opt)
+	s, ch, err := openSlot(ctx, f, slot, head, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +157,7 @@ func (f *Flusher) Open(ctx context.Context, slot SlotID, owner int64, opt Option
 	if f.closed {
 		return nil, ErrClosed
 	}
-	s.lane = f.core.own(slot, owner, head, revision)
+	s.lane = f.core.own(slot, owner, head, revision, ch)
 	f.slots[s.lane] = s
 	if opt.RelocateEvery > 0 {
 		tending, cancel := context.WithCancel(f.ctx)
@@ -209,6 +233,7 @@ func (f *Flusher) do(change func(now time.Time)) {
 	if e.commit != nil {
 		f.commits <- e.commit // has room: the core hands out one at a time
 	}
+	f.watchPuts(now)
 	f.change.Broadcast()
 	f.mu.Unlock()
 	e.tell()
@@ -267,7 +292,10 @@ func (f *Flusher) storeObject(o *flush) {
 	if err != nil {
 		f.opt.Logger.Warn("an object could not be stored; it is tried again", "key", o.key, "err", err)
 	}
-	f.do(func(now time.Time) { f.core.storedAs(o, now, err) })
+	f.do(func(now time.Time) {
+		f.cut.err = err
+		f.core.storedAs(o, now, err)
+	})
 }
 
 // put stores an object under a name that is ours alone.

@@ -6,53 +6,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"time"
-
-	"github.com/narumq/naru/internal/objectstore"
 )
 
-// An object is laid out as a sealed segment. Its last frame, of the stream chainStream, tells of each slot that has frames in
-// it which object came before:
-//
-//	per slot: 0 4 slot, 4 8 sequence of this object in the slot, 12 2 length of the key, 14 n key of the object before
+// An object is laid out as a sealed segment. Its last frame is of the stream chainStream; see chain.go.
 const (
-	chainStream     = StreamID(0) // partitions count from 1
-	chainEntryBytes = 14
-
 	objectTailBytes = 64 << 10 // read at once: the chain and most footers
 	objectBytesMax  = 1 << 30
-	bucketTimeout   = 30 * time.Second // of one read
 )
-
-// link is one slot's entry in an object's chain.
-type link struct {
-	slot     SlotID
-	sequence uint64
-	prev     string
-}
-
-func encodeChain(links []link) []byte {
-	var b []byte
-	for _, l := range links {
-		b = le.AppendUint32(b, uint32(l.slot))
-		b = le.AppendUint64(b, l.sequence)
-		b = le.AppendUint16(b, uint16(len(l.prev)))
-		b = append(b, l.prev...)
-	}
-	return b
-}
-
-func decodeChain(b []byte) (links []link, err error) {
-	for len(b) > 0 {
-		if len(b) < chainEntryBytes || len(b) < chainEntryBytes+int(le.Uint16(b[12:])) {
-			return nil, fmt.Errorf("%w: chain cut short", ErrDamaged)
-		}
-		end := chainEntryBytes + int(le.Uint16(b[12:]))
-		links = append(links, link{SlotID(le.Uint32(b)), le.Uint64(b[4:]), string(b[chainEntryBytes:end])})
-		b = b[end:]
-	}
-	return links, nil
-}
 
 // encode makes the flush's object. Frames of one stream lie together, so that they form one run. Afterwards the entries'
 // payloads are not needed any more.
@@ -127,29 +87,29 @@ func (w *objectWriter) finish() []byte {
 
 // bucketObject is a segment's source in the bucket.
 type bucketObject struct {
-	store objectstore.Store
-	key   string
-	size  int64
+	blocks *blockCache
+	key    string
+	size   int64
 }
 
-func (o *bucketObject) ReadAt(b []byte, off int64) (int, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), bucketTimeout)
+func (o *bucketObject) ReadAt(b []byte, off int64) (int, error) { return o.blocks.readAt(o, b, off) }
+func (o *bucketObject) Size() (int64, error)                    { return o.size, nil }
+func (o *bucketObject) Close() error                            { return nil }
+
+// readPast reads what is used once, and so is not to be kept.
+func (o *bucketObject) readPast(ctx context.Context, b []byte, off int64) error {
+	ctx, cancel := context.WithTimeout(ctx, bucketTimeout)
 	defer cancel()
-	got, err := o.store.Get(ctx, o.key, off, int64(len(b)))
-	n := copy(b, got)
-	if err == nil && n < len(b) {
-		err = io.EOF
+	got, err := o.blocks.store.Get(ctx, o.key, off, int64(len(b)))
+	if n := copy(b, got); err == nil && n < len(b) {
+		err = io.ErrUnexpectedEOF
 	}
-	return n, err
+	return err
 }
-
-func (o *bucketObject) Size() (int64, error) { return o.size, nil }
-func (o *bucketObject) Close() error         { return nil }
 
 // loaded is what an object's footer and chain tell.
 type loaded struct {
-	key   string
-	size  int64
+	objectRef
 	salt  uint32
 	end   int64
 	runs  []runEntry
@@ -157,60 +117,32 @@ type loaded struct {
 }
 
 // loadObject reads the end of an object.
-func loadObject(ctx context.Context, store objectstore.Store, key string) (o loaded, err error) {
-	info, err := store.Stat(ctx, key)
-	if err != nil {
-		return o, err
-	}
-	o.key, o.size = key, info.Bytes
+func loadObject(blocks *blockCache, ref objectRef) (o *loaded, err error) {
+	o = &loaded{objectRef: ref}
 	if o.size < segmentHeaderBytes+trailerBytes || o.size > objectBytesMax {
-		return o, fmt.Errorf("%w: object %s of %d bytes", ErrDamaged, key, o.size)
+		return o, fmt.Errorf("%w: object %s of %d bytes", ErrDamaged, o.key, o.size)
 	}
-	tail := &tailSource{bucketObject: bucketObject{store, key, o.size}}
-	tail.from = max(0, o.size-objectTailBytes)
-	if tail.bytes, err = store.Get(ctx, key, tail.from, -1); err != nil {
-		return o, err
-	}
-	t, runs, _, ok, err := readFooter(tail, 0)
+	src := &bucketObject{blocks, o.key, o.size}
+	blocks.want(src, max(0, o.size-objectTailBytes), o.size, false)
+	t, runs, _, ok, err := readFooter(src, 0)
 	if err != nil {
-		return o, err
+		return o, fmt.Errorf("object %s: %w", o.key, err)
 	}
 	if !ok {
-		return o, fmt.Errorf("%w: object %s has no sound footer", ErrDamaged, key)
+		return o, fmt.Errorf("%w: object %s has no sound footer", ErrDamaged, o.key)
 	}
 	o.salt, o.end = t.salt, t.dataEnd
 	for _, r := range runs {
 		if r.stream != chainStream {
 			o.runs = append(o.runs, r)
-		} else if o.links, err = readChain(tail, o, r); err != nil {
-			return o, fmt.Errorf("object %s: %w", key, err)
+		} else if o.links, err = readChain(src, o, r); err != nil {
+			return o, fmt.Errorf("object %s: %w", o.key, err)
 		}
 	}
 	return o, nil
 }
 
-// tailSource reads from the end of an object that is in memory, and elsewhere from the bucket.
-type tailSource struct {
-	bucketObject
-	from  int64
-	bytes []byte
-}
-
-func (s *tailSource) ReadAt(b []byte, off int64) (int, error) {
-	if off < s.from {
-		return s.bucketObject.ReadAt(b, off)
-	}
-	n := 0
-	if at := off - s.from; at < int64(len(s.bytes)) {
-		n = copy(b, s.bytes[at:])
-	}
-	if n < len(b) {
-		return n, io.EOF
-	}
-	return n, nil
-}
-
-func readChain(src source, o loaded, r runEntry) ([]link, error) {
+func readChain(src source, o *loaded, r runEntry) ([]link, error) {
 	seg := &segment{file: src, path: o.key, salt: o.salt, frames: o.end}
 	extents, err := seg.readExtents(footerRange{r.first, r.n, r.extentsCRC})
 	if err != nil {

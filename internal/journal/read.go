@@ -20,6 +20,7 @@ type Slice struct {
 
 	chunks []*chunk
 	cache  *cache
+	cold   bool // some of it was not in the cache
 }
 
 // Release gives the bytes back. It may be called more than once.
@@ -30,6 +31,8 @@ func (s *Slice) Release() {
 	s.chunks = nil
 	s.Payloads = nil
 }
+
+func isMissing(err error) bool { return errors.Is(err, objectstore.ErrNotFound) }
 
 // goneMax is how often a read looks again for an object that is not there any more.
 const goneMax = 3
@@ -56,7 +59,7 @@ func (v *view) Read(id StreamID, from record.Offset, maxBytes int, atLeastOne bo
 			}
 			piece.run.seg.release()
 		}
-		if errors.Is(err, objectstore.ErrNotFound) {
+		if isMissing(err) {
 			if gone++; gone < goneMax {
 				continue // merged with others meanwhile: the index tells where it is now
 			}
@@ -298,6 +301,7 @@ func (r *reader) takeFrames(p piece, k *chunk, pos, end int64, fresh bool) (int6
 // count adds a piece with so many bytes of payloads.
 func (r *reader) count(fresh bool, bytes int64) {
 	if fresh {
+		r.out.cold = true
 		r.v.stats.readsMissed.Add(1)
 		r.v.stats.bytesMissed.Add(bytes)
 	} else {

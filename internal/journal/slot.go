@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/narumq/naru/internal/objectstore"
 	"github.com/narumq/naru/internal/record"
 )
 
@@ -22,6 +22,8 @@ type Slot struct {
 	lane     *lane
 	draining atomic.Bool
 
+	ahead *readAhead
+
 	committed uint64 // guarded by index.mu: the sequence that the index has come to
 
 	work    sync.Mutex         // one manifest or relocation at a time
@@ -29,27 +31,29 @@ type Slot struct {
 	tending sync.WaitGroup
 }
 
-// openSlot reads a slot's log from the bucket.
-func openSlot(ctx context.Context, f *Flusher, id SlotID, head Head, opt Options) (*Slot, error) {
-	s := &Slot{view: newView(opt, f.cache), id: id, flusher: f, opt: opt, committed: head.Sequence, cancel: func() {}}
+// openSlot reads a slot's log from the bucket. The chain is of its newest objects.
+func openSlot(ctx context.Context, f *Flusher, id SlotID, head Head, opt Options) (s *Slot, ch chain, err error) {
+	s = &Slot{view: newView(opt, f.cache), id: id, flusher: f, opt: opt, committed: head.Sequence, cancel: func() {}}
+	s.ahead = newReadAhead(s)
 	if head.Manifest != "" {
 		m, err := loadManifest(ctx, f.store, head.Manifest)
 		if err != nil {
-			return nil, fmt.Errorf("slot %d: %w", id, err)
+			return nil, nil, fmt.Errorf("slot %d: %w", id, err)
 		}
 		if m.slot != id || m.sequence != head.Manifested {
-			return nil, fmt.Errorf("%w: manifest %s is of slot %d sequence %d, slot %d wants %d", ErrDamaged, head.Manifest, m.slot, m.sequence, id, head.Manifested)
+			return nil, nil, fmt.Errorf("%w: manifest %s is of slot %d sequence %d, slot %d wants %d", ErrDamaged, head.Manifest, m.slot, m.sequence, id, head.Manifested)
 		}
 		s.indexManifest(&m)
 	}
-	var objects []*loaded
-	if err := walkChain(ctx, f.store, id, head, func(o *loaded) { objects = append(objects, o) }); err != nil {
-		return nil, fmt.Errorf("slot %d: %w", id, err)
+	objects, err := walkChain(f.blocks, id, head, nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("slot %d: %w", id, err)
 	}
-	for i := len(objects) - 1; i >= 0; i-- {
-		s.indexObject(objects[i], head.Sequence-uint64(i))
+	for i, o := range slices.Backward(objects) {
+		s.indexObject(o, head.Sequence-uint64(i))
+		ch.add(o.objectRef)
 	}
-	return s, nil
+	return s, ch, nil
 }
 
 func (s *Slot) indexManifest(m *manifest) {
@@ -72,24 +76,6 @@ func (s *Slot) indexManifest(m *manifest) {
 	}
 }
 
-// walkChain follows the chain of a slot's objects from the head to what the manifest covers; newest first.
-func walkChain(ctx context.Context, store objectstore.Store, slot SlotID, head Head, each func(*loaded)) error {
-	key := head.Last
-	for sequence := head.Sequence; sequence > head.Manifested; sequence-- {
-		o, err := loadObject(ctx, store, key)
-		if err != nil {
-			return fmt.Errorf("sequence %d: %w", sequence, err)
-		}
-		l, ok := o.linkOf(slot)
-		if !ok || l.sequence != sequence {
-			return fmt.Errorf("%w: object %s is not sequence %d of the slot", ErrDamaged, key, sequence)
-		}
-		each(&o)
-		key = l.prev
-	}
-	return nil
-}
-
 func (s *Slot) indexObject(o *loaded, sequence uint64) {
 	seg := s.segment(o.key, o.size, o.end, o.salt, sequence)
 	s.index.mu.Lock()
@@ -105,7 +91,7 @@ func (s *Slot) indexObject(o *loaded, sequence uint64) {
 func (s *Slot) segment(key string, size, end int64, salt uint32, newest uint64) *segment {
 	seg := &segment{
 		id: SegmentID(s.flusher.nextID.Add(1)), salt: salt, newest: SegmentID(newest), path: key,
-		file: &bucketObject{s.flusher.store, key, size}, capacity: size, end: end, frames: end,
+		file: &bucketObject{s.flusher.blocks, key, size}, capacity: size, end: end, frames: end,
 	}
 	seg.sealed.Store(true)
 	seg.refs.Store(1)

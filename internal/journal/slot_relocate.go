@@ -75,7 +75,7 @@ func (s *Slot) Relocate(ctx context.Context) (more bool, err error) {
 func (s *Slot) merge(ctx context.Context, group map[*segment][]*run) (*replacement, error) {
 	m := merging{s: s, old: make(map[*run]bool)}
 	for _, seg := range slices.SortedFunc(maps.Keys(group), func(a, b *segment) int { return cmp.Compare(a.newest, b.newest) }) {
-		if err := m.read(seg, group[seg]); err != nil {
+		if err := m.read(ctx, seg, group[seg]); err != nil {
 			return nil, err
 		}
 	}
@@ -135,7 +135,7 @@ type mergedFrame struct {
 }
 
 // read takes the live frames of some runs of an object, with one request.
-func (m *merging) read(seg *segment, runs []*run) error {
+func (m *merging) read(ctx context.Context, seg *segment, runs []*run) error {
 	var extents []extent
 	var streams []StreamID
 	lo, hi := seg.end, int64(0)
@@ -154,7 +154,7 @@ func (m *merging) read(seg *segment, runs []*run) error {
 		m.old[r] = true
 	}
 	b := make([]byte, hi-lo)
-	if _, err := seg.file.ReadAt(b, lo); err != nil {
+	if err := seg.file.(*bucketObject).readPast(ctx, b, lo); err != nil {
 		return fmt.Errorf("%s at byte %d: %w", seg.path, lo, err)
 	}
 	for i, e := range extents {

@@ -53,6 +53,9 @@ func (v *view) reportDamage(p piece, pos int64, b []byte, problem error) error {
 		finding.Bytes, finding.Base, finding.Last = f.size(), f.base, f.last()
 	}
 	v.damage.report(finding)
+	if o, ok := p.run.seg.file.(*bucketObject); ok {
+		o.blocks.forget(o)
+	}
 	return fmt.Errorf("%w: %s", ErrDamaged, finding)
 }
 

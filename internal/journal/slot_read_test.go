@@ -1,0 +1,196 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/narumq/naru/internal/coord"
+	"github.com/narumq/naru/internal/objectstore"
+	"github.com/narumq/naru/internal/vfs"
+)
+
+// logObjects are the keys of the objects of appends.
+func (w *slotWorld) logObjects() (keys []string) {
+	for _, o := range w.bucket.Objects() {
+		if strings.HasPrefix(o.Key, "log/") {
+			keys = append(keys, o.Key)
+		}
+	}
+	return keys
+}
+
+// An object that is gone although it is committed is lost data, and says so; to who does not own the slot any more it is not.
+func TestSlotMissingObject(t *testing.T) {
+	w := newSlotWorld(t)
+	if err := put(w.open(w.flusher(nil), 0), 3, 0, []byte("one")); err != nil {
+		t.Fatal(err)
+	}
+	unread := func(o *FlusherOptions) { o.BlockCacheBytes = 1 } // so that what opening has read is not there any more
+	s := w.open(w.flusher(unread), 0)
+	s.flusher.blocks.forget(&bucketObject{key: w.logObjects()[0], size: 1 << 20})
+
+	misses := 0
+	w.bucket.SetGate(func(_ context.Context, c *objectstore.Call) objectstore.Fate {
+		if c.Op.Kind == objectstore.OpGet && misses < 3*goneMax {
+			misses++
+			return objectstore.FateMissing
+		}
+		return objectstore.FateDone
+	})
+	for {
+		slice, err := s.Read(3, 0, 1000, true)
+		if err != nil && !errors.Is(err, ErrGone) || err == nil && len(slice.Payloads) != 1 {
+			t.Fatalf("not found for a while: %d payloads, %v", len(slice.Payloads), err)
+		}
+		if err == nil {
+			break
+		}
+	}
+	if misses < goneMax {
+		t.Errorf("%d misses", misses)
+	}
+	w.bucket.SetGate(nil)
+
+	s.flusher.blocks.forget(&bucketObject{key: w.logObjects()[0], size: 1 << 20})
+	if err := w.bucket.Delete(context.Background(), w.logObjects()...); err != nil {
+		t.Fatal(err)
+	}
+	if slice, err := s.Read(3, 0, 1000, true); !errors.Is(err, ErrLost) {
+		t.Errorf("a committed object was deleted: %d payloads, %v", len(slice.Payloads), err)
+	}
+	owner, _ := simKeys(0)
+	if _, err := w.quorum.Txn(context.Background(), nil, []coord.Op{coord.Delete(owner)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if slice, err := s.Read(3, 0, 1000, true); !errors.Is(err, ErrNotOwner) {
+		t.Errorf("an object was deleted, and the slot is somebody else's: %d payloads, %v", len(slice.Payloads), err)
+	}
+}
+
+// Readers of one block share one request, and what is kept is bounded.
+func TestBlockCache(t *testing.T) {
+	bucket := objectstore.NewFake(objectstore.FakeConfig{})
+	body := bytes.Repeat([]byte("0123456789abcdef"), 20*blockBytes/16)
+	body = body[:len(body)-100]
+	if err := bucket.Put(context.Background(), "a", body); err != nil {
+		t.Fatal(err)
+	}
+	gate := make(chan struct{})
+	bucket.SetGate(func(context.Context, *objectstore.Call) objectstore.Fate { <-gate; return objectstore.FateDone })
+	c := newBlockCache(context.Background(), bucket, 4*blockBytes)
+	o := &bucketObject{c, "a", int64(len(body))}
+	var work sync.WaitGroup
+	for range 10 {
+		work.Go(func() {
+			b := make([]byte, 3*blockBytes)
+			if n, err := o.ReadAt(b, 100); n != len(b) || err != nil || !bytes.Equal(b, body[100:100+n]) {
+				t.Errorf("%d bytes, %v", n, err)
+			}
+		})
+	}
+	close(gate)
+	work.Wait()
+	if u := bucket.Usage()[objectstore.OpGet]; u.Calls != 1 {
+		t.Errorf("%d requests by ten readers of the same blocks", u.Calls)
+	}
+	b := make([]byte, len(body))
+	if n, err := o.ReadAt(b, 0); n != len(b) || err != nil || !bytes.Equal(b, body) {
+		t.Errorf("the whole object: %d bytes, %v", n, err)
+	}
+	st := c.stats()
+	if st.CacheBytes > 4*blockBytes || st.BlockHits+st.BlockMisses != 10*4+20 || int(st.Requests) != int(bucket.Usage()[objectstore.OpGet].Calls) {
+		t.Errorf("%+v", st)
+	}
+	if n, err := o.ReadAt(b, 100); n != len(body)-100 || err == nil {
+		t.Errorf("past the end: %d bytes, %v", n, err)
+	}
+	bucket.SetGate(func(context.Context, *objectstore.Call) objectstore.Fate { return objectstore.FateBroken })
+	o.blocks.forget(o)
+	if _, err := o.ReadAt(b[:10], 0); !errors.Is(err, objectstore.ErrUnavailable) {
+		t.Errorf("a request that failed: %v", err)
+	}
+	bucket.SetGate(nil)
+	if _, err := o.ReadAt(b[:10], 0); err != nil {
+		t.Errorf("an error was kept: %v", err)
+	}
+}
+
+// The disk has what memory has not; a bad byte and a full disk are misses.
+func TestBlockCacheOnDisk(t *testing.T) {
+	bucket := objectstore.NewFake(objectstore.FakeConfig{})
+	body := bytes.Repeat([]byte("0123456789abcdef"), 8*blockBytes/16)
+	if err := bucket.Put(context.Background(), "a", body); err != nil {
+		t.Fatal(err)
+	}
+	fs := vfs.NewMem()
+	disk, err := newDiskCache(fs, "cache", 4*blockBytes, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newBlockCache(context.Background(), bucket, blockBytes)
+	c.disk = disk
+	o := &bucketObject{c, "a", int64(len(body))}
+	b := make([]byte, len(body))
+	read := func(from, to int64) (requests int64) {
+		t.Helper()
+		before := bucket.Usage()[objectstore.OpGet].Calls
+		if n, err := o.ReadAt(b[:to-from], from); int64(n) != to-from || err != nil || !bytes.Equal(b[:n], body[from:to]) {
+			t.Fatalf("%d bytes at %d: %v", n, from, err)
+		}
+		for len(disk.queue) > 0 {
+			disk.write(<-disk.queue)
+		}
+		return bucket.Usage()[objectstore.OpGet].Calls - before
+	}
+	read(0, 4*blockBytes)
+	if n := read(0, 4*blockBytes); n != 0 {
+		t.Errorf("%d requests for what is on disk", n)
+	}
+	fs.Corrupt("cache/"+diskCacheFile, blockBytes+5, 1)
+	if n := read(0, 3*blockBytes); n != 1 {
+		t.Errorf("%d requests for a block that is damaged on disk", n)
+	}
+	read(4*blockBytes, 8*blockBytes)
+	if used := fs.Used(); used > 5*blockBytes {
+		t.Errorf("%d bytes on disk", used)
+	}
+	fs.SetCapacity(1)
+	again, err := newDiskCache(fs, "cache", 100*blockBytes, disk.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.disk, disk = again, again
+	read(0, 8*blockBytes)
+	if again.used() != 0 || read(0, 8*blockBytes) == 0 {
+		t.Errorf("%d bytes on a full disk", again.used())
+	}
+}
+
+// Catching up and taking over do not wait for one request after the other, however far the bucket is.
+func TestSlotsReadInParallel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := fill(t, 64, 32, 64*benchPayload)
+		far(w.bucket, benchLatency)
+		f := w.flusher(t, nil)
+		began := time.Now()
+		slots := w.open(t, f)
+		if took := time.Since(began); took > 10*benchLatency {
+			t.Errorf("taking over 64 slots of 32 objects took %v", took)
+		}
+		began = time.Now()
+		if n := catchUp(t, slots[5], 64+5); n != w.size/64 {
+			t.Errorf("%d of %d bytes", n, w.size/64)
+		}
+		if took := time.Since(began); took > 10*benchLatency {
+			t.Errorf("catching up over 32 objects took %v", took)
+		}
+		f.Close()
+	})
+}
