@@ -118,6 +118,7 @@ type Broker struct {
 	producerIDs producerIDs
 	elsewhere   *routing // stands in for the exchanges where they are not here
 	triggering  triggering
+	following   following
 	users       users
 	turn        atomic.Uint32 // of Produce, for records without a key
 	resharding  turnstile
@@ -135,9 +136,13 @@ func Open(cfg Config) (*Broker, error) {
 	b := &Broker{cfg: cfg, log: cfg.Logger, resharding: make(turnstile, 1)}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.limits.BatchBytesMax = cfg.BatchBytesMax
+	b.following.init()
 	if err := b.open(); err != nil {
 		b.abandon()
 		return nil, err
+	}
+	if cfg.Cluster != nil {
+		b.work.Go(b.follow)
 	}
 	if cfg.RetentionEvery > 0 {
 		b.work.Go(func() { b.retentionLoop(b.ctx) })
@@ -213,6 +218,7 @@ func (b *Broker) openCatalog() error {
 	var err error
 	b.catalog, err = catalog.Open(catalog.Options{
 		Store: store, Random: rand.Reader, Slots: b.cfg.Slots, DefaultPartitions: b.cfg.DefaultPartitions, Defaults: b.cfg.TopicDefaults,
+		Changed: b.following.changed,
 	})
 	if err != nil {
 		store.Close()

@@ -1,9 +1,204 @@
 package broker
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 
-// catchUp takes up what other brokers changed in the catalog.
-func (b *Broker) catchUp(context.Context) error { return nil }
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/journal"
+	"github.com/narumq/naru/internal/user"
+)
 
-// missed is for who did not find something: it tells whether it may be there now.
-func (b *Broker) missed() bool { return false }
+const (
+	// lookUpMax is how long a look-up that misses may wait for what other brokers did.
+	lookUpMax = 2 * time.Second
+	// lookUpEvery bounds how often the catalog is asked because of look-ups that miss.
+	lookUpEvery = 5 * time.Millisecond
+)
+
+// following is how the broker takes up what others change in the catalog.
+//
+// Locks: turn of look-ups, then changing of the catalog, then those of queues and topics.
+type following struct {
+	news   chan struct{} // takes one: something was changed
+	turn   turnstile     // of look-ups that miss
+	begun  atomic.Int64  // look-ups that asked
+	last   time.Time     // when one did; guarded by turn
+	mu     sync.Mutex    // held while handles are made what the catalog has; guards users
+	before []*user.User
+}
+
+func (f *following) init() {
+	f.news, f.turn = make(chan struct{}, 1), make(turnstile, 1)
+}
+
+// changed is told by the catalog; it does not block.
+func (f *following) changed() {
+	select {
+	case f.news <- struct{}{}:
+	default:
+	}
+}
+
+// follow takes up what others change until the broker ends.
+func (b *Broker) follow() {
+	for {
+		select {
+		case <-b.ctx.Done():
+			return
+		case <-b.following.news:
+			b.takeUp()
+		}
+	}
+}
+
+// catchUp takes up what other brokers have changed in the catalog until now. Its errors
+// are those of the catalog and ctx's.
+func (b *Broker) catchUp(ctx context.Context) error {
+	if b.cfg.Cluster == nil {
+		return nil
+	}
+	if err := b.catalog.Refresh(ctx); err != nil {
+		return fmt.Errorf("reading the catalog: %w", err)
+	}
+	b.takeUp()
+	return nil
+}
+
+// missed is for who looked for something in vain: it tells whether it may be there now,
+// after another broker made it. Who calls it may hold admin of routing, and no other lock.
+func (b *Broker) missed() bool {
+	if b.cfg.Cluster == nil {
+		return false
+	}
+	f := &b.following
+	ctx, cancel := context.WithTimeout(b.ctx, lookUpMax)
+	defer cancel()
+	begun := f.begun.Load()
+	if f.turn.lock(ctx) != nil {
+		return false
+	}
+	defer f.turn.unlock()
+	if f.begun.Load() > begun { // while this one waited
+		return true
+	}
+	if wait := lookUpEvery - time.Since(f.last); wait > 0 {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return false
+		}
+	}
+	f.begun.Add(1)
+	f.last = time.Now()
+	return b.catchUp(ctx) == nil
+}
+
+// takeUp makes the handles what the catalog has.
+func (b *Broker) takeUp() {
+	b.following.mu.Lock()
+	defer b.following.mu.Unlock()
+	b.takeUpTopics()
+	b.takeUpQueues()
+	now := b.catalog.Users()
+	if !reflect.DeepEqual(now, b.following.before) {
+		b.following.before = now
+		b.users.tell()
+	}
+}
+
+func (b *Broker) takeUpTopics() {
+	t := &b.topics
+	for _, topic := range b.catalog.Topics() {
+		state := t.byIDOf(topic.ID)
+		if state != nil && state.meta.Load() == topic {
+			continue
+		}
+		t.register(topic)
+		t.put(b, topic)
+		if state != nil {
+			b.topicGrew(topic)
+		}
+	}
+	for _, topic := range t.metas() {
+		if _, err := b.catalog.TopicByID(topic.ID); err != nil {
+			b.forgetTopic(topic)
+		}
+	}
+}
+
+func (b *Broker) takeUpQueues() {
+	b.queues.admin.Lock()
+	defer b.queues.admin.Unlock()
+	var gone []*catalog.Queue
+	for _, q := range b.queues.handles() {
+		meta, err := b.catalog.Queue(q.Meta().Name)
+		if err != nil || meta.ID != q.id {
+			b.queues.hide(b, q)
+			gone = append(gone, q.Meta())
+		}
+	}
+	for _, meta := range b.catalog.Queues() {
+		if q := b.queues.find(meta.Name); q != nil && q.Meta() == meta {
+			continue
+		}
+		if err := b.queues.show(b, meta); err != nil {
+			b.log.Error("queue of another broker's making is not served", "queue", meta.Name, "err", err)
+		}
+	}
+	if len(gone) > 0 && b.routing().here() == nil {
+		b.work.Go(func() { b.unbindGone(gone) })
+	}
+}
+
+// unbindGone ends the bindings of queues that other brokers deleted.
+func (b *Broker) unbindGone(gone []*catalog.Queue) {
+	r := b.routing()
+	r.admin.Lock()
+	defer r.admin.Unlock()
+	for _, meta := range gone {
+		if err := b.unbindQueue(meta); err != nil {
+			b.log.Warn("bindings of a queue that is gone stay", "queue", meta.Name, "err", err)
+		}
+	}
+}
+
+// takeUpStarts takes up where the logs of a slot start, as its last owner said.
+func (b *Broker) takeUpStarts(id journal.SlotID) error {
+	starts, err := b.catalog.LogStarts(int(id))
+	if err != nil {
+		return err
+	}
+	t := &b.topics
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for stream, start := range starts {
+		at := journal.StreamID(stream)
+		if had, known := t.streams[at]; known && start > had {
+			t.streams[at] = start
+		}
+	}
+	return nil
+}
+
+func (t *topics) byIDOf(id catalog.UUID) *topicState {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.byID[id]
+}
+
+// metas are the topics that have handles.
+func (t *topics) metas() (list []*catalog.Topic) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	list = slices.Grow(list, len(t.byID))
+	for _, state := range t.byID {
+		list = append(list, state.meta.Load())
+	}
+	return list
+}

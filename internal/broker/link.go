@@ -68,7 +68,7 @@ func (l *link) current(b *Broker) bool {
 	if err != nil || topic.ID != s.topic || l.over() {
 		return false
 	}
-	q, err := b.NamespaceQueue(DefaultNamespace, l.name.queue)
+	q, err := b.namespaceQueue(DefaultNamespace, l.name.queue)
 	return err == nil && q.id == s.queue
 }
 
@@ -151,7 +151,7 @@ func (l *link) run(ctx context.Context, b *Broker) {
 
 // round copies what one read brings of each partition.
 func (l *link) round(ctx context.Context, b *Broker, parts []*Partition) (copied int, failed error) {
-	q, err := b.NamespaceQueue(DefaultNamespace, l.name.queue)
+	q, err := b.namespaceQueue(DefaultNamespace, l.name.queue)
 	if err != nil {
 		return 0, ErrQueueDeleted
 	}

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -94,7 +95,21 @@ func (q *Queue) SendOnce(ctx context.Context, once *Once, msgs []Message, done f
 // Errors: ErrInFlightLimit, ErrQueueDeleted, ErrQueueClosed, ErrStream, those of the
 // log, and of ctx.
 func (q *Queue) Receive(ctx context.Context, req ReceiveRequest) ([]Delivery, error) {
-	return q.backend().Receive(ctx, req)
+	var end time.Time // of the wait
+	for {
+		from := q.at.Load()
+		list, err := from.Receive(ctx, req)
+		if !errors.Is(err, ErrNotOwner) || q.at.Load() == from {
+			return list, err
+		}
+		if req.Wait < 0 {
+			req.Wait = q.Meta().Settings.Wait
+		}
+		if end.IsZero() {
+			end = time.Now().Add(req.Wait)
+		}
+		req.Wait = max(0, time.Until(end)) // it goes on where the queue is now
+	}
 }
 
 // Ack ends deliveries for good. done is called once, when that is durable, with

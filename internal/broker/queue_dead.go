@@ -134,7 +134,7 @@ func (q *openQueue) deadLetterQueue(why queue.Reason) (*Queue, error) {
 	if set.DeadLetter == "" || why == queue.ReasonExpired && !set.DeadLetterExpired {
 		return nil, nil
 	}
-	return q.b.Queue(set.DeadLetter)
+	return q.b.queue(set.DeadLetter)
 }
 
 // buried takes up that a dead letter was moved, or not.

@@ -117,7 +117,7 @@ func (q *openQueue) config() queue.Config {
 // takePartitions takes up those of the topic's partitions that are new.
 func (q *openQueue) takePartitions(topic *catalog.Topic) {
 	for i := len(q.parts); i < len(topic.Partitions); i++ {
-		p, err := q.b.PartitionByID(topic.ID, int32(i))
+		p, err := q.b.topics.partitionByID(topic.ID, int32(i))
 		if err != nil {
 			return // the topic was deleted meanwhile
 		}
@@ -411,7 +411,7 @@ func (t *queues) floors(list map[*Partition]record.Offset, readers map[string]in
 			}
 		})
 	}
-	if p, err := t.b.Partition(delaysTopic, int32(t.s.id)); err == nil {
+	if p, err := t.b.topics.partition(delaysTopic, int32(t.s.id)); err == nil {
 		if floor, ok := t.delaysFloor(p); ok {
 			list[p] = floor
 		}

@@ -278,13 +278,13 @@ func (q *openQueue) redriveSome(ctx context.Context, t *RedriveTask) (int, error
 // redriveTarget is where a message goes.
 func (q *openQueue) redriveTarget(t *RedriveTask, rec *record.Record) (*Queue, error) {
 	if t.To != "" {
-		return q.b.Queue(t.To)
+		return q.b.queue(t.To)
 	}
 	source, ok := headerValue(rec.Headers, HeaderDeadQueue)
 	if !ok {
 		return nil, fmt.Errorf("%w: a message does not say which queue it came from", ErrUnknownRedrive)
 	}
-	return q.b.Queue(string(source))
+	return q.b.queue(string(source))
 }
 
 // laneOf is the lane that a message goes back to.

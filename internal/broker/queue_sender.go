@@ -29,6 +29,9 @@ var batchMemory = sync.Pool{New: func() any { return new([]byte) }}
 type sender struct {
 	q    *openQueue // nil if no queue sends
 	part *Partition
+	// own, of a partition in the home of q, is where it was when q was opened: what q has
+	// taken must not be appended past its end, when another owner knows nothing of it.
+	own partitionBackend
 
 	mu       sync.Mutex // guards what follows; held for memory work only
 	builder  *record.Builder
@@ -47,7 +50,19 @@ type answer struct {
 }
 
 func newSender(q *openQueue, p *Partition) *sender {
-	return &sender{q: q, part: p, builder: record.NewBuilder(record.None), space: make(chan struct{})}
+	s := &sender{q: q, part: p, builder: record.NewBuilder(record.None), space: make(chan struct{})}
+	if q != nil && p.Slot() == q.t.s.id {
+		s.own = &localPartition{q.t.s.log(p), p}
+	}
+	return s
+}
+
+// to is where batches are appended.
+func (s *sender) to() partitionBackend {
+	if s.own != nil {
+		return s.own
+	}
+	return s.part.backend()
 }
 
 // add gathers messages, in order.
@@ -122,7 +137,7 @@ func (s *sender) addBatchOnce(ctx context.Context, once *Once, number int, list 
 	}
 	id, sequence := once.producer(number)
 	record.SetProducer(batch, id, 0, sequence)
-	s.part.Append(ctx, batch, func(a Appended, err error) {
+	s.to().Append(ctx, batch, func(a Appended, err error) {
 		if errors.Is(err, commitlog.ErrOutOfOrderSequence) {
 			err = ErrOnceReused
 			reused.Store(true)
@@ -185,7 +200,7 @@ func (s *sender) flush() {
 func (s *sender) append(batch []byte, list []gathered) {
 	memory := batch[:0] // Append may make another batch of it
 	refused := false
-	s.part.Append(context.Background(), batch, func(a Appended, err error) {
+	s.to().Append(context.Background(), batch, func(a Appended, err error) {
 		if len(list) > 1 && (errors.Is(err, record.ErrInvalidTimestamp) || errors.Is(err, record.ErrTooLarge)) {
 			refused = true
 			return

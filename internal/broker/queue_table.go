@@ -133,6 +133,9 @@ func (b *Broker) AlterQueue(name string, change func(*catalog.QueueSpec) error) 
 // DeleteQueue removes a queue, its bindings, and its topic if that was made for it,
 // unless other queues read it.
 func (b *Broker) DeleteQueue(name string) error {
+	if _, err := b.Queue(name); err != nil {
+		return err
+	}
 	r := b.routing()
 	r.admin.Lock() // nobody binds it meanwhile
 	defer r.admin.Unlock()
@@ -141,7 +144,7 @@ func (b *Broker) DeleteQueue(name string) error {
 
 // deleteQueue is DeleteQueue for a caller who holds admin of routing.
 func (b *Broker) deleteQueue(name string) error {
-	if _, err := b.Queue(name); err != nil {
+	if _, err := b.queue(name); err != nil {
 		return err
 	}
 	b.queues.admin.Lock()
@@ -179,10 +182,16 @@ func (b *Broker) Queues() []*catalog.Queue {
 // Queue returns the queue of that name, or catalog.ErrUnknownQueue, as for one that
 // is internal.
 func (b *Broker) Queue(name string) (*Queue, error) {
-	q := b.queues.find(name)
-	if q == nil && b.missed() {
-		q = b.queues.find(name)
+	q, err := b.queue(name)
+	if err != nil && b.missed() {
+		return b.queue(name)
 	}
+	return q, err
+}
+
+// queue is Queue for who may hold locks: what another broker makes comes by and by.
+func (b *Broker) queue(name string) (*Queue, error) {
+	q := b.queues.find(name)
 	if q == nil || q.Meta().Internal() {
 		return nil, fmt.Errorf("%w: %s", catalog.ErrUnknownQueue, name)
 	}
@@ -196,10 +205,14 @@ func (b *Broker) InternalQueue(name string) (*Queue, error) {
 	if err != nil && !errors.Is(err, catalog.ErrQueueExists) {
 		return nil, err
 	}
-	if q := b.queues.find(name); q != nil {
-		return q, nil
+	q := b.queues.find(name)
+	if q == nil && b.missed() { // another broker made it
+		q = b.queues.find(name)
 	}
-	return nil, fmt.Errorf("%w: %s", catalog.ErrUnknownQueue, name)
+	if q == nil {
+		return nil, fmt.Errorf("%w: %s", catalog.ErrUnknownQueue, name)
+	}
+	return q, nil
 }
 
 // DeadLetterSources returns the names of the queues whose dead letters go to this

@@ -245,7 +245,7 @@ func (b *Broker) Bind(ns string, x exchange.Binding) error {
 	err := b.routing().change(ns, func(t *exchange.Table) ([]exchange.Change, error) {
 		durable := true
 		if x.DestinationKind == exchange.ToQueue {
-			q, err := b.NamespaceQueue(ns, x.Destination)
+			q, err := b.namespaceQueue(ns, x.Destination)
 			if err != nil {
 				return nil, err
 			}
@@ -338,7 +338,7 @@ func (b *Broker) publish(ctx context.Context, ns, name string, m *exchange.Messa
 // queuesOf appends the queues that exist.
 func (b *Broker) queuesOf(list []*Queue, ns string, names []string) []*Queue {
 	for _, name := range names {
-		if q, err := b.NamespaceQueue(ns, name); err == nil {
+		if q, err := b.namespaceQueue(ns, name); err == nil {
 			list = append(list, q)
 		}
 	}

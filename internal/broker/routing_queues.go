@@ -28,10 +28,19 @@ const (
 
 // NamespaceQueue returns a queue, or catalog.ErrUnknownQueue.
 func (b *Broker) NamespaceQueue(ns, name string) (*Queue, error) {
+	q, err := b.namespaceQueue(ns, name)
+	if err != nil && b.missed() {
+		return b.namespaceQueue(ns, name)
+	}
+	return q, err
+}
+
+// namespaceQueue is NamespaceQueue for who may hold locks.
+func (b *Broker) namespaceQueue(ns, name string) (*Queue, error) {
 	own := queueName(ns, name)
-	q, err := b.Queue(own)
+	q, err := b.queue(own)
 	if err != nil && own == name && strings.ContainsAny(name, "._") { // it may have been made beside its like: see createNamed
-		if made, err := b.Queue(madeName(ns, name)); err == nil {
+		if made, err := b.queue(madeName(ns, name)); err == nil {
 			return made, nil
 		}
 	}
@@ -42,7 +51,7 @@ func (b *Broker) NamespaceQueue(ns, name string) (*Queue, error) {
 func (b *Broker) NamespaceQueues(ns string) (list []NamedQueue) {
 	for _, meta := range b.Queues() {
 		if of := meta.Labels[LabelNamespace]; of == ns || of == "" && ns == DefaultNamespace {
-			q, err := b.Queue(meta.Name)
+			q, err := b.queue(meta.Name)
 			if err != nil {
 				continue // deleted meanwhile
 			}
@@ -67,7 +76,7 @@ func (b *Broker) CreateNamespaceQueue(ns, name string, spec catalog.QueueSpec) (
 	if !b.HasNamespace(ns) {
 		return nil, fmt.Errorf("%w: %s", ErrUnknownNamespace, ns)
 	}
-	if q, err := b.NamespaceQueue(ns, name); err == nil {
+	if q, err := b.namespaceQueue(ns, name); err == nil {
 		return q, fmt.Errorf("%w: %s", catalog.ErrQueueExists, name)
 	}
 	q, err := b.createNamed(ns, name, queueName(ns, name), spec)
@@ -134,7 +143,7 @@ func (b *Broker) unbindLost() (failed error) {
 		var names []string
 		r.read(ns, func(t *exchange.Table) { names = t.Queues() })
 		for _, name := range names {
-			if _, err := b.NamespaceQueue(ns, name); errors.Is(err, catalog.ErrUnknownQueue) {
+			if _, err := b.namespaceQueue(ns, name); errors.Is(err, catalog.ErrUnknownQueue) {
 				failed = errors.Join(failed, r.carryOut(ns, func(t *exchange.Table) ([]exchange.Change, error) { return t.RemoveQueue(name), nil }))
 			}
 		}

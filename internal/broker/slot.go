@@ -129,7 +129,7 @@ func (s *slot) openGroups() error {
 		return err
 	}
 	cfg.EndOffset = func(topic string, index int32) (record.Offset, bool) {
-		p, err := b.Partition(topic, index)
+		p, err := b.topics.partition(topic, index)
 		if err != nil {
 			return 0, false
 		}
@@ -178,7 +178,7 @@ func (s *slot) internal(topic string) (*Partition, error) {
 			return nil, fmt.Errorf("make %s: %w", topic, err)
 		}
 	}
-	p, err := b.Partition(topic, int32(s.id))
+	p, err := b.topics.partition(topic, int32(s.id))
 	if err == nil && p.Slot() != s.id {
 		err = fmt.Errorf("%w: partition %d of %s is in slot %d", ErrUnknownPartition, s.id, topic, p.Slot())
 	}

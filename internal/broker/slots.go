@@ -92,6 +92,9 @@ func (b *Broker) OpenSlot(id journal.SlotID, open func(journal.Options) (Medium,
 	if err := b.catchUp(b.ctx); err != nil {
 		return fmt.Errorf("slot %d: %w", id, err)
 	}
+	if err := b.takeUpStarts(id); err != nil {
+		return fmt.Errorf("slot %d: %w", id, err)
+	}
 	s, err := b.newSlot(id, open, b.showPartitions)
 	if err == nil {
 		err = b.serve(s)
@@ -171,7 +174,7 @@ func (b *Broker) place(p *Partition) {
 		p.move(&localPartition{s.log(p), p})
 		return
 	}
-	p.move(&awayPartition{p})
+	p.move(newAwayPartition(p))
 }
 
 // awaitOwner waits for somebody to have a slot, at most ownerWaitMax: this broker, once
@@ -202,7 +205,7 @@ func (b *Broker) awaitOwner(ctx context.Context, id journal.SlotID) (node int32,
 			return 0, fmt.Errorf("slot %d: %w", id, ErrNotOwner)
 		case <-b.ctx.Done():
 		case <-ctx.Done():
-			return 0, ctx.Err()
+			return 0, context.Cause(ctx)
 		}
 	}
 }

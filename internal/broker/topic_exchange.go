@@ -52,7 +52,7 @@ func (b *Broker) bindTopic(topic *catalog.Topic, x *exchange.Binding) error {
 	if x.DestinationKind != exchange.ToQueue {
 		return fmt.Errorf("%w: '%s'", ErrTopicExchange, topic.Name)
 	}
-	q, err := b.NamespaceQueue(DefaultNamespace, x.Destination)
+	q, err := b.namespaceQueue(DefaultNamespace, x.Destination)
 	if err != nil {
 		return err
 	}

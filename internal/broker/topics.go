@@ -142,16 +142,36 @@ func (s *topicState) partition(index int32) (*Partition, error) {
 func (b *Broker) Topics() []*catalog.Topic { return b.catalog.Topics() }
 
 // Topic returns the topic of that name, or catalog.ErrUnknownTopic.
-func (b *Broker) Topic(name string) (*catalog.Topic, error) { return b.catalog.Topic(name) }
+func (b *Broker) Topic(name string) (*catalog.Topic, error) {
+	topic, err := b.catalog.Topic(name)
+	if err != nil && b.missed() {
+		return b.catalog.Topic(name)
+	}
+	return topic, err
+}
 
 // TopicByID returns the topic with that id, or catalog.ErrUnknownTopic.
-func (b *Broker) TopicByID(id catalog.UUID) (*catalog.Topic, error) { return b.catalog.TopicByID(id) }
+func (b *Broker) TopicByID(id catalog.UUID) (*catalog.Topic, error) {
+	topic, err := b.catalog.TopicByID(id)
+	if err != nil && b.missed() {
+		return b.catalog.TopicByID(id)
+	}
+	return topic, err
+}
 
 // Partition returns a partition, ErrUnknownPartition or catalog.ErrUnknownTopic.
 func (b *Broker) Partition(topic string, index int32) (*Partition, error) {
-	b.topics.mu.RLock()
-	defer b.topics.mu.RUnlock()
-	state := b.topics.byName[topic]
+	p, err := b.topics.partition(topic, index)
+	if err != nil && index >= 0 && b.missed() {
+		return b.topics.partition(topic, index)
+	}
+	return p, err
+}
+
+func (t *topics) partition(topic string, index int32) (*Partition, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	state := t.byName[topic]
 	if state == nil {
 		return nil, fmt.Errorf("%w: %s", catalog.ErrUnknownTopic, topic)
 	}
@@ -182,9 +202,17 @@ func (t *topics) placementOf(name string) (*placement, error) {
 
 // PartitionByID is Partition by the topic's id.
 func (b *Broker) PartitionByID(id catalog.UUID, index int32) (*Partition, error) {
-	b.topics.mu.RLock()
-	defer b.topics.mu.RUnlock()
-	state := b.topics.byID[id]
+	p, err := b.topics.partitionByID(id, index)
+	if err != nil && index >= 0 && b.missed() {
+		return b.topics.partitionByID(id, index)
+	}
+	return p, err
+}
+
+func (t *topics) partitionByID(id catalog.UUID, index int32) (*Partition, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	state := t.byID[id]
 	if state == nil {
 		return nil, fmt.Errorf("%w: id %s", catalog.ErrUnknownTopic, id)
 	}
@@ -209,7 +237,7 @@ func (b *Broker) CreateTopic(spec catalog.TopicSpec, validateOnly bool) (*catalo
 // EnsureTopic returns the topic, made with defaults if it does not exist and
 // the broker creates topics on demand.
 func (b *Broker) EnsureTopic(name string) (*catalog.Topic, error) {
-	topic, err := b.catalog.Topic(name)
+	topic, err := b.Topic(name)
 	if err == nil || !b.cfg.AutoCreate || !errors.Is(err, catalog.ErrUnknownTopic) {
 		return topic, err
 	}

@@ -191,7 +191,7 @@ func (t *triggers) define(spec *trigger.Spec) error {
 
 // queue is a queue whose home is where its triggers live: here.
 func (t *triggers) queue(name string) (*openQueue, error) {
-	q, err := t.b.Queue(name)
+	q, err := t.b.queue(name)
 	if err != nil {
 		return nil, err
 	}
