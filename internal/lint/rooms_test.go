@@ -66,9 +66,10 @@ var rooms = []room{
 	}},
 	{dir: "internal/front/console", level: 80, only: nothing},
 	{dir: "internal/front/*", level: 80, only: []string{
-		"internal/broker", "internal/group", "internal/queue", "internal/catalog", "internal/commitlog",
+		"internal/broker", "internal/broker/brokertest", "internal/group", "internal/queue", "internal/catalog", "internal/commitlog",
 		"internal/record", "internal/fault", "internal/wire/$1",
 	}},
+	{dir: "internal/broker/brokertest", level: 75}, // slots of a cluster, for the tests of others
 	{dir: "internal/broker", level: 70, core: true},
 	{dir: "internal/cluster", level: 60, core: true},
 	{dir: "internal/runner", level: 60, only: []string{"internal/trigger", "internal/fault"}},

@@ -30,12 +30,15 @@ type rig struct {
 }
 
 func newBroker(t testing.TB) *broker.Broker {
+	return openBroker(t, broker.Config{})
+}
+
+func openBroker(t testing.TB, cfg broker.Config) *broker.Broker {
 	groups := group.Defaults()
 	groups.InitialRebalanceDelay = 0
-	b, err := broker.Open(broker.Config{
-		Dir: t.TempDir(), Store: catalog.NewMem(), AutoCreate: true, DefaultPartitions: 3,
-		Groups: broker.GroupsConfig{Group: groups}, RetentionEvery: -1,
-	})
+	cfg.Dir, cfg.Store, cfg.AutoCreate, cfg.DefaultPartitions = t.TempDir(), catalog.NewMem(), true, 3
+	cfg.Groups, cfg.RetentionEvery = broker.GroupsConfig{Group: groups}, -1
+	b, err := broker.Open(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +52,11 @@ func newBroker(t testing.TB) *broker.Broker {
 
 func newRig(t testing.TB, change ...func(*Config)) *rig {
 	t.Helper()
-	b := newBroker(t)
+	return rigOf(t, newBroker(t), change...)
+}
+
+func rigOf(t testing.TB, b *broker.Broker, change ...func(*Config)) *rig {
+	t.Helper()
 	cfg := Config{Broker: b, DataDir: "/data", Logger: slog.New(slog.NewTextHandler(testLog{t}, nil))}
 	for _, f := range change {
 		f(&cfg)
