@@ -207,7 +207,8 @@ func (q *openQueue) lease(req *ReceiveRequest, now, leaseMS int64) (list []Deliv
 	return list, failed
 }
 
-// fetch appends the payloads of what was leased. Caller holds mu.
+// fetch appends the payloads of what was leased. In an ordered queue nothing of what follows a record that cannot be read is
+// delivered: it may be of the same group. Caller holds mu.
 func (q *openQueue) fetch(list []Delivery, got []queue.Delivery, now int64) (_ []Delivery, failed error) {
 	if list == nil && len(got) > 0 {
 		list = make([]Delivery, 0, len(got))
@@ -222,6 +223,12 @@ func (q *openQueue) fetch(list []Delivery, got []queue.Delivery, now int64) (_ [
 		case err != nil:
 			q.core.Release(now, []queue.Tag{d.Tag}, unreadableRetryMS, nil)
 			failed = fmt.Errorf("queue %s: %w", q.Meta().Name, err)
+			if q.Meta().Settings.Ordered {
+				for _, d := range got[i+1:] {
+					q.core.Release(now, []queue.Tag{d.Tag}, 0, nil)
+				}
+				return list, failed
+			}
 			continue
 		}
 		list = append(list, q.delivery(d.Tag, d.FirstAt, rec))

@@ -3,11 +3,16 @@ package broker
 import (
 	"context"
 	"errors"
+	"io"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/journal"
 	"github.com/narumq/naru/internal/record"
+	"github.com/narumq/naru/internal/vfs"
 )
 
 // Who has gone gets nothing: the messages are there for others at once.
@@ -49,4 +54,31 @@ func TestReceiveBoundsHeaders(t *testing.T) {
 	if err != nil || len(list) != 3 {
 		t.Errorf("%d messages, %v", len(list), err)
 	}
+}
+
+// A record that cannot be read holds back what follows it in its group, also what was leased with it.
+func TestUnreadableRecordKeepsItsGroupInOrder(t *testing.T) {
+	w := newQueueWorld(t)
+	q := makeQueue(t, w.b, "orders.fifo", func(s *catalog.QueueSettings) { s.Ordered, s.Lease = true, time.Second })
+	other := makeQueue(t, w.b, "other", nil)
+	for _, v := range []string{"x1", "x2"} {
+		sendAll(t, q, Message{Key: []byte("x"), Value: []byte(v), Delay: -1})
+	}
+	wantValues(t, mustReceive(t, q, ReceiveRequest{Max: 10}), "x1", "x2")
+	for range 3 { // so that they leave the cache
+		sendAll(t, other, text("%s", strings.Repeat("-", journal.CacheBytesMin/2)))
+	}
+	w.add(2 * time.Second)
+	var reads atomic.Int64
+	w.fs.SetFault(func(op vfs.Op) error {
+		if op.Kind == vfs.OpRead && reads.Add(1) == 1 {
+			return io.ErrUnexpectedEOF
+		}
+		return nil
+	})
+	if list, err := q.Receive(context.Background(), ReceiveRequest{Max: 10}); err == nil || len(list) > 0 || reads.Load() == 0 {
+		t.Fatalf("%q after %d reads, %v", values(list), reads.Load(), err)
+	}
+	w.add(unreadableRetryMS * time.Millisecond)
+	wantValues(t, mustReceive(t, q, ReceiveRequest{Max: 10}), "x1", "x2")
 }
