@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"sort"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -17,27 +16,30 @@ import (
 
 const (
 	topic      = "records"
-	partitions = 4
+	partitions = 6
 	producers  = 2
-	endWithin  = 40 * time.Second
+	members    = 2
+	group      = "readers"
+	endWithin  = 60 * time.Second
 )
 
-// kafkaScene is idempotent producers and a reader, and what they saw.
+// kafkaScene is idempotent producers, a reader, members of a group, and what they saw.
 type kafkaScene struct {
 	seeds []string
 	seed  uint64
+	rate  int // records a second, of each producer
 
 	mu     sync.Mutex
 	events []history.Event
+	asked  [partitions]time.Time // when the record was sent that was acknowledged last
+	failed []string              // records that their producer gave up
 
-	stop    context.CancelFunc
-	sends   sync.WaitGroup
-	acks    atomic.Int64
-	unknown atomic.Int64
+	stopSends, stopReads context.CancelFunc
+	sends, reads         sync.WaitGroup
 }
 
-func newKafkaScene(p *parts, seed uint64) *kafkaScene {
-	s := &kafkaScene{seed: seed}
+func newKafkaScene(p *parts, seed uint64, rate int) *kafkaScene {
+	s := &kafkaScene{seed: seed, rate: rate}
 	for _, b := range p.brokers {
 		s.seeds = append(s.seeds, b.kafka)
 	}
@@ -58,6 +60,18 @@ func (s *kafkaScene) sorted() []history.Event {
 	return s.events
 }
 
+func (s *kafkaScene) progress() (time.Time, string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	least := 0
+	for p, at := range s.asked {
+		if at.Before(s.asked[least]) {
+			least = p
+		}
+	}
+	return s.asked[least], fmt.Sprintf("partition %d", least)
+}
+
 func (s *kafkaScene) client(opts ...kgo.Opt) (*kgo.Client, error) {
 	return kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(s.seeds...), kgo.DialTimeout(time.Second), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }),
@@ -75,8 +89,9 @@ func (s *kafkaScene) begin(ctx context.Context) error {
 	if _, err := kadm.NewClient(c).CreateTopic(ctx, partitions, 1, nil, topic); err != nil {
 		return fmt.Errorf("create the topic: %w", err)
 	}
-	sends, stop := context.WithCancel(ctx)
-	s.stop = stop
+	sends, stopSends := context.WithCancel(ctx)
+	reads, stopReads := context.WithCancel(ctx)
+	s.stopSends, s.stopReads = stopSends, stopReads
 	for i := range producers {
 		p, err := s.client(kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(500))
 		if err != nil {
@@ -88,7 +103,14 @@ func (s *kafkaScene) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	go s.read(ctx, r, "reader")
+	s.reads.Go(func() { s.read(reads, r, "reader") })
+	for i := range members {
+		m, err := s.member(fmt.Sprintf("member%d", i))
+		if err != nil {
+			return err
+		}
+		s.reads.Go(func() { s.consume(reads, m, fmt.Sprintf("member%d", i)) })
+	}
 	return nil
 }
 
@@ -97,23 +119,35 @@ func (s *kafkaScene) produce(sends, ctx context.Context, c *kgo.Client, name str
 	defer c.Close()
 	rng := rand.New(rand.NewPCG(seed, 1))
 	pad := make([]byte, 2048)
+	tick := time.NewTicker(time.Second / time.Duration(s.rate))
+	defer tick.Stop()
 	for i := 0; sends.Err() == nil; i++ {
 		p := rng.Int32N(partitions)
-		value := fmt.Sprintf("%s-%d", name, i)
+		value, began := fmt.Sprintf("%s-%d", name, i), time.Now()
 		s.note(history.Event{Kind: history.Send, Process: name, Partition: p, Value: value})
 		c.Produce(ctx, &kgo.Record{Partition: p, Key: []byte(value), Value: pad[:rng.IntN(len(pad))]}, func(r *kgo.Record, err error) {
-			if err != nil {
-				s.unknown.Add(1)
-				return
-			}
-			s.acks.Add(1)
-			s.note(history.Event{Kind: history.Ack, Process: name, Partition: r.Partition, Offset: r.Offset, Value: value})
+			s.answered(ctx, name, value, began, r, err)
 		})
-		if i%10 == 9 && !pause(sends, 5*time.Millisecond) {
-			break
+		select {
+		case <-tick.C:
+		case <-sends.Done():
 		}
 	}
 	_ = c.Flush(ctx) // what did not come is of unknown outcome
+}
+
+func (s *kafkaScene) answered(ctx context.Context, name, value string, began time.Time, r *kgo.Record, err error) {
+	if err == nil {
+		s.note(history.Event{Kind: history.Ack, Process: name, Partition: r.Partition, Offset: r.Offset, Value: value})
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err == nil && began.After(s.asked[r.Partition]):
+		s.asked[r.Partition] = began
+	case err != nil && ctx.Err() == nil:
+		s.failed = append(s.failed, fmt.Sprintf("%s for partition %d: %v", value, r.Partition, err))
+	}
 }
 
 // fromStart is a client that consumes all partitions without a group.
@@ -130,60 +164,12 @@ func (s *kafkaScene) fromStart(name string) (*kgo.Client, error) {
 func (s *kafkaScene) read(ctx context.Context, c *kgo.Client, name string) {
 	defer c.Close()
 	for ctx.Err() == nil {
-		c.PollFetches(ctx).EachRecord(func(r *kgo.Record) { s.polled(name, r) })
+		c.PollFetches(ctx).EachRecord(func(r *kgo.Record) { s.polled(name, "", r) })
 	}
 }
 
-func (s *kafkaScene) polled(name string, r *kgo.Record) {
-	s.note(history.Event{Kind: history.Poll, Process: name, Partition: r.Partition, Offset: r.Offset, Value: string(r.Key)})
-}
-
-// end stops the producers and reads everything once more, from the start.
-func (s *kafkaScene) end(ctx context.Context) error {
-	s.stop()
-	s.sends.Wait()
-	c, err := s.fromStart("last")
-	if err != nil {
-		return err
-	}
-	limited, cancel := context.WithTimeout(ctx, endWithin)
-	defer cancel()
-	var ends kadm.ListedOffsets
-	for { // a broker that stands by may be asked first
-		if ends, err = kadm.NewClient(c).ListEndOffsets(limited, topic); err == nil {
-			err = ends.Error()
-		}
-		if err == nil {
-			break
-		}
-		if !pause(limited, 50*time.Millisecond) {
-			return err
-		}
-	}
-	next := map[int32]int64{}
-	done := func() bool {
-		for p := range int32(partitions) {
-			if o, _ := ends.Lookup(topic, p); next[p] < o.Offset {
-				return false
-			}
-		}
-		return true
-	}
-	defer c.Close()
-	for !done() {
-		if limited.Err() != nil {
-			return fmt.Errorf("read only up to %v of %v", next, ends.Offsets())
-		}
-		c.PollFetches(limited).EachRecord(func(r *kgo.Record) {
-			s.polled("last", r)
-			next[r.Partition] = r.Offset + 1
-		})
-	}
-	for p := range int32(partitions) {
-		o, _ := ends.Lookup(topic, p)
-		s.note(history.Event{Kind: history.End, Process: "last", Partition: p, Offset: o.Offset})
-	}
-	return nil
+func (s *kafkaScene) polled(name, group string, r *kgo.Record) {
+	s.note(history.Event{Kind: history.Poll, Process: name, Group: group, Partition: r.Partition, Offset: r.Offset, Value: string(r.Key)})
 }
 
 func (s *kafkaScene) summary() string {
@@ -193,5 +179,5 @@ func (s *kafkaScene) summary() string {
 	for _, e := range s.events {
 		n[e.Kind]++
 	}
-	return fmt.Sprintf("kafka: %d sent, %d acknowledged, %d of unknown outcome, %d read", n[history.Send], n[history.Ack], s.unknown.Load(), n[history.Poll])
+	return fmt.Sprintf("kafka: %d sent, %d acknowledged, %d read, %d commits", n[history.Send], n[history.Ack], n[history.Poll], n[history.Commit])
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -11,190 +12,216 @@ import (
 	"time"
 
 	"github.com/narumq/naru/conformance/history"
-	"github.com/narumq/naru/conformance/leases"
 )
 
 type options struct {
 	naru   string
 	dir    string
 	faults int
+	only   string
 	seed   uint64
+	rate   int
 	lease  time.Duration
-	dev    bool
-	logs   bool
+	grace  time.Duration
 	limit  time.Duration
+	dev    bool
+	env    string
+	lies   bool
+	logs   bool
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == etcdCommand {
+		fmt.Fprintln(os.Stderr, serveEtcd(os.Args[2:]))
+		os.Exit(1)
+	}
 	var o options
 	flag.StringVar(&o.naru, "naru", "", "a naru binary; built from this repository if empty")
 	flag.StringVar(&o.dir, "dir", "", "where everything is kept; a temporary directory if empty")
-	flag.IntVar(&o.faults, "faults", 8, "how often the owner is killed, stopped or ended")
-	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "of the moments and what clients do")
+	flag.IntVar(&o.faults, "faults", 0, "how many things go wrong; 0: as many as there is time for")
+	flag.StringVar(&o.only, "only", "", "only what has this in its name goes wrong")
+	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "of what goes wrong when, and what clients do")
+	flag.IntVar(&o.rate, "rate", 300, "records a second that each Kafka producer sends; everything is kept in memory for the judge")
 	flag.DurationVar(&o.lease, "lease", 3*time.Second, "the brokers' --lease")
+	flag.DurationVar(&o.grace, "grace", 6*time.Second, "how long beyond the lease it may take until all clients are served again")
+	flag.DurationVar(&o.limit, "limit", 4*time.Minute, "nothing new goes wrong when only a minute of this is left")
 	flag.BoolVar(&o.dev, "dev", false, "only start a cluster, print its addresses, and wait for Ctrl-C")
+	flag.StringVar(&o.env, "env", "", "with --dev, a file for the addresses as lines that a shell can read")
+	flag.BoolVar(&o.lies, "break", false, "let the bucket lose on purpose what it acknowledged, and expect that it shows")
 	flag.BoolVar(&o.logs, "logs", false, "print the brokers' logs in the end")
-	flag.DurationVar(&o.limit, "limit", 3*time.Minute, "give up after this long")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	dir, err := os.MkdirTemp(o.dir, "naru-cluster-")
 	if err == nil {
-		defer os.RemoveAll(dir)
 		if o.dev {
 			err = dev(ctx, o, dir)
 		} else {
 			err = play(ctx, o, dir)
 		}
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	if errors.Is(err, errSeen) {
+		os.Exit(1)
 	}
 	if err != nil {
 		fmt.Println("cluster:", err)
-		fmt.Println("cluster: 0 passed, 1 failed")
-		_ = os.RemoveAll(dir)
+		if !o.dev {
+			fmt.Println("cluster: 0 passed, 1 failed")
+		}
 		os.Exit(1)
 	}
 }
 
-// dev is a cluster to try.
-func dev(ctx context.Context, o options, dir string) error {
-	p, err := startParts(ctx, dir, o.naru, o.lease)
+// story is a cluster and its clients.
+type story struct {
+	*parts
+	*trouble
+	o      options
+	kafka  *kafkaScene
+	queues []*queueScene
+	ends   *endsScene
+	owners *owners
+}
+
+// play runs the whole story and prints the verdict.
+func play(ctx context.Context, o options, dir string) error {
+	fmt.Printf("cluster: seed %d, limit %v, lease %v\n", o.seed, o.limit, o.lease)
+	p, err := startParts(ctx, dir, wants{naru: o.naru, lease: o.lease, first: 1})
 	if err != nil {
 		return err
 	}
 	defer p.close()
-	fmt.Printf("etcd    %s\nbucket  %s at %s\n", p.etcd.Clients[0].Addr(), bucket, p.endpoint)
-	for _, b := range p.brokers {
-		fmt.Printf("broker %d  kafka %s  aws http://%s  http http://%s  pid %d\n", b.number, b.kafka, b.aws, b.http, b.cmd.Process.Pid)
-	}
-	fmt.Printf("\nkafka bootstrap servers: %s,%s,%s\nEnd a broker (kill -9 PID) and see another one take over; Ctrl-C ends all.\n",
-		p.brokers[0].kafka, p.brokers[1].kafka, p.brokers[2].kafka)
-	<-ctx.Done()
-	return nil
-}
-
-// play runs the whole story, prints the verdict, and returns an error if there is something wrong.
-func play(ctx context.Context, o options, dir string) error {
-	fmt.Printf("cluster: seed %d, %d faults, lease %v\n", o.seed, o.faults, o.lease)
-	p, err := startParts(ctx, dir, o.naru, o.lease)
-	if p != nil {
-		defer p.close()
-	}
-	if err != nil {
-		return fmt.Errorf("start: %w\n%s", err, p.logs())
-	}
-	ctx, cancel := context.WithTimeout(ctx, o.limit)
+	ctx, cancel := context.WithTimeout(ctx, o.limit+2*time.Minute)
 	defer cancel()
-	k, q := newKafkaScene(p, o.seed), newQueueScene(p, o.seed)
-	if err := k.begin(ctx); err != nil {
+	s := &story{o: o, parts: p, ends: &endsScene{}, kafka: newKafkaScene(p, o.seed, o.rate),
+		queues: []*queueScene{newQueueScene(p, "work", false, o.seed), newQueueScene(p, "work.fifo", true, o.seed)}}
+	s.trouble = &trouble{parts: p, rng: rand.New(rand.NewPCG(o.seed, 3)), lease: o.lease, grace: o.grace, scenes: []scene{s.kafka}}
+	if err := s.begin(ctx); err != nil {
 		return err
 	}
-	if err := q.begin(ctx); err != nil {
-		return err
+	if o.lies {
+		err = s.lie(ctx)
+	} else {
+		err = s.suffer(ctx, time.Now().Add(o.limit-time.Minute))
 	}
-	slow, err := p.trouble(ctx, o, q)
-	if err != nil {
-		return fmt.Errorf("%w\n%s", err, p.logs())
+	if err == nil {
+		err = s.end(ctx)
 	}
-	if err := k.end(ctx); err != nil {
-		return fmt.Errorf("kafka: %w\n%s", err, p.logs())
-	}
-	if err := q.end(ctx); err != nil {
-		return fmt.Errorf("sqs: %w\n%s", err, p.logs())
-	}
-	if o.logs {
+	if err != nil || o.logs {
 		fmt.Println(p.logs())
 	}
-	fmt.Println("cluster:", k.summary())
-	fmt.Println("cluster:", q.summary())
-	found := leases.Check(q.events)
-	for _, a := range found[:min(5, len(found))] {
-		for _, line := range leases.Story(q.events, a.Value) {
-			fmt.Println("  ", a.Value, line)
-		}
+	if err != nil {
+		return err
 	}
-	return report(history.Check(k.sorted()), found, slow)
+	return s.verdict()
 }
 
-// trouble ends, kills or stops the owner, and returns how often the next one took too long.
-func (p *parts) trouble(ctx context.Context, o options, q *queueScene) (slow int, err error) {
-	rng := rand.New(rand.NewPCG(o.seed, 3))
-	kinds := []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP, syscall.SIGTERM, syscall.SIGSTOP}
-	for i := range o.faults {
-		if !pause(ctx, time.Duration(1500+rng.IntN(2500))*time.Millisecond) {
-			return slow, ctx.Err()
-		}
-		was := p.owner(nil)
-		if was == nil {
-			if err := until(ctx, o.lease, func() bool { was = p.owner(nil); return was != nil }); err != nil {
-				return slow, fmt.Errorf("nobody serves: %w", err)
-			}
-		}
-		kind := kinds[i%len(kinds)]
-		began := time.Now()
-		if err := was.suffer(kind); err != nil {
-			return slow, fmt.Errorf("broker %d, %v: %w", was.number, kind, err)
-		}
-		var now *broker
-		err := until(ctx, o.lease+10*time.Second, func() bool { now = p.owner(was); return now != nil })
-		took := time.Since(began)
-		if err != nil {
-			return slow, fmt.Errorf("nobody took over: %w", err)
-		}
-		late := took > o.lease+2*time.Second
-		if late {
-			slow++
-		}
-		q.lives[was.number-1].Add(1)
-		fmt.Printf("cluster: broker %d, %v: broker %d serves after %v (late: %v)\n", was.number, kind, now.number, took.Round(time.Millisecond), late)
-		if kind == syscall.SIGSTOP {
-			if !pause(ctx, time.Second) {
-				return slow, ctx.Err()
-			}
-			err = was.cmd.Process.Signal(syscall.SIGCONT)
-		} else {
-			err = was.start()
-		}
-		if err != nil {
-			return slow, err
+func (s *story) begin(ctx context.Context) (err error) {
+	if s.owners, err = watchOwners(ctx, s.etcdAddr); err != nil {
+		return err
+	}
+	if err := s.kafka.begin(ctx); err != nil {
+		return err
+	}
+	for _, q := range s.queues {
+		s.scenes = append(s.scenes, q)
+		if err := q.begin(ctx); err != nil {
+			return err
 		}
 	}
-	return slow, nil
+	return s.ends.begin(ctx, s.parts)
 }
 
-func (b *broker) suffer(s syscall.Signal) error {
-	if s == syscall.SIGSTOP {
-		return b.cmd.Process.Signal(s)
+// suffer is a cluster that grows, has troubles, and shrinks.
+func (s *story) suffer(ctx context.Context, end time.Time) error {
+	if err := s.served(ctx, time.Now(), "one broker"); err != nil {
+		return err
 	}
-	return b.end(s)
+	if err := s.grow(ctx); err != nil {
+		return err
+	}
+	if err := s.trouble.play(ctx, s.o.faults, s.o.only, end); err != nil {
+		return err
+	}
+	return s.shrink(ctx)
 }
 
-// report prints the verdict, one check an anomaly's name.
-func report(records []history.Anomaly, messages []leases.Anomaly, slow int) error {
-	var passed, failed int
-	check := func(name string, n int) {
-		if n == 0 {
-			passed++
-			return
+// lie lets the bucket drop for a second what it acknowledges, and kills all brokers, whose caches would hide it.
+func (s *story) lie(ctx context.Context) error {
+	if err := s.grow(ctx); err != nil {
+		return err
+	}
+	pause(ctx, 3*time.Second)
+	for _, b := range s.brokers {
+		b.store.lies.Store(true)
+	}
+	pause(ctx, time.Second)
+	for _, b := range s.brokers {
+		if err := b.end(syscall.SIGKILL); err != nil {
+			return err
 		}
-		failed++
-		fmt.Printf("cluster: %s: %d\n", name, n)
+		b.store.lies.Store(false)
 	}
-	for _, a := range records[:min(10, len(records))] {
-		fmt.Println("  ", a)
+	for _, b := range s.brokers {
+		if err := b.start(); err != nil {
+			return err
+		}
 	}
-	for _, a := range messages[:min(10, len(messages))] {
-		fmt.Println("  ", a)
+	pause(ctx, s.lease+2*time.Second)
+	return nil
+}
+
+func (s *story) end(ctx context.Context) error {
+	within := endWithin
+	if s.o.lies {
+		within = 10 * time.Second
 	}
-	for _, name := range history.Names() {
-		check(name, history.Summary(records)[name])
+	if err := s.kafka.end(ctx, within); err != nil {
+		return fmt.Errorf("kafka: %w", err)
 	}
-	for _, name := range leases.Names() {
-		check("queue: "+name, leases.Summary(messages)[name])
+	if s.o.lies {
+		return nil
 	}
-	check("take-overs that took longer than the lease and 2 s", slow)
-	fmt.Printf("cluster: %d passed, %d failed\n", passed, failed)
-	if failed > 0 {
-		return fmt.Errorf("%d checks failed", failed)
+	for _, q := range s.queues {
+		if err := q.end(ctx); err != nil {
+			return fmt.Errorf("sqs: %w", err)
+		}
 	}
 	return nil
+}
+
+// verdict prints one check an anomaly's name.
+func (s *story) verdict() error {
+	var r report
+	records := s.kafka.sorted()
+	fmt.Println("cluster:", s.kafka.summary())
+	found := history.Check(records)
+	if s.o.lies {
+		lost := []string{"acknowledged records were lost on purpose, and nothing showed it"}
+		if history.Summary(found)[history.LostWrite] > 0 {
+			lost = nil
+		}
+		r.check("a loss", lost)
+		return r.end()
+	}
+	r.records(found)
+	r.check("records that a producer gave up", s.kafka.failed)
+	fmt.Println("cluster:", s.ends.summary())
+	r.check("two owners", s.ends.stale(records))
+	for _, q := range s.queues {
+		fmt.Println("cluster:", q.summary())
+		r.messages(q.name, judged(q.events, s.owners))
+		r.check(q.name+": refusals", q.refused)
+	}
+	for _, b := range s.brokers {
+		fmt.Printf("cluster: broker %d: %v\n", b.number, b.store)
+	}
+	fmt.Printf("cluster: %d faults, the longest time without service %v\n", s.count, s.slowest.Round(time.Millisecond))
+	var late []string
+	for range s.slow {
+		late = append(late, fmt.Sprintf("see above; the limit is %v", s.lease+s.grace))
+	}
+	r.check("late", late)
+	return r.end()
 }

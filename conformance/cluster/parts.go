@@ -5,153 +5,68 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
-
-	"go.etcd.io/etcd/server/v3/embed"
 )
 
-const (
-	accessKey, secretKey = "naru-access", "naru-secret"
-	bucket               = "naru-cluster"
-)
-
-// freeAddress is one of a port that was free a moment ago.
-func freeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer ln.Close()
-	return ln.Addr().String(), nil
-}
-
-// startEtcd runs an etcd in this process.
-func startEtcd(dir string) (*embed.Etcd, error) {
-	cfg := embed.NewConfig()
-	cfg.Dir, cfg.LogLevel, cfg.LogOutputs = dir, "fatal", []string{"/dev/null"}
-	for _, to := range []*[]url.URL{&cfg.ListenClientUrls, &cfg.ListenPeerUrls} {
-		host, err := freeAddress()
-		if err != nil {
-			return nil, err
-		}
-		*to = []url.URL{{Scheme: "http", Host: host}}
-	}
-	cfg.AdvertiseClientUrls, cfg.AdvertisePeerUrls = cfg.ListenClientUrls, cfg.ListenPeerUrls
-	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
-	server, err := embed.StartEtcd(cfg)
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case <-server.Server.ReadyNotify():
-		return server, nil
-	case <-time.After(20 * time.Second):
-		server.Close()
-		return nil, errors.New("etcd is not ready after 20 s")
-	}
-}
-
-// child starts a program that ends with this one, its output in a file.
-func child(log string, env []string, name string, args ...string) (*exec.Cmd, error) {
-	f, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	cmd := exec.Command(name, args...)
-	cmd.Stdout, cmd.Stderr, cmd.Env = f, f, append(os.Environ(), env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	return cmd, cmd.Start()
-}
-
-func build(ctx context.Context, dir, out, what string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", out, what)
-	cmd.Dir = dir
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s: %w\n%s", what, err, text)
-	}
-	return nil
-}
-
-// startBucket builds and runs versitygw, over a directory.
-func startBucket(ctx context.Context, dir string) (cmd *exec.Cmd, endpoint string, err error) {
-	program := filepath.Join(dir, "versitygw")
-	if err := build(ctx, ".", program, "github.com/versity/versitygw/cmd/versitygw"); err != nil {
-		return nil, "", err
-	}
-	if err := os.MkdirAll(filepath.Join(dir, "s3", bucket), 0o755); err != nil {
-		return nil, "", err
-	}
-	host, err := freeAddress()
-	if err != nil {
-		return nil, "", err
-	}
-	cmd, err = child(filepath.Join(dir, "versitygw.log"), []string{"ROOT_ACCESS_KEY_ID=" + accessKey, "ROOT_SECRET_ACCESS_KEY=" + secretKey},
-		program, "--quiet", "--port", host, "--health", "/health", "posix", filepath.Join(dir, "s3"))
-	if err != nil {
-		return nil, "", err
-	}
-	return cmd, "http://" + host, until(ctx, 20*time.Second, func() bool { ok, _ := get("http://" + host + "/health"); return ok })
-}
-
-// broker is one Naru process after another, on the same ports.
+// broker is one Naru process after another, on the same ports, with wires of its own to the other parts.
 type broker struct {
+	process
 	number           int
 	kafka, aws, http string
-	dir              string
-	naru             string
-	args             []string
-	cmd              *exec.Cmd
+	amqp, management string // "off" unless asked for
+	toEtcd, toBucket *link
+	store            *storeGate
+	fromPeers        *link // nil while brokers do not talk to each other
 }
 
-func (p *parts) newBroker(number int) (*broker, error) {
-	b := &broker{number: number, dir: p.dir, naru: p.naru}
-	for _, to := range []*string{&b.kafka, &b.aws, &b.http} {
-		var err error
+const brokerCount = 3
+
+func (p *parts) newBroker(number int) (b *broker, err error) {
+	b = &broker{number: number, amqp: "off", management: "off"}
+	addresses := []*string{&b.kafka, &b.aws, &b.http}
+	if p.want.amqp {
+		addresses = append(addresses, &b.amqp, &b.management)
+	}
+	for _, to := range addresses {
 		if *to, err = freeAddress(); err != nil {
 			return nil, err
 		}
 	}
-	b.args = []string{
-		"serve", "--cluster", "s3://" + bucket + "/naru?endpoint=" + url.QueryEscape(p.endpoint), "--etcd", p.etcd.Clients[0].Addr().String(),
-		"--lease", p.lease.String(), "--kafka", b.kafka, "--aws", b.aws, "--http", b.http, "--amqp", "off",
+	if b.store, err = newStoreGate(p.endpoint); err != nil {
+		return nil, err
 	}
+	if b.toBucket, err = newLink(b.store.addr); err != nil {
+		return nil, err
+	}
+	if b.toEtcd, err = newLink(p.etcdAddr); err != nil {
+		return nil, err
+	}
+	b.log, b.program = filepath.Join(p.dir, fmt.Sprintf("broker-%d.log", number)), p.naru
+	b.env = []string{"AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey}
+	b.args = []string{
+		"serve", "--cluster", "s3://" + bucket + "/naru?endpoint=" + url.QueryEscape("http://"+b.toBucket.addr()), "--etcd", b.toEtcd.addr(),
+		"--lease", p.want.lease.String(), "--kafka", b.kafka, "--aws", b.aws, "--http", b.http, "--amqp", b.amqp, "--amqp-management", b.management,
+	}
+	b.args = append(b.args, p.want.flags...)
 	return b, nil
 }
 
-func (b *broker) start() (err error) {
-	b.cmd, err = child(b.log(), []string{"AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey}, b.naru, b.args...)
-	return err
-}
-
-func (b *broker) log() string { return filepath.Join(b.dir, fmt.Sprintf("broker-%d.log", b.number)) }
-
-// end sends a signal and waits for the process.
-func (b *broker) end(s syscall.Signal) error {
-	if b.cmd == nil {
-		return nil
-	}
-	cmd := b.cmd
-	b.cmd = nil
-	_ = cmd.Process.Signal(s)
-	err := cmd.Wait()
-	if s == syscall.SIGKILL {
-		return nil
-	}
-	return err
-}
-
+// ready tells whether it serves clients.
 func (b *broker) ready() bool {
 	ok, _ := get("http://" + b.http + "/readyz")
 	return ok
+}
+
+// up tells whether it serves, or would if it were its turn.
+func (b *broker) up() bool {
+	ok, body := get("http://" + b.http + "/readyz")
+	return ok || strings.Contains(body, "standby")
 }
 
 // asker asks without keeping connections, and not for long: a process may be stopped.
@@ -167,19 +82,29 @@ func get(url string) (ok bool, body string) {
 	return r.StatusCode == http.StatusOK, string(b)
 }
 
-// parts are all servers there are.
-type parts struct {
-	dir, naru, endpoint string
-	lease               time.Duration
-	etcd                *embed.Etcd
-	gateway             *exec.Cmd
-	brokers             []*broker
+// wants say what cluster it shall be.
+type wants struct {
+	naru  string
+	lease time.Duration
+	amqp  bool
+	first int      // how many brokers run from the beginning
+	flags []string // more of them for each broker
 }
 
-func startParts(ctx context.Context, dir, naru string, lease time.Duration) (p *parts, err error) {
-	p = &parts{dir: dir, naru: naru, lease: lease}
+// parts are all servers there are.
+type parts struct {
+	want               wants
+	dir, naru          string
+	endpoint, etcdAddr string
+	etcd, gateway      *process
+	brokers            []*broker
+}
+
+func startParts(ctx context.Context, dir string, want wants) (p *parts, err error) {
+	p = &parts{want: want, dir: dir, naru: want.naru}
 	defer func() {
 		if err != nil {
+			err = fmt.Errorf("start: %w\n%s", err, p.logs())
 			p.close()
 		}
 	}()
@@ -189,45 +114,54 @@ func startParts(ctx context.Context, dir, naru string, lease time.Duration) (p *
 			return p, err
 		}
 	}
-	if p.etcd, err = startEtcd(filepath.Join(dir, "etcd")); err != nil {
+	if p.etcd, p.etcdAddr, err = newEtcd(dir); err != nil {
 		return p, err
 	}
-	if p.gateway, p.endpoint, err = startBucket(ctx, dir); err != nil {
+	if p.gateway, p.endpoint, err = newBucket(ctx, dir); err != nil {
 		return p, err
 	}
-	for i := range 3 {
+	if err := errors.Join(p.etcd.start(), p.gateway.start()); err != nil {
+		return p, err
+	}
+	if err := until(ctx, 30*time.Second, func() bool { return answers(p.endpoint) && accepts(p.etcdAddr) }); err != nil {
+		return p, fmt.Errorf("etcd and versitygw: %w", err)
+	}
+	for i := range brokerCount {
 		b, err := p.newBroker(i + 1)
 		if err != nil {
 			return p, err
 		}
 		p.brokers = append(p.brokers, b)
+	}
+	for _, b := range p.brokers[:want.first] {
 		if err := b.start(); err != nil {
 			return p, err
 		}
 	}
-	return p, until(ctx, 30*time.Second, func() bool { return p.owner(nil) != nil })
+	return p, until(ctx, 30*time.Second, func() bool { return len(p.serving()) > 0 })
 }
 
-// owner is the broker that serves, nil if none does, or only one that is not asked.
-func (p *parts) owner(not *broker) *broker {
+// serving are the brokers that serve clients now.
+func (p *parts) serving() (list []*broker) {
 	for _, b := range p.brokers {
-		if b != not && b.ready() {
-			return b
+		if b.cmd != nil && b.ready() {
+			list = append(list, b)
 		}
 	}
-	return nil
+	return list
 }
 
 func (p *parts) close() {
 	for _, b := range p.brokers {
 		_ = b.end(syscall.SIGKILL)
+		b.toEtcd.close()
+		b.toBucket.close()
+		b.store.close()
 	}
-	if p.gateway != nil {
-		_ = p.gateway.Process.Kill()
-		_ = p.gateway.Wait()
-	}
-	if p.etcd != nil {
-		p.etcd.Close()
+	for _, s := range []*process{p.gateway, p.etcd} {
+		if s != nil {
+			_ = s.end(syscall.SIGKILL)
+		}
 	}
 }
 
@@ -235,7 +169,7 @@ func (p *parts) close() {
 func (p *parts) logs() string {
 	var out strings.Builder
 	for _, b := range p.brokers {
-		text, _ := os.ReadFile(b.log())
+		text, _ := os.ReadFile(b.log)
 		fmt.Fprintf(&out, "--- broker %d\n%s\n", b.number, text[max(0, len(text)-4000):])
 	}
 	return out.String()
@@ -265,3 +199,6 @@ func pause(ctx context.Context, d time.Duration) bool {
 		return false
 	}
 }
+
+// peered tells whether brokers talk to each other, over wires that can be cut.
+func (p *parts) peered() bool { return len(p.brokers) > 0 && p.brokers[0].fromPeers != nil }

@@ -2,49 +2,57 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/narumq/naru/conformance/leases"
 )
 
 const (
-	queueName = "work"
-	senders   = 2
-	workers   = 2
-	leaseTime = 4 * time.Second // of a message
-	// sendLives keeps sends apart from deliveries: that a send was acknowledged does not prove that a delivery before it is durable.
-	// What a delivery changes is written, and not waited for, when the queue's write before it has ended.
-	sendLives = 1000
+	senders      = 2
+	workers      = 2
+	leaseTime    = 4 * time.Second // of a message
+	requestLimit = 3 * time.Second
+	groupsEach   = 2 // of a sender to a FIFO queue
 )
 
-// queueScene is SQS producers and workers, and what they saw. Each client asks one broker until that fails, then the next.
+// queueScene is SQS producers and workers of one queue, and what they saw. Each of them talks to one broker until that fails, then to the next.
 type queueScene struct {
+	name    string
+	fifo    bool
+	seed    uint64
 	clients []*sqs.Client
 	urls    []string
-	seed    uint64
-	at      atomic.Int64    // which broker
-	lives   [3]atomic.Int64 // how often each broker suffered
 
-	mu     sync.Mutex
-	events []leases.Event
-	gone   map[string]bool
-	sent   []string
+	mu      sync.Mutex
+	events  []*queueEvent
+	gone    map[string]bool
+	sent    []string
+	refused []string // errors that nobody should try again after
+	asked   time.Time
 
 	stopSends, stopReads context.CancelFunc
 	sends, reads         sync.WaitGroup
 }
 
-func newQueueScene(p *parts, seed uint64) *queueScene {
-	s := &queueScene{seed: seed, gone: map[string]bool{}}
+// queueEvent is an event, and of a deletion the delivery that it ends.
+type queueEvent struct {
+	leases.Event
+	of *queueEvent
+}
+
+func newQueueScene(p *parts, name string, fifo bool, seed uint64) *queueScene {
+	s := &queueScene{name: name, fifo: fifo, seed: seed, gone: map[string]bool{}}
 	for _, b := range p.brokers {
 		s.clients = append(s.clients, sqs.New(sqs.Options{
 			BaseEndpoint: aws.String("http://" + b.aws), Region: "us-east-1", Retryer: aws.NopRetryer{},
@@ -52,52 +60,79 @@ func newQueueScene(p *parts, seed uint64) *queueScene {
 				return aws.Credentials{AccessKeyID: "any", SecretAccessKey: "thing"}, nil
 			}),
 		}))
-		s.urls = append(s.urls, "http://"+b.aws+"/000000000000/"+queueName)
+		s.urls = append(s.urls, "http://"+b.aws+"/000000000000/"+name)
 	}
 	return s
 }
 
-// life is a number of a broker's time between two of its sufferings: of one ownership, or a part of it.
-func (s *queueScene) life(i int) int { return i + len(s.lives)*int(s.lives[i].Load()) }
+// caller is a client that knows which broker it talks to.
+type caller struct {
+	*queueScene
+	at int
+}
 
 // request asks the broker whose turn it is, and the next one the next time if it fails.
-func (s *queueScene) request(ctx context.Context, e leases.Event, call func(context.Context, *sqs.Client, *string) error) (leases.Event, error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+func (s *caller) request(ctx context.Context, e leases.Event, call func(context.Context, *sqs.Client, *string) error) (leases.Event, error) {
+	limited, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
-	at := s.at.Load()
-	i := int(at) % len(s.clients)
-	e.Life, e.Start = s.life(i), time.Now().UnixNano()
-	err := call(ctx, s.clients[i], &s.urls[i])
+	i := s.at % len(s.clients)
+	e.Queue, e.Start = s.name, time.Now().UnixNano()
+	err := call(limited, s.clients[i], &s.urls[i])
 	if e.Time, e.OK = time.Now().UnixNano(), err == nil; err != nil {
-		s.at.CompareAndSwap(at, at+1)
+		s.at++
+		if final(err) && e.Kind != leases.Delete { // a receipt handle may have lost its meaning
+			s.mu.Lock()
+			s.refused = append(s.refused, err.Error())
+			s.mu.Unlock()
+		}
 		pause(ctx, 20*time.Millisecond)
 	}
 	return e, err
 }
 
-func (s *queueScene) note(e leases.Event) {
+// final tells whether an answer says that it makes no sense to ask again.
+func final(err error) bool {
+	var answer *smithyhttp.ResponseError
+	return errors.As(err, &answer) && answer.HTTPStatusCode() >= 400 && answer.HTTPStatusCode() < 500 && answer.HTTPStatusCode() != http.StatusTooManyRequests
+}
+
+func (s *queueScene) note(e *queueEvent) *queueEvent {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e.Kind == leases.Send && e.OK {
 		s.sent = append(s.sent, e.Value)
+		if began := time.Unix(0, e.Start); began.After(s.asked) {
+			s.asked = began
+		}
 	}
 	if e.Kind == leases.Delete {
 		s.gone[e.Value] = true
 	}
 	s.events = append(s.events, e)
+	return e
+}
+
+func (s *queueScene) progress() (time.Time, string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked, "the queue " + s.name
 }
 
 func (s *queueScene) begin(ctx context.Context) error {
 	attributes := map[string]string{"VisibilityTimeout": strconv.Itoa(int(leaseTime.Seconds()))}
-	err := until(ctx, 10*time.Second, func() bool {
-		_, err := s.request(ctx, leases.Event{}, func(ctx context.Context, c *sqs.Client, _ *string) error {
-			_, err := c.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(queueName), Attributes: attributes})
+	if s.fifo {
+		attributes["FifoQueue"] = "true"
+	}
+	first := &caller{queueScene: s}
+	err := until(ctx, 20*time.Second, func() bool {
+		_, err := first.request(ctx, leases.Event{}, func(ctx context.Context, c *sqs.Client, _ *string) error {
+			_, err := c.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &s.name, Attributes: attributes})
 			return err
 		})
 		return err == nil
 	})
 	if err != nil {
-		return fmt.Errorf("create the queue: %w", err)
+		return fmt.Errorf("create the queue %s: %w", s.name, err)
 	}
 	sends, stopSends := context.WithCancel(ctx)
 	reads, stopReads := context.WithCancel(ctx)
@@ -106,69 +141,81 @@ func (s *queueScene) begin(ctx context.Context) error {
 		s.sends.Go(func() { s.send(sends, ctx, i) })
 	}
 	for i := range workers {
-		s.reads.Go(func() { s.work(reads, ctx, rand.New(rand.NewPCG(s.seed, uint64(100+i)))) })
+		w := &caller{s, senders + i}
+		s.reads.Go(func() { w.work(reads, ctx, rand.New(rand.NewPCG(s.seed, uint64(100+i)))) })
 	}
 	return nil
 }
 
-// send sends unique values, each once.
+// send sends unique values: to a standard queue each once, to a FIFO queue until it is acknowledged, which must not store it twice.
 func (s *queueScene) send(sends, ctx context.Context, number int) {
+	w := &caller{s, number}
 	for i := 0; sends.Err() == nil; i++ {
-		value := fmt.Sprintf("m%d-%d", number, i)
-		e, _ := s.request(ctx, leases.Event{Kind: leases.Send, Queue: queueName, Value: value}, func(ctx context.Context, c *sqs.Client, url *string) error {
-			_, err := c.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: url, MessageBody: &value})
-			return err
-		})
-		e.Life += sendLives
-		s.note(e)
+		value, group := fmt.Sprintf("m%d-%d", number, i), ""
+		in := &sqs.SendMessageInput{MessageBody: &value}
+		if s.fifo {
+			group = fmt.Sprintf("g%d-%d", number, i%groupsEach)
+			in.MessageGroupId, in.MessageDeduplicationId = &group, &value
+		}
+		for again := true; again; again = s.fifo {
+			e, err := w.request(ctx, leases.Event{Kind: leases.Send, Value: value, Group: group}, func(ctx context.Context, c *sqs.Client, url *string) error {
+				in.QueueUrl = url
+				_, err := c.SendMessage(ctx, in)
+				return err
+			})
+			s.note(&queueEvent{Event: e})
+			if err == nil || ctx.Err() != nil {
+				break
+			}
+		}
 		pause(sends, 5*time.Millisecond)
 	}
 }
 
-func (s *queueScene) receive(ctx context.Context) (messages []types.Message, life int, err error) {
+func (s *caller) receive(ctx context.Context) (messages []types.Message, deliveries []*queueEvent, err error) {
 	var out *sqs.ReceiveMessageOutput
-	e := leases.Event{Kind: leases.Deliver, Queue: queueName, Lease: int64(leaseTime)}
+	e := leases.Event{Kind: leases.Deliver, Lease: int64(leaseTime)}
 	e, err = s.request(ctx, e, func(ctx context.Context, c *sqs.Client, url *string) (err error) {
 		out, err = c.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1,
 			MessageSystemAttributeNames: []types.MessageSystemAttributeName{"All"}})
 		return err
 	})
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	for i, m := range out.Messages {
 		e.Value, e.ID, e.Place = *m.Body, *m.MessageId, i
 		if e.Attempt, err = strconv.Atoi(m.Attributes["ApproximateReceiveCount"]); err != nil {
-			return nil, 0, err
+			return nil, nil, err
 		}
-		s.note(e)
+		deliveries = append(deliveries, s.note(&queueEvent{Event: e}))
 	}
-	return out.Messages, e.Life, nil
+	return out.Messages, deliveries, nil
 }
 
-// delete deletes a message by the handle of a delivery in that life. Another owner that never heard of the delivery accepts the
-// handle, as SQS accepts an old one, and deletes nothing: so that is no promise.
-func (s *queueScene) delete(ctx context.Context, m types.Message, life int) {
-	e, _ := s.request(ctx, leases.Event{Kind: leases.Delete, Queue: queueName, Value: *m.Body}, func(ctx context.Context, c *sqs.Client, url *string) error {
+func (s *caller) delete(ctx context.Context, m types.Message, of *queueEvent) {
+	e, _ := s.request(ctx, leases.Event{Kind: leases.Delete, Value: *m.Body}, func(ctx context.Context, c *sqs.Client, url *string) error {
 		_, err := c.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: url, ReceiptHandle: m.ReceiptHandle})
 		return err
 	})
-	e.OK = e.OK && e.Life == life
-	s.note(e)
+	s.note(&queueEvent{e, of})
 }
 
 // work works off what it leases; now and then it forgets something, which comes again.
-func (s *queueScene) work(reads, ctx context.Context, rng *rand.Rand) {
+func (s *caller) work(reads, ctx context.Context, rng *rand.Rand) {
 	for reads.Err() == nil {
-		messages, life, err := s.receive(ctx)
+		messages, deliveries, err := s.receive(ctx)
 		if err != nil {
 			continue
 		}
-		for _, m := range messages {
+		var each sync.WaitGroup
+		for i, m := range messages {
 			if rng.IntN(20) > 0 {
-				s.delete(ctx, m, life)
+				one := *s
+				each.Go(func() { one.delete(ctx, m, deliveries[i]) })
 			}
 		}
+		each.Wait()
 	}
 }
 
@@ -182,8 +229,9 @@ func (s *queueScene) end(ctx context.Context) error {
 	if !pause(ctx, leaseTime+time.Second) {
 		return ctx.Err()
 	}
+	last := &caller{queueScene: s}
 	for empty, failures := 0, 0; empty < 2; {
-		messages, life, err := s.receive(ctx)
+		messages, deliveries, err := last.receive(ctx)
 		if err != nil {
 			if failures++; failures > 20 {
 				return err
@@ -193,9 +241,9 @@ func (s *queueScene) end(ctx context.Context) error {
 		if len(messages) == 0 {
 			empty++
 		}
-		for _, m := range messages {
-			s.note(leases.Event{Kind: leases.Deliver, Queue: queueName, Value: *m.Body, ID: *m.MessageId, Time: time.Now().UnixNano()})
-			s.delete(ctx, m, life)
+		for i, m := range messages {
+			s.note(&queueEvent{Event: leases.Event{Kind: leases.Deliver, Queue: s.name, Value: *m.Body, ID: *m.MessageId, Time: time.Now().UnixNano()}})
+			last.delete(ctx, m, deliveries[i])
 		}
 	}
 	return nil
@@ -223,5 +271,5 @@ func (s *queueScene) summary() string {
 			unknown++
 		}
 	}
-	return fmt.Sprintf("sqs: %d sends, %d deliveries, %d deletions, %d requests of unknown outcome", n[leases.Send], n[leases.Deliver], n[leases.Delete], unknown)
+	return fmt.Sprintf("%s: %d sends, %d deliveries, %d deletions, %d requests of unknown outcome", s.name, n[leases.Send], n[leases.Deliver], n[leases.Delete], unknown)
 }

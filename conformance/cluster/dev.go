@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// dev is a cluster to try.
+func dev(ctx context.Context, o options, dir string) error {
+	fmt.Println("building naru and versitygw, and starting etcd, versitygw and three brokers …")
+	p, err := startParts(ctx, dir, wants{naru: o.naru, lease: o.lease, first: brokerCount, amqp: true})
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	p.introduce()
+	if o.env != "" {
+		if err := os.WriteFile(o.env, []byte(p.shell()), 0o644); err != nil {
+			return err
+		}
+	}
+	<-ctx.Done()
+	fmt.Println("\nending all …")
+	return nil
+}
+
+// introduce prints where everything is.
+func (p *parts) introduce() {
+	fmt.Printf("\netcd    %s\nbucket  %s at %s, with the key %s and the secret %s\n\n", p.etcdAddr, bucket, p.endpoint, accessKey, secretKey)
+	for _, b := range p.brokers {
+		fmt.Printf("broker %d  pid %-7d kafka %s  http http://%s  aws http://%s  amqp %s  amqp-management http://%s\n",
+			b.number, b.cmd.Process.Pid, b.kafka, b.http, b.aws, b.amqp, b.management)
+	}
+	one := p.brokers[0]
+	fmt.Printf(`
+Kafka    bootstrap servers %s
+         kcat -b %s -t hello -P
+SQS      aws sqs create-queue --queue-name jobs --endpoint-url http://%s   (any credentials)
+AMQP     amqp://%s
+HTTP     curl http://%s/readyz; the console is at the same address
+status   AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s %s cluster status --cluster '%s' --etcd %s
+
+End a broker (kill -9 PID) and see others take over. Logs are in %s. Ctrl-C ends and removes all.
+`, p.bootstrap(), p.bootstrap(), one.aws, one.amqp, one.http, accessKey, secretKey, p.naru, one.args[2], p.etcdAddr, p.dir)
+}
+
+func (p *parts) bootstrap() string {
+	var list []string
+	for _, b := range p.brokers {
+		list = append(list, b.kafka)
+	}
+	return strings.Join(list, ",")
+}
+
+// shell is the addresses as a shell reads them, those of one broker where there can be only one.
+func (p *parts) shell() string {
+	b := p.brokers[0]
+	if list := p.serving(); len(list) > 0 {
+		b = list[0]
+	}
+	return fmt.Sprintf("bootstrap=%s\nAWS_ENDPOINT_URL=http://%s\nNARU_HTTP=http://%s\nAMQP_URL=amqp://guest:guest@%s/\nAMQP_MANAGEMENT_URL=http://%s\n",
+		p.bootstrap(), b.aws, b.http, b.amqp, b.management)
+}

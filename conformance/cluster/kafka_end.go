@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/narumq/naru/conformance/history"
+)
+
+// end stops the producers, waits until the group has caught up, and reads everything once more, from the start. What could not be
+// read within the time is the end of the log, as far as the judge is told: what was acknowledged beyond it is lost.
+func (s *kafkaScene) end(ctx context.Context, within time.Duration) error {
+	s.stopSends()
+	s.sends.Wait()
+	_ = until(ctx, within, s.caughtUp) // what is missing, the judge will tell
+	s.askCommitted(ctx)
+	s.stopReads()
+	s.reads.Wait()
+	c, err := s.fromStart("last")
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	limited, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	ends, err := s.askEnds(limited, c)
+	if err != nil {
+		fmt.Println("cluster: nobody says where the log ends:", err)
+	}
+	next := map[int32]int64{}
+	done := func() bool {
+		for p := range int32(partitions) {
+			if o, ok := ends.Lookup(topic, p); !ok || next[p] < o.Offset {
+				return false
+			}
+		}
+		return true
+	}
+	for !done() && limited.Err() == nil {
+		c.PollFetches(limited).EachRecord(func(r *kgo.Record) {
+			s.polled("last", "", r)
+			next[r.Partition] = r.Offset + 1
+		})
+	}
+	for p := range int32(partitions) {
+		if o, _ := ends.Lookup(topic, p); next[p] < o.Offset {
+			fmt.Printf("cluster: partition %d could be read up to %d of %d\n", p, next[p], o.Offset)
+		}
+		s.note(history.Event{Kind: history.End, Process: "last", Partition: p, Offset: next[p]})
+	}
+	return ctx.Err()
+}
+
+// askEnds asks until all partitions' ends are known: a broker that does not serve may be asked first.
+func (s *kafkaScene) askEnds(ctx context.Context, c *kgo.Client) (kadm.ListedOffsets, error) {
+	for {
+		ends, err := kadm.NewClient(c).ListEndOffsets(ctx, topic)
+		if err == nil {
+			err = ends.Error()
+		}
+		if err == nil || !pause(ctx, 50*time.Millisecond) {
+			return ends, err
+		}
+	}
+}
+
+// caughtUp tells whether the group was handed every acknowledged value.
+func (s *kafkaScene) caughtUp() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seen := map[string]bool{}
+	for i := range s.events {
+		if e := &s.events[i]; e.Kind == history.Poll && e.Group != "" {
+			seen[e.Value] = true
+		}
+	}
+	for i := range s.events {
+		if e := &s.events[i]; e.Kind == history.Ack && !seen[e.Value] {
+			return false
+		}
+	}
+	return true
+}
