@@ -42,7 +42,7 @@ func (c *Catalog) loadChanges() (few bool, err error) {
 func (c *Catalog) forget(key string) {
 	if name, ok := strings.CutPrefix(key, prefixTopic); ok {
 		if t, err := c.Topic(name); err == nil {
-			c.removed(t)
+			c.lost(t)
 		}
 	}
 	if name, ok := strings.CutPrefix(key, prefixQueue); ok {
@@ -56,12 +56,22 @@ func (c *Catalog) forget(key string) {
 	}
 }
 
+// lost removes a topic that another broker deleted, which may have missed log starts that were stored from here.
+func (c *Catalog) lost(t *Topic) {
+	for _, p := range t.Partitions {
+		if _, ok := c.starts[p.Stream]; ok {
+			c.orphans[p.Stream] = true
+		}
+	}
+	c.removed(t)
+}
+
 // takeIn shows what was decoded beside what there is; c.mu is held.
 func (c *Catalog) takeIn(l *loading) {
 	for _, t := range l.topics {
 		was, err := c.Topic(t.Name)
 		if err == nil && was.ID != t.ID { // it was deleted, and made anew
-			c.removed(was)
+			c.lost(was)
 		}
 		for i := range t.Partitions {
 			p := &t.Partitions[i]

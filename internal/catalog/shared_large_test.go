@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -83,6 +84,11 @@ func TestSharedTakesInWhatChanged(t *testing.T) {
 		},
 		func() error { _, err := a.Delete("a"); return err },
 		func() error { _, err := a.Create(TopicSpec{Name: "a", Partitions: 1}, false); return err },
+		func() error {
+			_, err := a.Delete("a")
+			_, again := a.Create(TopicSpec{Name: "a", Partitions: 2}, false)
+			return errors.Join(err, again)
+		},
 		func() error { _, err := a.PutUser("u", func(*user.User, bool) error { return nil }); return err },
 		func() error { _, err := a.DeleteQueue("q"); return err },
 		func() error { return a.DeleteUser("u") },

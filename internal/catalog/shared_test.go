@@ -25,6 +25,7 @@ type party struct {
 	quorum *coord.Fake
 	all    []*Catalog
 	told   []*atomic.Int64
+	heard  []chan struct{} // of capacity 1: likewise
 	joined int
 }
 
@@ -38,7 +39,7 @@ func (p *party) join() *Catalog {
 	n := p.joined
 	p.joined++
 	member := p.put(fmt.Sprintf("member/%d", n), lease)
-	told := &atomic.Int64{}
+	told, heard := &atomic.Int64{}, make(chan struct{}, 1)
 	owned := map[int]Fence{}
 	for slot := range testSlots {
 		if slot%partySize == n {
@@ -50,13 +51,19 @@ func (p *party) join() *Catalog {
 			Store: p.quorum, Context: p.t.Context(), Member: member, Name: fmt.Sprintf("m%d", n), Slots: testSlots,
 			SlotOwner: func(slot int) (Fence, bool) { f, ok := owned[slot]; return f, ok },
 		}),
-		Random: seeded(uint64(n + 1)), Slots: testSlots, Changed: func() { told.Add(1) },
+		Random: seeded(uint64(n + 1)), Slots: testSlots, Changed: func() {
+			told.Add(1)
+			select {
+			case heard <- struct{}{}:
+			default:
+			}
+		},
 	})
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(func() { _ = c.Close() })
-	p.all, p.told = append(p.all, c), append(p.told, told)
+	p.all, p.told, p.heard = append(p.all, c), append(p.told, told), append(p.heard, heard)
 	return c
 }
 
@@ -148,8 +155,8 @@ func TestSharedRefresh(t *testing.T) {
 // What a plan finds to be in its way may be gone at another broker.
 func TestSharedPlansOnWhatThereIs(t *testing.T) {
 	p := newParty(t, 2)
-	p.quorum.CutWatches(coord.ErrCompacted)
 	a, b := p.all[0], p.all[1]
+	p.quorum.CutWatches(coord.ErrUnavailable) // nobody hears of it by a watch
 	create(t, a, "a", 1)
 	_, err := b.Create(TopicSpec{Name: "a", Partitions: 1}, false)
 	wantErr(t, err, ErrTopicExists)
