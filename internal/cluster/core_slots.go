@@ -15,6 +15,8 @@ type holding struct {
 	release  int64     // an owner's key of ours that has to go
 	take     bool      // the last look calls for a campaign
 	bare     time.Time // since when it is seen without an owner
+	absent   int32     // the broker to which it belonged when it had no owner
+	keepTo   time.Time // it is not given to that broker before: if that is dead, its lease ends first
 	refuseTo time.Time // it could not be served here, and is not tried again before
 	fails    int
 }
@@ -160,7 +162,7 @@ func (c *Core) campaigned(r Request, a Answer) {
 func (c *Core) own(now time.Time, slot journal.SlotID, revision int64) {
 	h := &c.slots[slot]
 	if revision > h.spent && c.ready && !c.leaving && c.alive && !now.Before(h.refuseTo) {
-		h.owner = revision
+		h.owner, h.keepTo = revision, now.Add(c.timing.TTL)
 		return
 	}
 	h.spent, h.release = max(h.spent, revision), revision
@@ -186,12 +188,16 @@ func (c *Core) seeMembers() {
 		if m.Node == free {
 			free++
 		}
-		switch {
-		case m.Lease != c.lease:
-		case c.node != 0 && m.Node != before:
-			c.surplus = m
-		default:
+		if m.Lease != c.lease {
+			continue
+		}
+		if c.node == 0 || m.Node == before {
 			c.node, c.memberAt, c.told = m.Node, m.created, m.Value
+		}
+	}
+	for _, m := range c.view.Members {
+		if m.Lease == c.lease && m.Node != c.node {
+			c.surplus = m
 		}
 	}
 	if before != 0 && before != c.node { // somebody deleted our key
@@ -240,11 +246,14 @@ func (c *Core) plan(now time.Time) {
 			moving++
 		}
 		h.take = bare && rank >= 0 && now.Sub(h.bare) >= time.Duration(rank)*c.timing.patience()
+		if bare {
+			h.absent = right
+		}
 	}
 	drained := c.wishes.drained[c.self.Name]
 	for i, right := range rights {
 		h := &c.slots[i]
-		wanted := drained || right != 0 && right != c.node
+		wanted := drained || right != 0 && right != c.node && !(right == h.absent && now.Before(h.keepTo))
 		if h.owner != 0 && !h.give && wanted && moving < HandOversMax {
 			h.give = true
 			moving++

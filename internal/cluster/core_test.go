@@ -74,3 +74,29 @@ func TestPlacement(t *testing.T) {
 		}
 	}
 }
+
+// A registration that came late is taken back, and the number stays what it is.
+func TestSurplus(t *testing.T) {
+	now := time.Unix(1000, 0)
+	c := NewCore(TimingOf(simTTL), 1, Member{Name: "a"})
+	next := func(a Answer) Request {
+		r, _ := c.Next(now)
+		a.SentAt, a.AnswerAt = now, now
+		c.Answered(r, a)
+		return r
+	}
+	key := func(node int32, created int64) coord.KV {
+		return coord.KV{Key: memberKey(node), Value: []byte(c.value(now)), Lease: 7, CreateRevision: created}
+	}
+	next(Answer{Lease: 7})
+	next(Answer{})
+	next(Answer{KVs: []coord.KV{key(2, 5)}})
+	c.Hint()
+	now = now.Add(time.Second)
+	next(Answer{})
+	next(Answer{KVs: []coord.KV{key(1, 6), key(2, 5)}})
+	r := next(Answer{Txn: coord.TxnResult{Succeeded: true}})
+	if _, node, _ := c.Member(now); node != 2 || len(r.Then) != 1 || r.Then[0].Kind != coord.OpDelete || r.Then[0].Key != memberKey(1) || r.Cond[0].Revision != 6 {
+		t.Errorf("broker %d asks for %+v", node, r)
+	}
+}

@@ -31,6 +31,9 @@ type yardNode struct {
 	y    *yard
 	stop context.CancelFunc
 	over chan struct{}
+
+	tenures chan *Tenure  // that begin; whoever wants to know reads it
+	fail    chan struct{} // ends one
 }
 
 func newYard(t *testing.T, slots int) *yard {
@@ -46,10 +49,10 @@ func newYard(t *testing.T, slots int) *yard {
 }
 
 func (y *yard) join(name string, way coord.Store) *yardNode {
-	n := &yardNode{name: name, y: y, over: make(chan struct{})}
+	n := &yardNode{name: name, y: y, over: make(chan struct{}), tenures: make(chan *Tenure, 10), fail: make(chan struct{})}
 	n.Node = NewNode(NodeConfig{
 		Coord: way, Timing: TimingOf(2 * time.Second), Slots: y.slots, Self: Member{Name: name},
-		Serve: func(t *Tenure) { _ = t.Run(context.Background(), n) },
+		Serve: n.serve,
 	})
 	n.SetReady(true)
 	ctx, stop := context.WithCancel(context.Background())
@@ -60,6 +63,27 @@ func (y *yard) join(name string, way coord.Store) *yardNode {
 	}()
 	y.t.Cleanup(func() { stop(); <-n.over })
 	return n
+}
+
+func (n *yardNode) serve(t *Tenure) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	n.tenures <- t
+	go func() {
+		select {
+		case <-n.fail:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	switch err := t.Run(ctx, n); {
+	case err == nil:
+		<-t.Leaving()
+	case errors.Is(err, ErrOver):
+		<-t.Context().Done()
+	case ctx.Err() == nil:
+		n.y.t.Error(err)
+	}
 }
 
 func (n *yardNode) Open(_ context.Context, slot journal.SlotID, owner int64) error {
@@ -169,8 +193,41 @@ func TestNodeRefuses(t *testing.T) {
 	y := newYard(t, 8)
 	y.broken["a"] = true
 	y.join("a", y.quorum)
+	y.until("tried", func() bool { y.mu.Lock(); defer y.mu.Unlock(); return len(y.spent) == 8 })
 	y.join("b", y.quorum)
 	y.until("served", func() bool { return y.spread()["b"] == 8 })
+}
+
+// A broker whose server fails gives all to others, and comes back; one that gives a slot up leaves that to others.
+func TestNodeFails(t *testing.T) {
+	y := newYard(t, 8)
+	a := y.join("a", y.quorum)
+	y.until("taken", func() bool { return y.spread()["a"] == 8 })
+	b := y.join("b", y.quorum)
+	var shared map[string]int
+	y.until("shared", func() bool { shared = y.spread(); return shared["b"] > 0 && b.State().Owned == shared["b"] })
+	first := <-a.tenures
+	a.fail <- struct{}{}
+	y.until("taken", func() bool { return y.spread()["b"] == 8 })
+	second := <-a.tenures
+	y.until("shared again", func() bool { s := y.spread(); return s["a"] > 0 && s["a"]+s["b"] == 8 })
+	if first.Valid() || !second.Valid() || first.Node != second.Node {
+		t.Errorf("tenures: %+v, %+v", first, second)
+	}
+	slot := journal.SlotID(0)
+	at := func() string { y.mu.Lock(); defer y.mu.Unlock(); return y.at[slot] }
+	for at() != "a" {
+		slot++
+	}
+	second.GiveUp(slot, second.holds(slot), errors.New("broken"))
+	y.until("left to another", func() bool { return at() == "b" })
+	y.until("back", func() bool { return at() == "a" })
+}
+
+func (t *Tenure) holds(slot journal.SlotID) int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.held[slot].Owner
 }
 
 // way is a way to the quorum that can be cut.

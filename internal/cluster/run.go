@@ -77,6 +77,7 @@ type tended struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	phase  phase
+	void   bool  // it was not opened, or not to the end
 	failed error // it cannot be served
 }
 
@@ -112,11 +113,13 @@ func (r *runner) tend(held []Holding) {
 }
 
 func (r *runner) tendOpen(slot journal.SlotID, s *tended, want Holding) {
-	gone := r.lost || want.Owner != s.owner || s.failed != nil
+	end := want.Give || r.ending
+	s.void = s.void || s.phase == opening && end
+	gone := r.lost || want.Owner != s.owner || s.void || s.failed != nil
 	if gone {
 		s.cancel()
 	}
-	if s.phase == open && (gone || want.Give || r.ending) && r.closing < closesMax {
+	if s.phase == open && (gone || end) && r.closing < closesMax {
 		s.phase = closing
 		r.closing++
 		go func() {
@@ -139,7 +142,8 @@ func (r *runner) took(e event) {
 	if s.phase == opening {
 		r.opening--
 		s.phase = open
-		if e.err != nil && s.ctx.Err() == nil { // else it failed because the ownership ended
+		s.void = s.void || e.err != nil
+		if e.err != nil && s.ctx.Err() == nil { // else it was told to stop
 			s.failed = e.err
 		}
 		return

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"flag"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 	"github.com/narumq/naru/internal/journal"
 )
 
-var seeds = flag.Int("cluster-seeds", 50, "seeds of TestSimulation")
+var seeds = flag.Int("cluster-seeds", 30, "seeds of TestSimulation")
 
 func (s *sim) step() {
 	if s.rng.IntN(3) > 0 {
@@ -86,8 +87,8 @@ func (s *sim) operate() {
 }
 
 // simSettle is after how long all is where it belongs: what a lease ended leaves, at once; planned changes come after, a few at a
-// time. Beside that a slot that could not be opened is refused for a while, and clocks differ.
-const simSettle = simTTL + 2*time.Second + refuseMax*5/4 + 2*simSlots*time.Second
+// time, and to a broker that seemed to be dead only after its lease. Beside that a slot that could not be opened is refused for a while, and clocks differ.
+const simSettle = 2*simTTL + 2*time.Second + refuseMax*5/4 + 2*simSlots*time.Second
 
 // run plays a seed, and ends in peace: then every slot is served within the lease and two seconds, and in the end where it belongs.
 func (s *sim) run() {
@@ -101,6 +102,13 @@ func (s *sim) run() {
 		m.stopped = time.Time{}
 	}
 	s.note("calm")
+	_, v := s.placement()
+	for _, seen := range v.Members {
+		if !slices.ContainsFunc(s.members, func(m *simMember) bool { return m.name == seen.member.Name && !m.leaving }) {
+			s.ghosts++
+		}
+	}
+	s.bare = slices.Repeat([]time.Time{s.now}, s.slots)
 	for end := s.now.Add(simSettle); s.now.Before(end); {
 		for i, m := range s.members {
 			if s.act(m); m.leaving && m.core.Left() {
@@ -108,20 +116,42 @@ func (s *sim) run() {
 			}
 		}
 		s.check()
+		s.patient()
 		s.now = s.now.Add(50 * time.Millisecond)
 	}
 	s.settled()
 }
 
-// settled checks that every slot is where it belongs, by the coordinator's own words.
-func (s *sim) settled() {
+// patient checks that no slot that somebody could serve stays without an owner: for a moment only, and for a while more for each
+// broker that has died and seems to be there.
+func (s *sim) patient() {
+	p, v := s.placement()
+	limit := 2*time.Second + time.Duration(s.ghosts)*TimingOf(simTTL).patience()*5/4
+	for slot := range s.slots {
+		right, _ := p.rank(journal.SlotID(slot), 0)
+		if v.Owners[slot].Revision != 0 || right == 0 {
+			s.bare[slot] = s.now
+		}
+		if bare := s.now.Sub(s.bare[slot]); bare > limit {
+			s.fail("slot %d is without an owner for %v", slot, bare)
+		}
+	}
+}
+
+// placement is who ought to own what, by the coordinator's own words.
+func (s *sim) placement() (placement, View) {
 	live := s.ask(coord.Request{Kind: coord.CallRange, Key: LivePrefix}).KVs
 	want := readWishes(s.ask(coord.Request{Kind: coord.CallRange, Key: WantPrefix}).KVs)
 	v := View{Members: Members(live), Owners: owners(live, s.slots)}
+	return v.placement(s.slots, want), v
+}
+
+// settled checks that every slot is where it belongs.
+func (s *sim) settled() {
+	p, v := s.placement()
 	if len(v.Members) != len(s.members) {
 		s.fail("%d members in the end", len(v.Members))
 	}
-	p := v.placement(s.slots, want)
 	for slot := range s.slots {
 		right, _ := p.rank(journal.SlotID(slot), 0)
 		if v.Owners[slot].Node != right {
@@ -132,7 +162,7 @@ func (s *sim) settled() {
 			if owner := s.serves(m, slot); owner != 0 {
 				serving++
 			}
-			if want.drained[m.name] && s.serves(m, slot) != 0 {
+			if p.wishes.drained[m.name] && s.serves(m, slot) != 0 {
 				s.fail("%s is drained, and serves %d", m.name, slot)
 			}
 		}

@@ -48,6 +48,8 @@ type sim struct {
 	born    int
 	served  map[ownership]string    // who served by which ownership
 	doomed  map[ownership]time.Time // whose keys an operator deleted, and when
+	bare    []time.Time             // when a slot had an owner last, in the calm
+	ghosts  int                     // that died before the calm, and seemed to be there
 	trace   strings.Builder
 	problem string
 	opens   int
@@ -145,7 +147,10 @@ func (s *sim) serves(m *simMember, slot int) int64 {
 // check holds what must be at every instant: whoever may serve has its key at the coordinator, hence nobody else has; and nobody
 // serves by what was another's.
 func (s *sim) check() {
-	there := owners(s.ask(coord.Request{Kind: coord.CallRange, Key: LivePrefix}).KVs, s.slots)
+	there := map[string]int64{}
+	for _, kv := range s.ask(coord.Request{Kind: coord.CallRange, Key: slotPrefix}).KVs {
+		there[kv.Key] = kv.CreateRevision
+	}
 	for slot := range s.slots {
 		var serving []string
 		for _, m := range s.members {
@@ -161,8 +166,8 @@ func (s *sim) check() {
 				continue // its transactions fail, and it learns why when it looks
 			}
 			serving = append(serving, fmt.Sprintf("%s by %d", m.name, owner))
-			if there[slot].Revision != owner {
-				s.fail("%s serves slot %d by %d, and the key is %d", m.name, slot, owner, there[slot].Revision)
+			if key := there[ownerKey(o.slot)]; key != owner {
+				s.fail("%s serves slot %d by %d, and the key is %d", m.name, slot, owner, key)
 			}
 			if who := s.served[o]; who != m.name {
 				s.fail("%s serves slot %d by the ownership %d of %s", m.name, slot, owner, who)
