@@ -12,20 +12,26 @@ import (
 	"github.com/narumq/naru/internal/objectstore"
 )
 
-// On the object medium every machine of these tests has a bucket and a coordinator instead of a disk.
-var medium = flag.String("medium", "disk", "what machines keep records in: disk, object")
+// On the object medium every machine of these tests has a bucket and a coordinator instead of a disk, and may have several slots.
+var (
+	medium    = flag.String("medium", "disk", "what machines keep records in: disk, object")
+	slotCount = flag.Int("slots", 1, "how many slots a machine has on the object medium")
+)
 
 // cloud is what a machine without a disk has.
 type cloud struct {
 	t       *testing.T
 	bucket  *objectstore.Fake
 	quorum  *coord.Fake
+	slots   int
 	flusher *journal.Flusher
 	starts  int
 }
 
 func newCloud(t *testing.T) *cloud {
-	c := &cloud{t: t, bucket: objectstore.NewFake(objectstore.FakeConfig{Now: time.Now}), quorum: coord.NewFake(coord.FakeConfig{})}
+	c := &cloud{
+		t: t, bucket: objectstore.NewFake(objectstore.FakeConfig{Now: time.Now}), quorum: coord.NewFake(coord.FakeConfig{}), slots: *slotCount,
+	}
 	t.Cleanup(func() {
 		if c.flusher != nil {
 			c.flusher.Close()
@@ -34,27 +40,56 @@ func newCloud(t *testing.T) *cloud {
 	return c
 }
 
-// open takes the only slot over, as a new process would.
-func (c *cloud) open(opt journal.Options) (Medium, error) {
-	ctx := context.Background()
+// boot begins anew, as a new process would.
+func (c *cloud) boot() {
 	if c.starts++; c.flusher != nil {
 		c.flusher.Close()
 	}
-	keys := func(journal.SlotID) (owner, head string) { return "owner", "head" }
-	c.flusher = journal.NewFlusher(journal.FlusherOptions{
-		Store: c.bucket, Coord: c.quorum, Keys: keys, Name: fmt.Sprintf("start-%d", c.starts),
-		SlotOf: func(journal.StreamID) journal.SlotID { return 0 }, FlushEvery: 100 * time.Microsecond, EntryBytesMax: 60 << 10,
+	c.flusher = newFlusher(c.bucket, c.quorum, fmt.Sprintf("start-%d", c.starts), c.slots)
+}
+
+func newFlusher(bucket objectstore.Store, quorum coord.Store, name string, slots int) *journal.Flusher {
+	return journal.NewFlusher(journal.FlusherOptions{
+		Store: bucket, Coord: quorum, Keys: slotKeys, Name: name, FlushEvery: 100 * time.Microsecond, EntryBytesMax: objectEntryBytesMax,
+		SlotOf: func(s journal.StreamID) journal.SlotID { return journal.SlotID(uint64(s) % uint64(slots)) },
 	})
-	if _, err := c.quorum.Txn(ctx, nil, []coord.Op{coord.Delete("owner")}, nil); err != nil {
+}
+
+const objectEntryBytesMax = 60 << 10
+
+func slotKeys(id journal.SlotID) (owner, head string) {
+	return fmt.Sprintf("owner/%d", id), fmt.Sprintf("head/%d", id)
+}
+
+// open takes a slot over.
+func (c *cloud) open(id journal.SlotID) func(journal.Options) (Medium, error) {
+	return func(opt journal.Options) (Medium, error) { return takeSlot(c.quorum, c.flusher, id, opt) }
+}
+
+// takeSlot makes a flusher's process the owner of a slot, whoever that was.
+func takeSlot(quorum coord.Store, f *journal.Flusher, id journal.SlotID, opt journal.Options) (Medium, error) {
+	ctx := context.Background()
+	owner, _ := slotKeys(id)
+	if _, err := quorum.Txn(ctx, nil, []coord.Op{coord.Delete(owner)}, nil); err != nil {
 		return nil, err
 	}
-	won, err := c.quorum.Txn(ctx, nil, []coord.Op{coord.Put("owner", []byte("me"), 0)}, nil)
+	won, err := quorum.Txn(ctx, nil, []coord.Op{coord.Put(owner, []byte("me"), 0)}, nil)
 	if err != nil {
 		return nil, err
 	}
 	opt.RelocateEvery = 0
-	return c.flusher.Open(ctx, 0, won.Revision, opt)
+	s, err := f.Open(ctx, id, won.Revision, opt)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
+
+// alone is a cluster of one broker.
+type alone struct{}
+
+func (alone) Owner(journal.SlotID) int32 { return 1 }
+func (alone) Members() []Member          { return []Member{{Node: 1}} }
 
 // crash ends the flusher first, so that nothing that was not committed is.
 func (c *cloud) crash() { c.flusher.Close() }

@@ -54,10 +54,31 @@ func (m *machine) start() {
 		return m.now
 	}
 	if m.cloud != nil {
-		cfg.OpenJournal = m.cloud.open
+		m.cloud.boot()
+		if cfg.OpenJournal = m.cloud.open(homeSlot); m.cloud.slots > 1 {
+			cfg.Slots, cfg.Cluster, cfg.BatchBytesMax = m.cloud.slots, alone{}, objectEntryBytesMax
+		}
 	}
 	var err error
 	if m.b, err = Open(cfg); err != nil {
+		m.t.Fatal(err)
+	}
+	if cfg.Cluster != nil {
+		m.openSlots()
+	}
+}
+
+// openSlots opens all of them at a time.
+func (m *machine) openSlots() {
+	m.t.Helper()
+	errs := make([]error, m.cloud.slots)
+	var work sync.WaitGroup
+	for i := range errs {
+		id := journal.SlotID(i)
+		work.Go(func() { errs[i] = m.b.OpenSlot(id, m.cloud.open(id)) })
+	}
+	work.Wait()
+	if err := errors.Join(errs...); err != nil {
 		m.t.Fatal(err)
 	}
 }

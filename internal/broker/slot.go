@@ -170,17 +170,24 @@ func (s *slot) openState(topic string, m statelog.Machine) (*statelog.Log, error
 
 // internal is the slot's partition of an internal topic, which is made if it is new:
 // with a partition in each slot, in their order.
-func (s *slot) internal(topic string) (*Partition, error) {
+func (s *slot) internal(name string) (*Partition, error) {
 	b := s.b
-	if _, err := b.catalog.Topic(topic); err != nil {
-		_, err := b.CreateTopic(catalog.TopicSpec{Name: topic, Partitions: int32(b.catalog.Slots()), Internal: true}, false)
-		if err != nil && !errors.Is(err, catalog.ErrTopicExists) { // another slot was faster
-			return nil, fmt.Errorf("make %s: %w", topic, err)
-		}
+	topic, err := b.catalog.Topic(name)
+	if err != nil {
+		topic, err = b.CreateTopic(catalog.TopicSpec{Name: name, Partitions: int32(b.catalog.Slots()), Internal: true}, false)
 	}
-	p, err := b.topics.partition(topic, int32(s.id))
+	if errors.Is(err, catalog.ErrTopicExists) { // another slot was faster
+		topic, err = b.catalog.Topic(name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make %s: %w", name, err)
+	}
+	if b.topics.byIDOf(topic.ID) == nil {
+		b.topics.put(b, topic)
+	}
+	p, err := b.topics.partitionByID(topic.ID, int32(s.id))
 	if err == nil && p.Slot() != s.id {
-		err = fmt.Errorf("%w: partition %d of %s is in slot %d", ErrUnknownPartition, s.id, topic, p.Slot())
+		err = fmt.Errorf("%w: partition %d of %s is in slot %d", ErrUnknownPartition, s.id, name, p.Slot())
 	}
 	return p, err
 }
