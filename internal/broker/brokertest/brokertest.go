@@ -2,11 +2,14 @@
 package brokertest
 
 import (
+	"context"
 	"path"
 	"strconv"
 	"sync"
 
 	"github.com/narumq/naru/internal/broker"
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/coord"
 	"github.com/narumq/naru/internal/journal"
 	"github.com/narumq/naru/internal/vfs"
 )
@@ -17,10 +20,17 @@ type Slot = journal.SlotID
 // Cluster is what a broker is told of the others.
 type Cluster struct {
 	broker.Cluster // nil: what is not below is not asked
-	Live           []broker.Member
 
 	mu     sync.Mutex
-	owners map[Slot]int32 // guarded by mu
+	live   []broker.Member // guarded by mu
+	owners map[Slot]int32  // guarded by mu
+}
+
+// Live says which brokers there are, by number.
+func (c *Cluster) Live(members ...broker.Member) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.live = members
 }
 
 // Own says that a broker has a slot; 0: nobody.
@@ -41,7 +51,11 @@ func (c *Cluster) Owner(slot Slot) int32 {
 }
 
 // Members implements broker.Cluster.
-func (c *Cluster) Members() []broker.Member { return c.Live }
+func (c *Cluster) Members() []broker.Member {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.live
+}
 
 // OpenSlot opens a slot whose journal is in a directory of dir: as it was left there, or new.
 func OpenSlot(b *broker.Broker, slot Slot, dir string) error {
@@ -51,5 +65,34 @@ func OpenSlot(b *broker.Broker, slot Slot, dir string) error {
 			return nil, err
 		}
 		return journal.Open(fs, own, opt)
+	})
+}
+
+// Catalog is one that several brokers of a test share. It fences nobody.
+type Catalog struct {
+	quorum *coord.Fake
+	fence  catalog.Fence
+	slots  int
+}
+
+// NewCatalog makes a catalog for so many slots.
+func NewCatalog(ctx context.Context, slots int) (*Catalog, error) {
+	const key = "fence"
+	quorum := coord.NewFake(coord.FakeConfig{})
+	if _, err := quorum.Txn(ctx, nil, []coord.Op{coord.Put(key, []byte("all"), 0)}, nil); err != nil {
+		return nil, err
+	}
+	kv, _, err := quorum.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return &Catalog{quorum, catalog.Fence{Key: key, Created: kv.CreateRevision}, slots}, nil
+}
+
+// Store is the catalog for one broker, which has a name of its own, until ctx ends.
+func (c *Catalog) Store(ctx context.Context, name string) catalog.Store {
+	return catalog.NewCoord(catalog.CoordConfig{
+		Store: c.quorum, Context: ctx, Member: c.fence, Slots: c.slots, Name: name,
+		SlotOwner: func(int) (catalog.Fence, bool) { return c.fence, true },
 	})
 }

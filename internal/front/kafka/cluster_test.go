@@ -27,7 +27,8 @@ type clusterRig struct {
 
 func newClusterRig(t *testing.T) *clusterRig {
 	t.Helper()
-	o := &brokertest.Cluster{Live: live}
+	o := new(brokertest.Cluster)
+	o.Live(live...)
 	o.Own(3, 1)
 	o.Own(9, 3)
 	b := openBroker(t, broker.Config{NodeID: 5, Slots: 4, Cluster: o})

@@ -36,7 +36,10 @@ func newBroker(t testing.TB) *broker.Broker {
 func openBroker(t testing.TB, cfg broker.Config) *broker.Broker {
 	groups := group.Defaults()
 	groups.InitialRebalanceDelay = 0
-	cfg.Dir, cfg.Store, cfg.AutoCreate, cfg.DefaultPartitions = t.TempDir(), catalog.NewMem(), true, 3
+	cfg.Dir, cfg.AutoCreate, cfg.DefaultPartitions = t.TempDir(), true, 3
+	if cfg.Store == nil {
+		cfg.Store = catalog.NewMem()
+	}
 	cfg.Groups, cfg.RetentionEvery = broker.GroupsConfig{Group: groups}, -1
 	b, err := broker.Open(cfg)
 	if err != nil {
