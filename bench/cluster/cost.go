@@ -17,14 +17,16 @@ const (
 	dollarsGiB     = 0.023         // a GiB for a month
 	secondsMonth   = 730 * 3600
 	keptDays       = 7
+	mergedHours    = 2 // how long objects stay that were merged into others
 	pacedPerSecond = 1024 // records of 1 KiB: 1 MiB/s
 )
 
-// dollars are those of a month at a steady MiB/s, of which each takes these requests and leaves so many bytes stored.
+// dollars are those of a month at a steady MiB/s, of which each takes these requests and leaves so many bytes stored for each of its
+// own: what is beyond those is there for hours only.
 func dollars(mibPerSecond, puts, gets, storedPerByte float64) (requests, storage float64) {
 	written := mibPerSecond * secondsMonth
 	requests = written * (puts*dollarsPut + gets*dollarsGet)
-	storage = mibPerSecond * 86400 * keptDays / 1024 * storedPerByte * dollarsGiB
+	storage = mibPerSecond * 3600 * (24*keptDays + mergedHours*(storedPerByte-1)) / 1024 * dollarsGiB
 	return requests, storage
 }
 
@@ -34,8 +36,8 @@ func (c *command) notes() []string {
 			c.latency, c.warm, c.produce, c.records),
 		"Naru: `--flush-every 100ms --flush-bytes 8MiB`, idempotent producers. KafScale: its defaults (each produce request is flushed to the bucket, partition by partition), producers that are not idempotent, because it has none that are; one broker, because its operator, which needs Kubernetes, is what lists several",
 		fmt.Sprintf("requests are counted by a proxy before the bucket (only in the rows of cost), those of etcd by its own metrics; fail-over with `--lease %v`", c.lease),
-		fmt.Sprintf("cost of a month at 1 MiB/s = 2,628,000 s × (PUTs per MiB × $%.6f + GETs per MiB × $%.7f) + 86,400 × %d MiB ÷ 1,024 × bytes stored per byte × $%.3f, by Amazon's list for S3 Standard in us-east-1 of %s; records kept for %d days; etcd and the machines of the brokers are not in it",
-			dollarsPut, dollarsGet, keptDays, dollarsGiB, pricesOf, keptDays),
+		fmt.Sprintf("cost of a month at 1 MiB/s = 2,628,000 s × (PUTs per MiB × $%.6f + GETs per MiB × $%.7f) + 3,600 × (24 × %d + %d × (bytes stored per byte − 1)) MiB ÷ 1,024 × $%.3f, by Amazon's list for S3 Standard in us-east-1 of %s; records are kept for %d days, and what was merged for %d hours; etcd and the machines of the brokers are not in it",
+			dollarsPut, dollarsGet, keptDays, mergedHours, dollarsGiB, pricesOf, keptDays, mergedHours),
 		"catch-up: the broker is started anew, and the bucket's files are out of the page cache",
 	}
 }

@@ -11,11 +11,11 @@ import (
 
 func TestDollarsOfAMonth(t *testing.T) {
 	requests, storage := dollars(1, 10, 2, 1.5)
-	// 2,628,000 MiB, each with 10 PUTs and 2 GETs; 604,800 MiB kept, 1.5 times over.
+	// 2,628,000 MiB, each with 10 PUTs and 2 GETs; 604,800 MiB kept, and half as much of two hours more.
 	if want := 2_628_000 * (10*0.000005 + 2*0.0000004); math.Abs(requests-want) > 0.001 {
 		t.Errorf("requests cost %.3f, want %.3f", requests, want)
 	}
-	if want := 604_800.0 / 1024 * 1.5 * 0.023; math.Abs(storage-want) > 0.001 {
+	if want := (604_800.0 + 3600) / 1024 * 0.023; math.Abs(storage-want) > 0.001 {
 		t.Errorf("storage costs %.3f, want %.3f", storage, want)
 	}
 }
