@@ -53,7 +53,7 @@ func (c *Call) AnswerOr(lost func(), payload ...[]byte) {
 // Fail ends the call with an error.
 func (c *Call) Fail(err error) {
 	if c.end(nil) {
-		c.Session.out.put(outgoing{message: (&frame{kind: kindFail, id: c.id}).buffer([][]byte{appendError(nil, err)})})
+		c.Session.out.put(outgoing{message: (&frame{kind: kindFail, id: c.id}).buffer([][]byte{AppendError(nil, err)})})
 	}
 }
 
@@ -77,3 +77,7 @@ func (c *Call) end(lost func()) bool {
 	}
 	return true
 }
+
+// WaitSpace waits until not too much waits to be sent to the other broker: for who makes
+// an answer that is not small. It fails when nobody wants it any more.
+func (c *Call) WaitSpace() error { return c.Session.out.waitSpace(c.ctx) }

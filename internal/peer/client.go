@@ -25,8 +25,8 @@ type Client struct {
 	node   int32
 	addr   string
 	conn   *grpc.ClientConn
-	calls  *room
-	bytes  *room
+	calls  *Room
+	bytes  *Room
 	active atomic.Int64 // calls and tunnels
 	used   atomic.Int64 // when it was used last, in nanoseconds since 1970
 
@@ -73,7 +73,7 @@ func NewClient(cfg Config, node int32, addr string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, node: node, addr: addr, conn: conn, calls: newRoom(CallsMax), bytes: newRoom(BytesMax)}
+	c := &Client{cfg: cfg, node: node, addr: addr, conn: conn, calls: NewRoom(CallsMax), bytes: NewRoom(BytesMax)}
 	c.used.Store(time.Now().UnixNano())
 	return c, nil
 }
@@ -114,19 +114,19 @@ func (c *Client) Start(ctx context.Context, r Request, done func([]byte, error))
 		done(nil, notSent(err))
 		return
 	}
-	if err := c.calls.take(ctx, 1); err != nil {
+	if err := c.calls.Take(ctx, 1); err != nil {
 		done(nil, notSent(err))
 		return
 	}
-	if err := c.bytes.take(ctx, n); err != nil {
-		c.calls.give(1)
+	if err := c.bytes.Take(ctx, n); err != nil {
+		c.calls.Give(1)
 		done(nil, notSent(err))
 		return
 	}
 	c.use()
 	finish := func(b []byte, err error) {
-		c.bytes.give(n)
-		c.calls.give(1)
+		c.bytes.Give(n)
+		c.calls.Give(1)
 		c.unuse()
 		done(b, err)
 	}

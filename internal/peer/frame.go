@@ -93,8 +93,8 @@ func size(parts [][]byte) (n int) {
 // textMax bounds an error's text on the wire.
 const textMax = 4096
 
-// appendError encodes an error.
-func appendError(b []byte, err error) []byte {
+// AppendError encodes an error, for payloads that hold some.
+func AppendError(b []byte, err error) []byte {
 	text := err.Error()
 	b = appendText(b, text[:min(len(text), textMax)])
 	for _, s := range fault.Sentinels(err) {
@@ -108,8 +108,8 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// parseError is what appendError encoded.
-func parseError(b []byte) (error, bool) {
+// ParseError is what AppendError encoded; ok is false if it is nothing of the kind.
+func ParseError(b []byte) (error, bool) {
 	text, b, ok := cutText(b)
 	if !ok {
 		return nil, false

@@ -16,7 +16,7 @@ func FuzzFrame(f *testing.F) {
 	for kind := byte(0); kind <= kindPing+1; kind++ {
 		f.Add((&frame{kind: kind, id: 1 << 40, method: 9, confirm: true, payload: []byte("abc")}).encode())
 	}
-	f.Add((&frame{kind: kindFail, payload: appendError(nil, fmt.Errorf("%w, %w", ErrRefused, context.Canceled))}).encode())
+	f.Add((&frame{kind: kindFail, payload: AppendError(nil, fmt.Errorf("%w, %w", ErrRefused, context.Canceled))}).encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := parseFrame(b)
 		if err != nil {
@@ -30,8 +30,8 @@ func FuzzFrame(f *testing.F) {
 			got.kind == kindCall && again.method != got.method {
 			t.Fatalf("%+v became %+v, %v", got, again, err)
 		}
-		if err, ok := parseError(got.payload); ok {
-			if again, ok := parseError(appendError(nil, err)); !ok || fault.CodeOf(again) != fault.CodeOf(err) {
+		if err, ok := ParseError(got.payload); ok {
+			if again, ok := ParseError(AppendError(nil, err)); !ok || fault.CodeOf(again) != fault.CodeOf(err) {
 				t.Fatalf("%v became %v", err, again)
 			}
 		}

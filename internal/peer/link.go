@@ -161,7 +161,7 @@ func (l *link) take(f *frame) error {
 			c.done(f.payload, nil)
 			return nil
 		}
-		err, ok := parseError(f.payload)
+		err, ok := ParseError(f.payload)
 		if !ok {
 			c.done(nil, unknown(ErrMalformed))
 			return fmt.Errorf("%w: an error", ErrMalformed)

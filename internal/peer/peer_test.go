@@ -268,8 +268,8 @@ func TestCutStorm(t *testing.T) {
 		r.reconnect()
 	}
 	t.Logf("%d answered, %d unknown, %d not sent", &answered, &unknown, &unsent)
-	r.client.calls.take(t.Context(), CallsMax) // all of it was given back
-	r.client.bytes.take(t.Context(), BytesMax)
+	r.client.calls.Take(t.Context(), CallsMax) // all of it was given back
+	r.client.bytes.Take(t.Context(), BytesMax)
 }
 
 // An answer that the other broker did not confirm is lost.
@@ -290,13 +290,13 @@ func TestLostAnswer(t *testing.T) {
 
 // A call waits while there are too many, in turn.
 func TestRoom(t *testing.T) {
-	r := newRoom(10)
-	wantErr(t, r.take(t.Context(), 8), nil)
+	r := NewRoom(10)
+	wantErr(t, r.Take(t.Context(), 8), nil)
 	var got []int
 	results := make(chan int)
 	for _, n := range []int{5, 1} {
 		go func() {
-			r.take(context.Background(), n)
+			r.Take(context.Background(), n)
 			results <- n
 		}()
 		for {
@@ -310,15 +310,15 @@ func TestRoom(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	wantErr(t, r.take(ctx, 1), context.Canceled)
-	r.give(8)
+	wantErr(t, r.Take(ctx, 1), context.Canceled)
+	r.Give(8)
 	got = append(got, <-results, <-results)
 	if r.free != 4 || len(r.waiters) != 0 || len(got) != 2 {
 		t.Errorf("%d are free, %v", r.free, got)
 	}
-	wantErr(t, r.take(t.Context(), 4), nil)
-	r.give(10)
-	wantErr(t, r.take(t.Context(), 1000), nil) // all there is
+	wantErr(t, r.Take(t.Context(), 4), nil)
+	r.Give(10)
+	wantErr(t, r.Take(t.Context(), 1000), nil) // all there is
 }
 
 // Whoever calls is of this cluster, and calls this broker.

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// room bounds something. Those who wait for it get it in turn.
-type room struct {
+// Room bounds something. Those who wait for it get it in turn.
+type Room struct {
 	mu      sync.Mutex // guards what follows
 	free    int
 	max     int
@@ -18,10 +18,12 @@ type waiter struct {
 	ready chan struct{}
 }
 
-func newRoom(n int) *room { return &room{free: n, max: n} }
+// NewRoom makes one for n.
+func NewRoom(n int) *Room { return &Room{free: n, max: n} }
 
-// take waits for n, or for all there is if that is less. give must be given the same.
-func (r *room) take(ctx context.Context, n int) error {
+// Take waits for n, or for all there is if that is less; or fails with ctx's error. Give
+// must be given the same.
+func (r *Room) Take(ctx context.Context, n int) error {
 	n = min(n, r.max)
 	r.mu.Lock()
 	if len(r.waiters) == 0 && r.free >= n {
@@ -49,8 +51,8 @@ func (r *room) take(ctx context.Context, n int) error {
 	return nil // it came at the same time
 }
 
-// give gives back what take took.
-func (r *room) give(n int) {
+// Give gives back what Take took.
+func (r *Room) Give(n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.free += min(n, r.max)
@@ -58,7 +60,7 @@ func (r *room) give(n int) {
 }
 
 // wake lets in whoever is next. Caller holds mu.
-func (r *room) wake() {
+func (r *Room) wake() {
 	for len(r.waiters) > 0 && r.waiters[0].n <= r.free {
 		r.free -= r.waiters[0].n
 		close(r.waiters[0].ready)
