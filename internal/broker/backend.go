@@ -73,7 +73,7 @@ type queueBackend interface {
 
 var (
 	_ partitionBackend = (*localPartition)(nil)
-	_ partitionBackend = (*awayPartition)(nil)
+	_ partitionBackend = (*remotePartition)(nil)
 	_ queueBackend     = (*openQueue)(nil)
-	_ queueBackend     = (*awayQueue)(nil)
+	_ queueBackend     = (*remoteQueue)(nil)
 )

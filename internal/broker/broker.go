@@ -113,6 +113,7 @@ type Broker struct {
 	topics  topics
 	queues  queueTable
 	slots   slots
+	peers   peerSessions
 	limits  record.Limits
 
 	producerIDs producerIDs
@@ -158,6 +159,7 @@ func (b *Broker) open() error {
 		return err
 	}
 	b.slots.init(b.catalog.Slots())
+	b.peers.init()
 	b.elsewhere = newRouting(b, nil)
 	b.users.init()
 	b.topics.init(b.catalog.Topics())

@@ -3,6 +3,7 @@ package broker
 import (
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/journal"
+	"github.com/narumq/naru/internal/peer"
 )
 
 // ErrNotOwner: another broker has what was asked for, or nobody has it at the moment.
@@ -12,6 +13,8 @@ var ErrNotOwner = journal.ErrNotOwner
 type Cluster interface {
 	// Owner is the broker that has a slot, as was seen last; 0: nobody.
 	Owner(slot journal.SlotID) int32
+	// Peer asks another broker. It does not connect yet.
+	Peer(node int32) (*peer.Client, error)
 	// Members are the live brokers, by number.
 	Members() []Member
 }
@@ -58,4 +61,12 @@ func (p *Partition) Slot() journal.SlotID {
 func (p *Partition) Local() error {
 	_, err := p.local()
 	return err
+}
+
+// Local is nil if this broker has the queue's home, else ErrNotOwner.
+func (q *Queue) Local() error {
+	if q.local() == nil {
+		return ErrNotOwner
+	}
+	return nil
 }

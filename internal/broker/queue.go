@@ -35,7 +35,7 @@ type queueAt struct{ queueBackend }
 func newQueue(b *Broker, meta *catalog.Queue) *Queue {
 	q := &Queue{b: b, id: meta.ID}
 	q.meta.Store(meta)
-	q.move(&awayQueue{q})
+	q.move(newRemoteQueue(q))
 	return q
 }
 

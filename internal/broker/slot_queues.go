@@ -137,7 +137,7 @@ func (t *queues) hide() {
 	t.ended = true
 	t.mu.Unlock()
 	for _, q := range t.all() {
-		q.handle.move(&awayQueue{q.handle})
+		q.handle.move(newRemoteQueue(q.handle))
 	}
 }
 

@@ -174,7 +174,7 @@ func (b *Broker) place(p *Partition) {
 		p.move(&localPartition{s.log(p), p})
 		return
 	}
-	p.move(newAwayPartition(p))
+	p.move(newRemotePartition(p))
 }
 
 // awaitOwner waits for somebody to have a slot, at most ownerWaitMax: this broker, once
