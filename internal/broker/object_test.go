@@ -10,6 +10,7 @@ import (
 	"github.com/narumq/naru/internal/coord"
 	"github.com/narumq/naru/internal/journal"
 	"github.com/narumq/naru/internal/objectstore"
+	"github.com/narumq/naru/internal/peer"
 )
 
 // On the object medium every machine of these tests has a bucket and a coordinator instead of a disk, and may have several slots.
@@ -90,6 +91,10 @@ type alone struct{}
 
 func (alone) Owner(journal.SlotID) int32 { return 1 }
 func (alone) Members() []Member          { return []Member{{Node: 1}} }
+
+func (alone) Peer(node int32) (*peer.Client, error) {
+	return nil, fmt.Errorf("%w: there is no broker %d", peer.ErrNotSent, node)
+}
 
 // crash ends the flusher first, so that nothing that was not committed is.
 func (c *cloud) crash() { c.flusher.Close() }

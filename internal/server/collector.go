@@ -120,8 +120,8 @@ func (c *collector) topics(ch chan<- prometheus.Metric, gauge gaugeFunc) {
 func (c *collector) topic(t *catalog.Topic) (records, bytes int64) {
 	for i := range t.Partitions {
 		p, err := c.broker.Partition(t.Name, int32(i))
-		if err != nil {
-			continue // deleted meanwhile
+		if err != nil || p.Local() != nil {
+			continue // deleted meanwhile, or another broker's to count
 		}
 		records += int64(p.HighWatermark())
 		bytes += p.SizeBytes()
@@ -171,8 +171,8 @@ func (c *collector) queues(ch chan<- prometheus.Metric, gauge gaugeFunc) {
 	gauge(unlistedDesc, float64(len(all)-len(listed)), "queue")
 	for _, meta := range listed {
 		q, err := c.broker.Queue(meta.Name)
-		if err != nil {
-			continue // deleted meanwhile
+		if err != nil || q.Local() != nil {
+			continue // deleted meanwhile, or another broker's to count
 		}
 		st := q.Stats()
 		gauge(queueMessagesDesc, float64(st.Ready), meta.Name, "ready")

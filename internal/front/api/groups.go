@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -11,25 +12,25 @@ import (
 )
 
 // ListGroups implements naruv1connect.GroupServiceHandler.
-func (s *Server) ListGroups(context.Context, *naruv1.ListGroupsRequest) (*naruv1.ListGroupsResponse, error) {
-	lag := make(map[string]int64)
-	for _, o := range s.broker.GroupOffsets() {
-		lag[o.Group] += max(0, o.Lag)
+func (s *Server) ListGroups(ctx context.Context, _ *naruv1.ListGroupsRequest) (*naruv1.ListGroupsResponse, error) {
+	list, err := s.broker.AllGroups(ctx)
+	if err != nil {
+		return nil, err
 	}
 	out := &naruv1.ListGroupsResponse{}
-	for _, g := range s.broker.ListGroups(nil, nil) {
+	for _, g := range list {
 		out.Groups = append(out.Groups, &naruv1.Group{
-			Group: validText(g.Group), State: g.State.String(), Protocol: validText(g.ProtocolType), MemberCount: int32(g.Members), Lag: lag[g.Group],
+			Group: validText(g.Group), State: g.State.String(), Protocol: validText(g.ProtocolType), MemberCount: int32(g.Members), Lag: g.Lag,
 		})
 	}
 	return out, nil
 }
 
 // GetGroup implements naruv1connect.GroupServiceHandler.
-func (s *Server) GetGroup(_ context.Context, in *naruv1.GetGroupRequest) (*naruv1.Group, error) {
-	d := s.broker.DescribeGroup(in.GetGroup())
-	if d.Err != nil {
-		return nil, d.Err
+func (s *Server) GetGroup(ctx context.Context, in *naruv1.GetGroupRequest) (*naruv1.Group, error) {
+	d, offsets, err := s.broker.GroupAnywhere(ctx, in.GetGroup())
+	if err != nil {
+		return nil, err
 	}
 	out := &naruv1.Group{Group: d.Group, State: d.State.String(), Protocol: validText(d.Protocol), MemberCount: int32(len(d.Members))}
 	for _, m := range d.Members {
@@ -37,7 +38,7 @@ func (s *Server) GetGroup(_ context.Context, in *naruv1.GetGroupRequest) (*naruv
 			MemberId: validText(m.ID), ClientId: validText(m.ClientID), ClientHost: validText(m.ClientHost), InstanceId: validText(m.InstanceID),
 		})
 	}
-	for _, o := range s.broker.GroupOffsets(in.GetGroup()) {
+	for _, o := range offsets {
 		out.Offsets = append(out.Offsets, &naruv1.GroupOffset{
 			Topic: o.Topic, Partition: o.Partition, Committed: int64(o.Offset), End: int64(o.End), Lag: o.Lag,
 		})
@@ -47,12 +48,16 @@ func (s *Server) GetGroup(_ context.Context, in *naruv1.GetGroupRequest) (*naruv
 }
 
 // ResetOffsets implements naruv1connect.GroupServiceHandler.
-func (s *Server) ResetOffsets(_ context.Context, in *naruv1.ResetOffsetsRequest) (*naruv1.ResetOffsetsResponse, error) {
+func (s *Server) ResetOffsets(ctx context.Context, in *naruv1.ResetOffsetsRequest) (*naruv1.ResetOffsetsResponse, error) {
 	t, err := s.topic(in.GetTopic())
 	if err != nil {
 		return nil, err
 	}
-	if d := s.broker.DescribeGroup(in.GetGroup()); d.Err == nil && len(d.Members) > 0 {
+	d, _, err := s.broker.GroupAnywhere(ctx, in.GetGroup())
+	switch {
+	case err != nil && !errors.Is(err, group.ErrUnknownGroup):
+		return nil, err
+	case len(d.Members) > 0:
 		return nil, group.ErrNonEmptyGroup
 	}
 	if in.GetTo() == "" {
@@ -87,30 +92,10 @@ func (s *Server) ResetOffsets(_ context.Context, in *naruv1.ResetOffsetsRequest)
 	if in.GetDryRun() {
 		return out, nil
 	}
-	done := make(chan broker.CommitOffsetsResponse, 1)
-	s.broker.CommitOffsets(broker.CommitOffsetsRequest{
-		CommitCheck: group.CommitCheck{Group: in.GetGroup(), Generation: -1}, Topics: []broker.CommitTopic{commit},
-	}, func(r broker.CommitOffsetsResponse) { done <- r })
-	r := <-done
-	if r.Err != nil {
-		return nil, r.Err
-	}
-	for _, list := range r.Errs {
-		for _, err := range list {
-			if err != nil {
-				return nil, err
-			}
-		}
-	}
-	return out, nil
+	return out, s.broker.CommitAnywhere(ctx, in.GetGroup(), commit)
 }
 
 // DeleteGroup implements naruv1connect.GroupServiceHandler.
-func (s *Server) DeleteGroup(_ context.Context, in *naruv1.DeleteGroupRequest) (*naruv1.DeleteGroupResponse, error) {
-	done := make(chan []error, 1)
-	s.broker.DeleteGroups([]string{in.GetGroup()}, func(errs []error) { done <- errs })
-	if err := (<-done)[0]; err != nil {
-		return nil, err
-	}
-	return &naruv1.DeleteGroupResponse{}, nil
+func (s *Server) DeleteGroup(ctx context.Context, in *naruv1.DeleteGroupRequest) (*naruv1.DeleteGroupResponse, error) {
+	return &naruv1.DeleteGroupResponse{}, s.broker.DeleteGroupAnywhere(ctx, in.GetGroup())
 }
