@@ -168,7 +168,7 @@ func (b *Broker) open() error {
 	if b.cfg.Cluster != nil {
 		return nil
 	}
-	if err := b.OpenSlot(homeSlot, b.openJournal); err != nil {
+	if err := b.OpenSlot(HomeSlot, b.openJournal); err != nil {
 		return err
 	}
 	// Recovery reads segments whole; nothing later needs as much memory.

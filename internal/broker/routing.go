@@ -59,7 +59,7 @@ func (s *slot) openRouting() (err error) {
 // routing is the exchanges if they are here, else what there is everywhere, which cannot
 // be changed.
 func (b *Broker) routing() *routing {
-	if s := b.slot(homeSlot); s != nil {
+	if s := b.slot(HomeSlot); s != nil {
 		return s.routing
 	}
 	return b.elsewhere

@@ -27,7 +27,7 @@ type slot struct {
 	groupsLog *statelog.Log
 	queues    *queues
 	triggers  *triggers
-	routing   *routing // of homeSlot; else nil
+	routing   *routing // of HomeSlot; else nil
 
 	ctx     context.Context // ends when the slot does
 	cancel  context.CancelFunc
@@ -38,8 +38,8 @@ type slot struct {
 	logs map[journal.StreamID]*commitlog.Partition
 }
 
-// homeSlot is the home of what there is once: exchanges, bindings, links.
-const homeSlot journal.SlotID = 0
+// HomeSlot is the home of what there is once: exchanges, bindings, links.
+const HomeSlot journal.SlotID = 0
 
 // newSlot recovers a slot from its journal. Nobody else sees it yet; show is what
 // changes that for partitions, once their producers are known.
@@ -80,7 +80,7 @@ func (s *slot) recover(show func(*slot)) error {
 	if err := s.openTriggers(); err != nil {
 		return err
 	}
-	if s.id != homeSlot {
+	if s.id != HomeSlot {
 		return nil
 	}
 	return s.openRouting()

@@ -7,9 +7,12 @@ import (
 	"github.com/narumq/naru/internal/journal"
 )
 
+// HeadPrefix begins the keys that say where the logs of slots end.
+const HeadPrefix = "slot/"
+
 // Keys are those of a slot in the coordinator: who owns it, and where its log ends.
 func Keys(slot journal.SlotID) (owner, head string) {
-	return fmt.Sprintf("%sslot/%04d/owner", LivePrefix, slot), fmt.Sprintf("slot/%04d/head", slot)
+	return fmt.Sprintf("%sslot/%04d/owner", LivePrefix, slot), fmt.Sprintf("%s%04d/head", HeadPrefix, slot)
 }
 
 // Member is what a broker tells others of itself, the value of its key.

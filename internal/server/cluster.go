@@ -20,10 +20,7 @@ import (
 	"github.com/narumq/naru/internal/objectstore"
 )
 
-// slotOfAll is the only slot there is yet: all partitions are in it.
-const slotOfAll = 0
-
-// Cluster is a running broker of a cluster: it stands by, or serves as a Server does.
+// Cluster is a running broker of a cluster: while it is a member, it serves as a Server does.
 type Cluster struct {
 	cfg     Config
 	log     *slog.Logger
@@ -41,11 +38,14 @@ type Cluster struct {
 	gates   listeners // of doors; nil are off
 	doors   []*gate
 	standby *http.Server // nil: HTTP is off
-	node    *cluster.Node
-	current atomic.Pointer[Server] // nil: stands by
-	problem atomic.Pointer[string] // why the last tenure ended
+	// identity and node are known once the cluster was reached.
+	identity atomic.Pointer[cluster.Identity]
+	node     atomic.Pointer[cluster.Node]
+	current  atomic.Pointer[Server] // nil: not a member
+	problem  atomic.Pointer[string] // why the last tenure ended, or the cluster cannot be reached
 
 	failed chan error
+	ctx    context.Context // ends when the broker leaves
 	stop   context.CancelFunc
 	work   sync.WaitGroup
 	once   sync.Once
@@ -94,22 +94,18 @@ func (c *Cluster) start() error {
 		return err
 	}
 	(&Server{cfg: c.cfg, log: c.log}).warn()
-	c.node = cluster.NewNode(cluster.NodeConfig{
-		Coord: c.lease, Timing: cluster.TimingOf(c.cfg.Lease), Slots: slotOfAll + 1, Self: c.self(), Serve: c.serve, Log: c.log,
-	})
-	c.metrics.node = c.node
+	c.metrics.state = c.state
 	c.openStandby()
 	ctx, stop := context.WithCancel(context.Background())
-	c.stop = stop
+	c.ctx, c.stop = ctx, stop
 	limited, cancel := context.WithTimeout(ctx, first)
 	defer cancel()
 	err := c.prepare(limited)
 	if fatal(err) {
 		return err
 	}
-	c.work.Go(func() { c.node.Run(ctx) })
 	if err == nil {
-		c.node.SetReady(true)
+		c.join(ctx)
 		return nil
 	}
 	c.log.Warn("the cluster cannot be reached yet", "err", err)
@@ -157,10 +153,37 @@ func (c *Cluster) prepare(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("--cluster %s: %w", c.cfg.Cluster, err)
 	}
-	if _, err = cluster.Identify(ctx, c.bucket, c.quorum, cluster.Identity{ID: name, Slots: 1}); err != nil {
+	id, err := cluster.Identify(ctx, c.bucket, c.quorum, cluster.Identity{ID: name, Slots: uint32(c.cfg.Slots)})
+	if err != nil {
 		return fmt.Errorf("--cluster %s, --etcd %s: %w", c.cfg.Cluster, c.cfg.Etcd, err)
 	}
+	c.identity.Store(&id)
 	return nil
+}
+
+// join takes part in the cluster until ctx ends, or again.
+func (c *Cluster) join(ctx context.Context) {
+	if n := c.node.Load(); n != nil {
+		n.SetReady(true)
+		return
+	}
+	n := cluster.NewNode(cluster.NodeConfig{
+		Coord: c.lease, Timing: cluster.TimingOf(c.cfg.Lease), Slots: c.slots(), Self: c.self(), Serve: c.serve, Log: c.log,
+	})
+	c.node.Store(n)
+	n.SetReady(true)
+	c.work.Go(func() { n.Run(ctx) })
+}
+
+// slots is how many the cluster has, once it was reached.
+func (c *Cluster) slots() int { return int(c.identity.Load().Slots) }
+
+// state is what is known of the cluster.
+func (c *Cluster) state() cluster.State {
+	if n := c.node.Load(); n != nil {
+		return n.State()
+	}
+	return cluster.State{}
 }
 
 // fatal tells whether waiting does not mend an error.
@@ -184,7 +207,7 @@ func (c *Cluster) prepareLater(ctx context.Context) {
 		switch {
 		case err == nil:
 			c.log.Info("the cluster can be reached")
-			c.node.SetReady(true)
+			c.join(ctx)
 			return
 		case fatal(err):
 			c.failed <- err
@@ -236,7 +259,7 @@ func (c *Cluster) openGates() error {
 	return nil
 }
 
-// openStandby answers health checks while another broker serves.
+// openStandby answers health checks while this broker is not a member.
 func (c *Cluster) openStandby() {
 	if c.gates.http == nil {
 		return
@@ -261,32 +284,21 @@ func (c *Cluster) standBy() {
 	}
 }
 
-var errStandby = errors.New("standby")
-
 // Ready returns nil while this broker serves, else why it does not.
 func (c *Cluster) Ready() error {
 	if s := c.current.Load(); s != nil {
 		return s.Ready()
 	}
-	st := c.node.State()
+	st := c.state()
 	switch away := c.health.why(); {
 	case st.View.Err != nil:
 		return fmt.Errorf("etcd is away: %w", st.View.Err)
-	case !st.Ready && away != nil:
+	case away != nil:
 		return fmt.Errorf("the bucket is away: %w", away)
-	case !st.Ready && c.problem.Load() != nil:
+	case c.problem.Load() != nil && *c.problem.Load() != "":
 		return errors.New(*c.problem.Load())
-	case !st.View.Looked:
-		return errors.New("joining the cluster")
-	case st.Owned != 0:
-		return errors.New("taking over")
 	}
-	for _, m := range st.View.Members {
-		if m.Node == st.View.Owner(slotOfAll) {
-			return fmt.Errorf("%w: the owner is broker %d at %s", errStandby, m.Node, m.Member().Endpoints["kafka"])
-		}
-	}
-	return fmt.Errorf("%w: there is no owner", errStandby)
+	return errors.New("joining the cluster")
 }
 
 // Failed gives the error that ends the process.
@@ -300,13 +312,13 @@ func (c *Cluster) Endpoints() []Endpoint { return c.addresses() }
 
 func (c *Cluster) addresses() []Endpoint {
 	var list []Endpoint
-	names := []string{"kafka", "aws", "amqp", "amqp-management", "http"}
+	names := []string{"kafka", "aws", "amqp", "amqp-management", "http", "peer"}
 	for i, ln := range c.gates.each() {
 		if *ln == nil {
 			continue
 		}
 		e := Endpoint{names[i], c.cfg.reachable((*ln).Addr())}
-		if names[i] != "kafka" && names[i] != "amqp" {
+		if names[i] == "aws" || names[i] == "amqp-management" || names[i] == "http" {
 			e.Addr = "http://" + e.Addr
 		}
 		list = append(list, e)
@@ -314,7 +326,7 @@ func (c *Cluster) addresses() []Endpoint {
 	return list
 }
 
-// Close hands the log over, if this broker owns it, and leaves the cluster.
+// Close hands over what this broker has, and leaves the cluster.
 func (c *Cluster) Close(context.Context) error {
 	c.once.Do(c.release)
 	return nil

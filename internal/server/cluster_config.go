@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,13 @@ func (c *Config) validateCluster() error {
 			return fmt.Errorf("--etcd %q: %w", e, err)
 		}
 	}
-	for _, addr := range []string{c.KafkaAddr, c.AWSAddr, c.AMQPAddr, c.HTTPAddr} {
+	if c.PeerAddr == Off {
+		return fmt.Errorf("--peer is off: the brokers of a cluster need to reach each other")
+	}
+	if given := []bool{c.PeerCert != "", c.PeerKey != "", c.PeerCA != ""}; slices.Contains(given, true) && slices.Contains(given, false) {
+		return fmt.Errorf("--peer-cert, --peer-key and --peer-ca belong together: set all of them, or none")
+	}
+	for _, addr := range []string{c.KafkaAddr, c.AWSAddr, c.AMQPAddr, c.HTTPAddr, c.PeerAddr} {
 		if host, _, err := net.SplitHostPort(addr); err == nil && unspecified(host) && c.Advertise == "" {
 			return fmt.Errorf("%s stands for all addresses of this machine, and clients need one: set --advertise HOST", addr)
 		}
@@ -82,7 +89,7 @@ func (s *Server) peers() func() []kafka.Peer {
 	}
 	return func() []kafka.Peer {
 		var list []kafka.Peer
-		for _, seen := range s.member.members() {
+		for _, seen := range s.member.cluster.state().View.Members {
 			host, port, err := net.SplitHostPort(seen.Member().Endpoints["kafka"])
 			n, bad := strconv.ParseUint(port, 10, 16)
 			if err == nil && bad == nil && seen.Node != s.member.tenure.Node {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -14,8 +15,8 @@ import (
 
 // clusterMetrics are those of a broker of a cluster, for as long as the process lives; docs/cluster.md lists them.
 type clusterMetrics struct {
-	node *cluster.Node
-	slot atomic.Pointer[journal.Slot] // nil: not open here
+	state func() cluster.State
+	slots atomic.Pointer[membership] // nil: none is open here
 
 	tenures       prometheus.Counter
 	requests      *prometheus.CounterVec // by kind and result
@@ -41,7 +42,7 @@ func newClusterMetrics() *clusterMetrics {
 		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: secondsBuckets}, labels)
 	}
 	return &clusterMetrics{
-		tenures: counter("naru_cluster_tenures_total", "How often this broker came to own the log."),
+		tenures: counter("naru_cluster_tenures_total", "How often this broker became a member."),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "naru_bucket_requests_total", Help: "Requests to the bucket, by kind, and ok or error.",
 		}, []string{"kind", "result"}),
@@ -60,11 +61,13 @@ func newClusterMetrics() *clusterMetrics {
 }
 
 var (
-	clusterOwnerDesc   = desc("naru_cluster_owner", "1 while this broker owns the log.")
 	clusterMembersDesc = desc("naru_cluster_members", "Brokers that are up, as this one saw last.")
-	clusterLeaseDesc   = desc("naru_cluster_lease_seconds", "Time left until the owner would fall silent; 0 if it is not this broker.")
-	clusterHeadDesc    = desc("naru_cluster_sequence", "Number of the log's last object, at the owner.")
-	clusterEpochDesc   = desc("naru_cluster_epoch", "How often the log was opened, at the owner.")
+	clusterLeaseDesc   = desc("naru_cluster_lease_seconds", "Time left until this broker would fall silent; 0 if it is not a member.")
+	clusterOwnedDesc   = desc("naru_cluster_slots_owned", "Slots that this broker owns.")
+	clusterFreeDesc    = desc("naru_cluster_slots_without_owner", "Slots that nobody owns, as this broker saw last.")
+	slotSequenceDesc   = desc("naru_slot_sequence", "Number of the slot's last object, of slots that are open here.", "slot")
+	slotEpochDesc      = desc("naru_slot_epoch", "How often the slot was opened, of slots that are open here.", "slot")
+	slotManifestDesc   = desc("naru_slot_objects_since_manifest", "Objects that the next owner would have to read, of slots that are open here.", "slot")
 )
 
 func (m *clusterMetrics) collectors() []prometheus.Collector {
@@ -75,7 +78,7 @@ func (m *clusterMetrics) collectors() []prometheus.Collector {
 
 // Describe implements prometheus.Collector.
 func (m *clusterMetrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{clusterOwnerDesc, clusterMembersDesc, clusterLeaseDesc, clusterHeadDesc, clusterEpochDesc} {
+	for _, d := range []*prometheus.Desc{clusterMembersDesc, clusterLeaseDesc, clusterOwnedDesc, clusterFreeDesc, slotSequenceDesc, slotEpochDesc, slotManifestDesc} {
 		ch <- d
 	}
 	for _, c := range m.collectors() {
@@ -85,19 +88,27 @@ func (m *clusterMetrics) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (m *clusterMetrics) Collect(ch chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, v float64) { ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v) }
-	st := m.node.State()
-	owner, left := 0.0, 0.0
-	if st.Owned != 0 {
-		owner, left = 1, max(0, time.Until(st.Until).Seconds())
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	gauge(clusterOwnerDesc, owner)
-	gauge(clusterLeaseDesc, left)
+	st := m.state()
 	gauge(clusterMembersDesc, float64(len(st.View.Members)))
-	if s := m.slot.Load(); s != nil {
-		h := s.Head()
-		gauge(clusterHeadDesc, float64(h.Sequence))
-		gauge(clusterEpochDesc, float64(h.Epoch))
+	gauge(clusterLeaseDesc, max(0, time.Until(st.Until).Seconds()))
+	gauge(clusterOwnedDesc, float64(st.Owned))
+	free := 0
+	for _, o := range st.View.Owners {
+		if o.Node == 0 {
+			free++
+		}
+	}
+	gauge(clusterFreeDesc, float64(free))
+	if members := m.slots.Load(); members != nil {
+		for id, o := range members.open() {
+			h, slot := o.journal.Head(), strconv.Itoa(int(id))
+			gauge(slotSequenceDesc, float64(h.Sequence), slot)
+			gauge(slotEpochDesc, float64(h.Epoch), slot)
+			gauge(slotManifestDesc, float64(h.Sequence-h.Manifested), slot)
+		}
 	}
 	for _, c := range m.collectors() {
 		c.Collect(ch)

@@ -114,15 +114,19 @@ func clusterStatus(ctx context.Context, quorum coord.Store, name string) (st Clu
 			Slots: owned[seen.Node], Ready: m.Ready, Drained: p.Drained[seen.Node],
 		})
 	}
+	kvs, _, err := quorum.Range(ctx, cluster.HeadPrefix)
+	if err != nil {
+		return st, err
+	}
+	heads := make(map[string][]byte, len(kvs))
+	for _, kv := range kvs {
+		heads[kv.Key] = kv.Value
+	}
 	for slot := range p.Slots {
 		_, head := cluster.Keys(journal.SlotID(slot))
-		kv, there, err := quorum.Get(ctx, head)
-		if err != nil {
-			return st, err
-		}
 		var h journal.Head
-		if there {
-			if h, err = journal.DecodeHead(kv.Value); err != nil {
+		if value, there := heads[head]; there {
+			if h, err = journal.DecodeHead(value); err != nil {
 				return st, err
 			}
 		}

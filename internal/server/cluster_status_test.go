@@ -10,7 +10,7 @@ import (
 func TestClusterWishes(t *testing.T) {
 	c := newCloud(t)
 	a, b := c.join(nil), c.join(nil)
-	c.until("serving", func() bool { return a.Ready() == nil || b.Ready() == nil })
+	c.balanced(a, b)
 	owner := func() int32 {
 		st, err := clusterStatus(t.Context(), c.quorum, "test")
 		if err != nil {
@@ -18,7 +18,6 @@ func TestClusterWishes(t *testing.T) {
 		}
 		return st.Slots[0].Owner
 	}
-	c.until("both seen", func() bool { st, err := clusterStatus(t.Context(), c.quorum, "test"); return err == nil && len(st.Members) == 2 })
 	was := owner()
 	other := 3 - was
 	if err := cluster.Move(t.Context(), c.quorum, 0, other); err != nil {
@@ -28,7 +27,10 @@ func TestClusterWishes(t *testing.T) {
 	if err := cluster.Drain(t.Context(), c.quorum, other); err != nil {
 		t.Fatal(err)
 	}
-	c.until("drained", func() bool { return owner() == was })
+	c.until("drained", func() bool {
+		st, err := clusterStatus(t.Context(), c.quorum, "test")
+		return err == nil && st.Members[was-1].Slots == testSlots
+	})
 	st, err := clusterStatus(t.Context(), c.quorum, "test")
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +38,7 @@ func TestClusterWishes(t *testing.T) {
 	if m := st.Members[other-1]; !m.Drained || m.Slots != 0 || st.Slots[0].Moved != other {
 		t.Errorf("after a move and a drain: %+v, slot %+v", m, st.Slots[0])
 	}
-	if m := st.Members[was-1]; m.Drained || m.Slots != 1 || !m.Ready {
+	if m := st.Members[was-1]; m.Drained || !m.Ready {
 		t.Errorf("the other one: %+v", m)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,10 +13,10 @@ import (
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/cluster"
 	"github.com/narumq/naru/internal/journal"
-	"github.com/narumq/naru/internal/objectstore"
+	"github.com/narumq/naru/internal/peer"
 )
 
-// membership is what a Server has instead of a data directory: one ownership of a cluster's log.
+// membership is what a Server has instead of a data directory: one tenure as a member of a cluster.
 type membership struct {
 	cluster   *Cluster
 	tenure    *cluster.Tenure
@@ -23,141 +24,140 @@ type membership struct {
 	listeners listeners
 	doors     []*door
 	metrics   *clusterMetrics
-	flusher   *journal.Flusher // nil until the log is opened
-	mu        sync.Mutex       // guards the setting of flusher
-	planned   atomic.Bool      // the log is handed over in an orderly way
-	owner     int64            // CreateRevision of the owner's key
-	ctx       context.Context  // ends with the ownership
-	began     time.Time
-	err       error // why it is given up
-	stopCut   func() bool
-	stopWatch func()
-	watched   sync.WaitGroup
+	peers     *peer.Peers
+	server    *Server // once it has started
+
+	amqp, management *switchboard // nil: off
+
+	mu      sync.Mutex
+	flusher *journal.Flusher             // guarded by mu; nil until the server starts
+	slots   map[journal.SlotID]*openSlot // guarded by mu
+
+	trouble chan error  // takes one: why the tenure has to end
+	planned atomic.Bool // the broker leaves in an orderly way
+	whole   atomic.Bool // once every slot had an owner
 }
 
 // Times of a tenure.
 const (
-	slotCheckEvery = 250 * time.Millisecond // whether the slot is still ours
+	slotCheckEvery = 250 * time.Millisecond // whether slots can go on
 	// manifestCheckEvery keeps short what the next owner has to read.
 	manifestCheckEvery = 2 * time.Second
-	dropWithin         = 5 * time.Second // for sessions to end when the slot is lost
+	dropWithin         = 5 * time.Second // for sessions to end when the tenure is lost
 	// objectAgeMax is how long an object may wait for its commit; orphanAge is how old one is before it can be nobody's.
 	objectAgeMax = 10 * time.Minute
 	orphanAge    = 12 * objectAgeMax
-	collectEvery = 15 * time.Minute
-	compactEvery = 5 * time.Minute
 )
 
-// serve runs a tenure: this broker is a member, and what it owns comes and goes.
+// serve runs a tenure: it opens the broker and the endpoints, and returns when all that is gone again.
 func (c *Cluster) serve(t *cluster.Tenure) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	if err := t.Run(ctx, &wholeLog{cluster: c, tenure: t}); err != nil {
-		c.log.Warn("this broker is not a member of the cluster any more", "err", err)
-	}
-}
-
-// wholeLog is the host of the only slot.
-type wholeLog struct {
-	cluster *Cluster
-	tenure  *cluster.Tenure
-	m       *membership
-}
-
-// Open implements cluster.Host: it opens the broker and the endpoints.
-func (w *wholeLog) Open(ctx context.Context, slot journal.SlotID, owner int64) error {
-	c := w.cluster
 	c.metrics.tenures.Inc()
-	w.m = &membership{cluster: c, tenure: w.tenure, owner: owner, ctx: ctx, metrics: c.metrics, began: time.Now()}
-	s, err := w.m.start()
-	if err != nil {
-		w.m.err = err
-		return err
-	}
-	c.current.Store(s)
-	watched, stop := context.WithCancel(ctx)
-	w.m.stopWatch = stop
-	w.m.watched.Go(func() {
-		if err := w.m.watch(watched, s); err != nil {
-			w.m.err = err
-			w.tenure.GiveUp(slot, owner, err)
-		}
-	})
-	return nil
-}
-
-// Close implements cluster.Host: it returns when all that is gone again.
-func (w *wholeLog) Close(_ journal.SlotID, planned bool) {
-	c, m := w.cluster, w.m
-	if m.stopWatch != nil {
-		m.stopWatch()
-		m.watched.Wait()
-	}
-	m.planned.Store(planned)
-	m.end(c.current.Swap(nil))
+	began := time.Now()
+	m := &membership{cluster: c, tenure: t, metrics: c.metrics, slots: make(map[journal.SlotID]*openSlot), trouble: make(chan error, 1)}
+	err := m.run()
 	text := ""
-	switch took := time.Since(m.began).Round(time.Millisecond); {
-	case m.err != nil:
-		c.log.Error("this broker owned the log, and gives it up", "after", took, "err", m.err)
-		text = m.err.Error()
-	case planned:
-		c.log.Info("the log was handed over", "after", took)
+	switch took := time.Since(began).Round(time.Millisecond); {
+	case err != nil:
+		c.log.Error("this broker was a member of the cluster, and gives that up", "after", took, "err", err)
+		text = err.Error()
+	case m.planned.Load():
+		c.log.Info("the broker has handed over what it had", "after", took)
 	default:
-		c.log.Warn("the log has another owner, or may have: all sessions were closed", "after", took)
+		c.log.Warn("the broker's lease is over, or may be: all sessions were closed", "after", took)
 	}
 	c.problem.Store(&text)
+	if errors.Is(err, errCutOff) { // others may reach it; this broker comes back when it does
+		c.node.Load().SetReady(false)
+		c.work.Go(func() { c.prepareLater(c.ctx) })
+	}
 }
 
-func (m *membership) start() (s *Server, err error) {
-	if m.name, err = randomName(); err != nil {
-		return nil, err
+// errCutOff: nothing can be stored, while others may do better.
+var errCutOff = errors.New("the bucket could not be reached")
+
+// cutOff ends the tenure.
+func (m *membership) cutOff(err error) {
+	select {
+	case m.trouble <- err:
+	default:
 	}
-	m.openDoors()
-	m.stopCut = context.AfterFunc(m.ctx, m.cut)
+}
+
+func (m *membership) run() (err error) {
+	if m.name, err = randomName(); err != nil {
+		return err
+	}
 	cfg := m.cluster.cfg
+	peering := peer.Config{Node: m.tenure.Node, Cluster: m.cluster.identity.Load().ID, Log: m.cluster.log}
+	if cfg.PeerCert != "" {
+		if peering.TLS, err = peer.LoadTLS(cfg.PeerCert, cfg.PeerKey, cfg.PeerCA); err != nil {
+			return fmt.Errorf("--peer-cert: %w", err)
+		}
+	}
+	m.peers = peer.NewPeers(peering)
+	defer m.peers.Close()
+	m.openDoors()
+	defer m.cluster.standBy()
+	stop := context.AfterFunc(m.tenure.Context(), m.cut)
+	defer stop()
+	defer m.cut()
 	if cfg.KafkaAdvertised == "" && cfg.Advertise != "" && m.listeners.kafka != nil {
 		cfg.KafkaAdvertised = cfg.reachable(m.listeners.kafka.Addr())
 	}
-	return Start(cfg, Options{Log: m.cluster.log, Version: m.cluster.version, member: m})
-}
-
-// end closes what start opened; s is nil if it did not get so far.
-func (m *membership) end(s *Server) {
-	within := dropWithin
-	if m.planned.Load() {
-		within = m.cluster.cfg.ShutdownTimeout
-	} else {
+	s, err := Start(cfg, Options{Log: m.cluster.log, Version: m.cluster.version, member: m})
+	if err != nil {
+		return err
+	}
+	m.server = s
+	m.switchOn()
+	others := peer.NewServer(peering, func(c *peer.Call) { c.Fail(broker.ErrNotOwner) }, m.answerTunnel)
+	go func() { _ = others.Serve(m.listeners.peer) }()
+	m.cluster.current.Store(s)
+	m.metrics.slots.Store(m)
+	err = m.watch(s)
+	m.metrics.slots.Store(nil)
+	m.cluster.current.Store(nil)
+	within := cfg.ShutdownTimeout
+	if !m.planned.Load() {
 		m.cut()
+		within = dropWithin
 	}
-	if s != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), within)
-		defer cancel()
-		if err := s.Close(ctx); err != nil && m.planned.Load() {
-			m.err = err
-		}
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	cerr := s.Close(ctx)
+	others.Close()
+	if cerr != nil && m.planned.Load() {
+		return cerr
 	}
-	m.cut()
-	if m.stopCut != nil {
-		m.stopCut()
-		m.cluster.standBy()
-	}
+	return err
 }
 
-// watch returns when the slot cannot be served any more, or ctx ends.
-func (m *membership) watch(ctx context.Context, s *Server) error {
+// watch has slots opened and closed until the tenure has to end.
+func (m *membership) watch(s *Server) error {
+	ctx, cancel := context.WithCancel(m.tenure.Context())
+	defer cancel()
 	go m.keepTidy(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- m.tenure.Run(ctx, m) }()
 	tick := time.NewTicker(slotCheckEvery)
 	defer tick.Stop()
+	leaving := m.tenure.Leaving()
 	for {
 		select {
-		case <-ctx.Done():
-			return nil
+		case <-leaving:
+			leaving = nil
+			m.planned.Store(true)
+			s.notReady("leaving the cluster")
+		case err := <-ended:
+			return err
 		case err := <-s.Failed():
+			m.cutOff(err)
+		case err := <-m.trouble:
+			cancel()
+			<-ended
 			return err
 		case <-tick.C:
-			if err := s.broker.Ready(); err != nil {
-				return err
-			}
+			m.check()
 		}
 	}
 }
@@ -188,149 +188,81 @@ func (m *membership) cut() {
 	if f != nil {
 		f.Close()
 	}
+	m.peers.Close()
 }
 
 // catalog is what exists, for as long as the tenure lasts.
 func (m *membership) catalog() catalog.Store {
-	key, _ := cluster.Keys(slotOfAll)
-	owner := catalog.Fence{Key: key, Created: m.owner} // lives with the broker's lease
 	return catalog.NewCoord(catalog.CoordConfig{
-		Store: m.cluster.quorum, Context: m.ctx, Member: owner, Name: m.name,
-		SlotOwner: func(int) (catalog.Fence, bool) { return owner, true },
+		Store: m.cluster.quorum, Context: m.tenure.Context(), Member: catalog.Fence{Key: m.tenure.Key, Created: m.tenure.Created},
+		Slots: m.cluster.slots(), SlotOwner: m.fence, Name: m.name,
 	})
 }
 
-// open takes the log over.
-func (m *membership) open(observed *metrics, opt journal.Options) (broker.Medium, error) {
-	cfg := &m.cluster.cfg
-	f := journal.NewFlusher(journal.FlusherOptions{
-		Store: m.cluster.bucket, Coord: m.cluster.quorum, Keys: cluster.Keys, Name: m.name,
-		SlotOf:     func(journal.StreamID) journal.SlotID { return slotOfAll },
-		FlushEvery: cfg.FlushEvery, FlushBytes: cfg.FlushBytes, CacheBytes: max(cfg.CacheBytes, 2*cfg.FlushBytes), AgeMax: objectAgeMax,
-		Observer: m.metrics.flushObserver(observed), Logger: m.cluster.log,
-	})
-	m.mu.Lock()
-	m.flusher = f
-	m.mu.Unlock()
-	if !m.tenure.Valid() {
-		f.Close()
-		return nil, journal.ErrNotOwner
+// Owner implements broker.Cluster.
+func (m *membership) Owner(slot journal.SlotID) int32 { return m.cluster.node.Load().Owner(slot) }
+
+// Changed implements broker.Cluster.
+func (m *membership) Changed() <-chan struct{} { return m.cluster.state().Changed }
+
+// Members implements broker.Cluster.
+func (m *membership) Members() []broker.Member {
+	var list []broker.Member
+	for _, seen := range m.cluster.state().View.Members {
+		list = append(list, broker.Member{Node: seen.Node, Endpoints: seen.Member().Endpoints})
 	}
-	opt.RelocateEvery = manifestCheckEvery
-	s, err := f.Open(m.ctx, slotOfAll, m.owner, opt)
+	return list
+}
+
+// Peer implements broker.Cluster.
+func (m *membership) Peer(node int32) (*peer.Client, error) {
+	for _, seen := range m.cluster.state().View.Members {
+		if seen.Node == node {
+			return m.peers.Client(node, seen.Member().Endpoints["peer"])
+		}
+	}
+	return nil, broker.ErrNotOwner
+}
+
+// Names of tunnels between brokers.
+const (
+	tunnelAMQP       = "amqp"
+	tunnelManagement = "amqp-management"
+)
+
+// switchOn takes the connections of the endpoints that are where the exchanges are.
+func (m *membership) switchOn() {
+	for _, e := range []struct {
+		ln   net.Listener
+		name string
+		to   **switchboard
+	}{{m.listeners.amqp, tunnelAMQP, &m.amqp}, {m.listeners.management, tunnelManagement, &m.management}} {
+		if e.ln == nil {
+			continue
+		}
+		*e.to = &switchboard{addr: e.ln.Addr(), carry: func(c net.Conn) (net.Conn, error) { return m.tunnel(e.name, c) }}
+		go (*e.to).serve(e.ln)
+	}
+}
+
+// tunnel is a way for a client to the broker that has the exchanges.
+func (m *membership) tunnel(name string, c net.Conn) (net.Conn, error) {
+	client, err := m.Peer(m.Owner(broker.HomeSlot))
 	if err != nil {
-		f.Close()
 		return nil, err
 	}
-	m.metrics.slot.Store(s)
-	return &slotMedium{Slot: s, m: m}, nil
+	ctx, cancel := context.WithTimeout(m.tenure.Context(), tunnelWithin)
+	defer cancel()
+	return client.Tunnel(ctx, name, c.LocalAddr(), c.RemoteAddr())
 }
 
-// slotMedium is a slot that is handed over when it is closed as planned.
-type slotMedium struct {
-	*journal.Slot
-	m *membership
-}
+// tunnelWithin bounds the opening of a tunnel.
+const tunnelWithin = 5 * time.Second
 
-// Close implements broker.Medium.
-func (s *slotMedium) Close() (err error) {
-	if s.m.planned.Load() {
-		ctx, cancel := context.WithTimeout(s.m.ctx, s.m.cluster.cfg.ShutdownTimeout)
-		defer cancel()
-		err = s.Drain(ctx)
+// answerTunnel takes a client's connection from another broker.
+func (m *membership) answerTunnel(name string, c net.Conn) {
+	to := map[string]*switchboard{tunnelAMQP: m.amqp, tunnelManagement: m.management}[name]
+	if to == nil || !to.take(c) {
+		_ = c.Close()
 	}
-	s.m.metrics.slot.CompareAndSwap(s.Slot, nil)
-	cerr := s.Slot.Close()
-	s.m.flusher.Close()
-	return errors.Join(err, cerr)
-}
-
-// keepTidy removes objects that are nobody's, and has etcd forget its past, which would grow with every commit.
-func (m *membership) keepTidy(ctx context.Context) {
-	collect, compact := time.NewTicker(collectEvery), time.NewTicker(compactEvery)
-	defer collect.Stop()
-	defer compact.Stop()
-	var revision int64
-	for {
-		var err error
-		select {
-		case <-ctx.Done():
-			return
-		case <-collect.C:
-			err = m.collect(ctx)
-		case <-compact.C:
-			revision, err = m.compact(ctx, revision)
-		}
-		if err != nil && ctx.Err() == nil {
-			m.cluster.log.Warn("tidying up is put off", "err", err)
-		}
-	}
-}
-
-func (m *membership) collect(ctx context.Context) error {
-	c := journal.Collector{
-		Store: m.cluster.bucket, Coord: m.cluster.quorum, Keys: cluster.Keys, Slots: slotOfAll + 1, Name: m.name, Grace: orphanAge,
-	}
-	sum, err := c.Collect(ctx)
-	m.metrics.collected(sum)
-	return err
-}
-
-// compact forgets what was a period ago.
-func (m *membership) compact(ctx context.Context, before int64) (int64, error) {
-	st, err := m.cluster.quorum.Status(ctx)
-	if err == nil && before > 0 {
-		err = m.cluster.quorum.Compact(ctx, before)
-	}
-	if err != nil {
-		return before, fmt.Errorf("compacting: %w", err)
-	}
-	return st.Revision, nil
-}
-
-// members are those that were seen last.
-func (m *membership) members() []cluster.Seen { return m.cluster.node.State().View.Members }
-
-// health tells whether the bucket answers.
-type health struct {
-	mu    sync.Mutex
-	since time.Time // of the first failure after the last success; guarded by mu
-	err   error     // guarded by mu
-}
-
-// unhealthyAfter is how long requests fail before it is spoken of.
-const unhealthyAfter = 2 * time.Second
-
-func (h *health) bucket(err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if err == nil || errors.Is(err, objectstore.ErrExists) || errors.Is(err, objectstore.ErrNotFound) || errors.Is(err, context.Canceled) {
-		h.err = nil
-		return
-	}
-	if h.err == nil {
-		h.since = time.Now()
-	}
-	h.err = err
-}
-
-// why is the error of a bucket that has been away for a while.
-func (h *health) why() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.err == nil || time.Since(h.since) < unhealthyAfter {
-		return nil
-	}
-	return h.err
-}
-
-// ready is nil while the bucket and etcd answer a broker that serves.
-func (m *membership) ready() error {
-	if err := m.cluster.health.why(); err != nil {
-		return fmt.Errorf("the bucket is away: %w", err)
-	}
-	if err := m.cluster.node.State().View.Err; err != nil {
-		return fmt.Errorf("etcd is away: %w", err)
-	}
-	return nil
 }

@@ -1,12 +1,14 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -29,9 +31,13 @@ func newCloud(t *testing.T) *cloud {
 	return &cloud{t, objectstore.NewFake(objectstore.FakeConfig{Now: time.Now}), coord.NewFake(coord.FakeConfig{Now: time.Now})}
 }
 
+// testSlots are few, so that tests are quick, and more than brokers.
+const testSlots = 8
+
 func clusterConfig(t *testing.T) Config {
 	c := testConfig(t)
 	c.Cluster, c.Etcd, c.Lease, c.FlushEvery = "s3://test-bucket", "127.0.0.1:1", 2*time.Second, time.Millisecond
+	c.Slots, c.PeerAddr, c.DefaultPartitions = testSlots, "127.0.0.1:0", 6
 	return c
 }
 
@@ -123,6 +129,7 @@ func (c *cloud) expect(cl *kgo.Client, n int) {
 		}
 		f.EachRecord(func(r *kgo.Record) { got = append(got, string(r.Value)) })
 	}
+	slices.SortFunc(got, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
 	for i, v := range got {
 		if v != fmt.Sprint(i) {
 			c.t.Fatalf("read %v", got)
@@ -130,44 +137,54 @@ func (c *cloud) expect(cl *kgo.Client, n int) {
 	}
 }
 
-// A standby is alive and not ready, resets clients, and takes over when the owner leaves; the log goes on.
+// balanced waits until each broker owns slots, and all slots have owners.
+func (c *cloud) balanced(brokers ...*Cluster) {
+	c.t.Helper()
+	c.until("balanced", func() bool {
+		total := 0
+		for _, b := range brokers {
+			if b.Ready() != nil || b.state().Owned == 0 || len(b.state().View.Members) != len(brokers) {
+				return false
+			}
+			total += b.state().Owned
+		}
+		return total == testSlots
+	})
+}
+
+// Every broker serves clients.
+func TestClusterServesEverywhere(t *testing.T) {
+	c := newCloud(t)
+	a, b, d := c.join(nil), c.join(nil), c.join(nil)
+	c.balanced(a, b, d)
+	st, err := clusterStatus(t.Context(), c.quorum, "test")
+	if err != nil || len(st.Members) != 3 || len(st.Slots) != testSlots || st.Slots[0].Owner == 0 || st.Slots[0].Epoch == 0 {
+		t.Errorf("status: %+v, %v", st, err)
+	}
+	if code, text := status(t, a, "/metrics"); code != 200 || !strings.Contains(text, "naru_cluster_members 3") || !strings.Contains(text, "naru_slot_epoch{") {
+		t.Errorf("/metrics: %d", code)
+	}
+	cl := c.client(a)
+	c.produce(cl, 0, 60)
+	c.expect(c.client(d), 60)
+}
+
+// A broker that leaves hands its slots over, and one that joins gets some; the log goes on.
 func TestClusterHandOver(t *testing.T) {
 	c := newCloud(t)
 	a := c.join(nil)
-	c.until("serving", func() bool { return a.Ready() == nil })
+	c.balanced(a)
+	c.produce(c.client(a), 0, 20)
 	b := c.join(nil)
-	c.until("standing by", func() bool {
-		return strings.Contains(fmt.Sprint(b.Ready()), "the owner is broker 1 at "+addr(a, "kafka"))
-	})
-	if code, _ := status(t, b, "/healthz"); code != 200 {
-		t.Errorf("/healthz of a standby: %d", code)
-	}
-	if code, text := status(t, b, "/readyz"); code != 503 || !strings.Contains(text, "standby") {
-		t.Errorf("/readyz of a standby: %d %q", code, text)
-	}
-	if code, text := status(t, a, "/metrics"); code != 200 || !strings.Contains(text, "naru_cluster_owner 1") {
-		t.Errorf("/metrics of the owner: %d", code)
-	}
-	c.until("seen", func() bool { return len(a.node.State().View.Members) == 2 })
-	st, err := clusterStatus(t.Context(), c.quorum, "test")
-	if err != nil || len(st.Members) != 2 || len(st.Slots) != 1 || st.Slots[0].Owner != 1 || st.Slots[0].Epoch != 1 || st.Members[0].Endpoints["kafka"] != addr(a, "kafka") {
-		t.Errorf("status: %+v, %v", st, err)
-	}
-	nc, err := net.Dial("tcp", addr(b, "kafka"))
-	if err == nil {
-		if _, err := nc.Read(make([]byte, 1)); err == nil {
-			t.Error("a standby talks to clients")
-		}
-		nc.Close()
-	}
+	c.balanced(a, b)
 	cl := c.client(b, a)
-	c.produce(cl, 0, 20)
+	c.produce(cl, 20, 40)
 	if err := a.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	c.until("serving after the hand-over", func() bool { return b.Ready() == nil })
-	c.produce(cl, 20, 40)
-	c.expect(c.client(b), 40)
+	c.balanced(b)
+	c.produce(cl, 40, 60)
+	c.expect(c.client(b), 60)
 }
 
 // way is a way to the quorum that can be cut.
@@ -218,13 +235,12 @@ func (w *way) KeepAlive(ctx context.Context, id coord.LeaseID) (time.Duration, e
 	return w.Fake.KeepAlive(ctx, id)
 }
 
-// An owner that hears nothing of etcd any more falls silent, another one takes over, and the first stands by when it can.
+// A broker that hears nothing of etcd any more falls silent, others take its slots, and it is a member again when it can.
 func TestClusterTakeOver(t *testing.T) {
 	c := newCloud(t)
 	w := &way{Fake: c.quorum}
-	a := c.join(w)
-	c.until("serving", func() bool { return a.Ready() == nil })
-	b := c.join(nil)
+	a, b := c.join(w), c.join(nil)
+	c.balanced(a, b)
 	cl := c.client(a, b)
 	c.produce(cl, 0, 20)
 	w.cut.Store(true)
@@ -232,11 +248,12 @@ func TestClusterTakeOver(t *testing.T) {
 	if code, text := status(t, a, "/readyz"); code != 503 || !strings.Contains(text, "etcd is away") {
 		t.Errorf("/readyz: %d %q", code, text)
 	}
-	c.until("serving elsewhere", func() bool { return b.Ready() == nil })
+	c.until("serving elsewhere", func() bool { return b.Ready() == nil && b.state().Owned == testSlots })
 	c.produce(cl, 20, 40)
 	w.cut.Store(false)
-	c.until("standing by", func() bool { return errors.Is(a.Ready(), errStandby) })
-	c.expect(c.client(a, b), 40)
+	c.balanced(a, b)
+	c.produce(cl, 40, 60)
+	c.expect(c.client(a, b), 60)
 }
 
 func TestClusterStartsDegraded(t *testing.T) {

@@ -20,12 +20,19 @@ const Off = "off"
 type Config struct {
 	DataDir string // holds the journal and the catalog
 
-	Cluster    string        // URL of the bucket that holds everything instead; "": alone, on DataDir
-	Etcd       string        // host:port, several with commas between
+	Cluster    string // URL of the bucket that holds everything instead; "": alone, on DataDir
+	Etcd       string // host:port, several with commas between
+	Slots      int    // of a new cluster: how many its partitions are spread over
+	PeerAddr   string // host:port at which the cluster's other brokers reach this one
+	PeerCert   string // files of the certificate, its key and the CA of the cluster's brokers; "": no TLS between them
+	PeerKey    string
+	PeerCA     string
 	Advertise  string        // host at which clients and other brokers reach this one; "": that of each endpoint
 	Lease      time.Duration // after which a broker that is gone is replaced
 	FlushEvery time.Duration // from the first append to the object that it goes into
 	FlushBytes int64         // or so much, whichever comes first
+	CacheDir   string        // where a broker of a cluster keeps more of what it read from the bucket; "": nowhere
+	CacheDisk  int64         // how much of that
 
 	KafkaAddr       string // host:port to listen on, or Off
 	KafkaAdvertised string // host:port that clients are told to come back to; "" is the address itself
@@ -69,9 +76,12 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		DataDir:           "naru-data",
+		Slots:             64,
+		PeerAddr:          "127.0.0.1:7946",
 		Lease:             10 * time.Second,
 		FlushEvery:        100 * time.Millisecond,
 		FlushBytes:        8 << 20,
+		CacheDisk:         4 << 30,
 		KafkaAddr:         "127.0.0.1:9092",
 		AWSAddr:           "127.0.0.1:4566",
 		AMQPAddr:          "127.0.0.1:5672",
@@ -113,10 +123,17 @@ func (c *Config) Settings() []Setting {
 		text("data", "DIR", "directory that holds everything, made if it is missing", &c.DataDir),
 		text("cluster", "URL", "s3://BUCKET/PREFIX, of the bucket that holds everything instead of --data: the broker is one of a cluster (docs/cluster.md)", &c.Cluster),
 		text("etcd", "ADDRS", "addresses of the cluster's etcd, host:port, with commas between", &c.Etcd),
+		integer("slots", "of a new cluster: how many slots its partitions are spread over; it never changes", &c.Slots, 1, 1024),
+		address("peer", "address at which the cluster's other brokers reach this one", &c.PeerAddr),
+		text("peer-cert", "FILE", "certificate of this broker for the others, in PEM, with --peer-key and --peer-ca (default: no TLS between brokers)", &c.PeerCert),
+		text("peer-key", "FILE", "its private key, in PEM", &c.PeerKey),
+		text("peer-ca", "FILE", "certificates, in PEM, of who signed those of the cluster's brokers", &c.PeerCA),
 		text("advertise", "HOST", "name or address at which clients reach this broker of a cluster (default: that of each endpoint)", &c.Advertise),
 		duration("lease", "how long a broker of a cluster that is gone keeps its place, whole seconds", &c.Lease, 2*time.Second),
 		duration("flush-every", "how long a broker of a cluster gathers appends into one object", &c.FlushEvery, time.Millisecond),
 		size("flush-bytes", "size at which it stores the object sooner", &c.FlushBytes, 64<<10, 64<<20),
+		text("cache-dir", "DIR", "directory in which a broker of a cluster keeps more of what it read from the bucket; its alone, and emptied at the start", &c.CacheDir),
+		size("cache-disk-bytes", "how much of that", &c.CacheDisk, 64<<20, 1<<50),
 		address("kafka", "address of the Kafka endpoint, or off", &c.KafkaAddr),
 		advertised("kafka-advertised", "address that Kafka clients are told to connect to (default: the endpoint's own)", &c.KafkaAdvertised),
 		address("aws", "address of the endpoint for AWS clients (SQS, Kinesis), or off", &c.AWSAddr),

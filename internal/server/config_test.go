@@ -60,6 +60,7 @@ func TestEverySettingEverywhere(t *testing.T) {
 	other := map[string]string{ // differs from the default
 		"data": "/elsewhere", "kafka": "127.0.0.1:1", "kafka-advertised": "example.com:9", "http": "off",
 		"cluster": "s3://bucket/prefix", "etcd": "127.0.0.1:7", "advertise": "example.com", "lease": "12s", "flush-every": "50ms", "flush-bytes": "1MiB",
+		"slots": "8", "peer": "127.0.0.1:5", "peer-cert": "/cert", "peer-key": "/key", "peer-ca": "/ca", "cache-dir": "/cache", "cache-disk-bytes": "1GiB",
 		"aws": "127.0.0.1:2", "aws-keys": "/keys", "kinesis-limits": "true", "amqp": "127.0.0.1:3", "amqp-management": "127.0.0.1:4",
 		"pprof": "true", "api-remote": "true", "sync": "os", "segment-bytes": "1MiB", "cache-bytes": "2MiB",
 		"auto-create-topics": "false", "default-partitions": "3", "group-initial-delay": "7s",
@@ -81,6 +82,9 @@ func TestEverySettingEverywhere(t *testing.T) {
 			extra["amqp"] = "127.0.0.1:3"
 		}
 		switch s.Name {
+		case "peer-cert", "peer-key", "peer-ca": // they belong together
+			extra = map[string]string{"peer-cert": "/a", "peer-key": "/b", "peer-ca": "/c", "cluster": "s3://bucket", "etcd": "127.0.0.1:8"}
+			delete(extra, s.Name)
 		case "cluster":
 			extra["etcd"] = "127.0.0.1:8"
 		case "etcd":

@@ -45,7 +45,7 @@ func (g *gate) run() {
 
 // open lets connections through a new door, and none through the one before. valid, if not nil, is asked before each write.
 func (g *gate) open(valid func() bool) *door {
-	d := &door{addr: g.Addr(), valid: valid, come: make(chan net.Conn), done: make(chan struct{}), conns: make(map[*fenced]struct{})}
+	d := &door{feed: newFeed(g.Addr()), valid: valid, conns: make(map[*fenced]struct{})}
 	g.mu.Lock()
 	before := g.door
 	g.door = d
@@ -69,11 +69,8 @@ func (g *gate) shut() {
 
 // door is a listener for connections that a gate lets through.
 type door struct {
-	addr  net.Addr
+	*feed
 	valid func() bool
-	come  chan net.Conn
-	done  chan struct{}
-	once  sync.Once
 
 	mu    sync.Mutex
 	conns map[*fenced]struct{} // guarded by mu
@@ -91,32 +88,11 @@ func (d *door) take(c net.Conn) bool {
 	if over {
 		return false
 	}
-	select {
-	case d.come <- f:
-		return true
-	case <-d.done:
+	if !d.feed.take(f) {
 		d.forget(f)
 		return false
 	}
-}
-
-// Accept implements net.Listener.
-func (d *door) Accept() (net.Conn, error) {
-	select {
-	case c := <-d.come:
-		return c, nil
-	case <-d.done:
-		return nil, net.ErrClosed
-	}
-}
-
-// Addr implements net.Listener.
-func (d *door) Addr() net.Addr { return d.addr }
-
-// Close implements net.Listener. Connections that came stay.
-func (d *door) Close() error {
-	d.once.Do(func() { close(d.done) })
-	return nil
+	return true
 }
 
 // shut closes the door and resets all connections that came through it.

@@ -31,7 +31,7 @@ func listen(name, addr string) (net.Listener, error) {
 }
 
 // listeners are those of the endpoints; nil are off.
-type listeners struct{ kafka, aws, amqp, management, http net.Listener }
+type listeners struct{ kafka, aws, amqp, management, http, peer net.Listener }
 
 // listen opens all listeners, or none.
 func (c *Config) listen() (l listeners, err error) {
@@ -39,12 +39,16 @@ func (c *Config) listen() (l listeners, err error) {
 	if c.AMQPAddr == Off {
 		management = Off
 	}
+	peer := Off
+	if c.Cluster != "" {
+		peer = c.PeerAddr
+	}
 	for _, e := range []struct {
 		name, addr string
 		to         *net.Listener
 	}{
 		{"kafka", c.KafkaAddr, &l.kafka}, {"aws", c.AWSAddr, &l.aws}, {"amqp", c.AMQPAddr, &l.amqp},
-		{"amqp-management", management, &l.management}, {"http", c.HTTPAddr, &l.http},
+		{"amqp-management", management, &l.management}, {"http", c.HTTPAddr, &l.http}, {"peer", peer, &l.peer},
 	} {
 		if *e.to, err = listen(e.name, e.addr); err != nil {
 			l.close()
@@ -55,7 +59,7 @@ func (c *Config) listen() (l listeners, err error) {
 }
 
 func (l *listeners) each() []*net.Listener {
-	return []*net.Listener{&l.kafka, &l.aws, &l.amqp, &l.management, &l.http}
+	return []*net.Listener{&l.kafka, &l.aws, &l.amqp, &l.management, &l.http, &l.peer}
 }
 
 func (l *listeners) close() {

@@ -134,7 +134,7 @@ func (s *Server) start(opt Options) (err error) {
 	if l.aws != nil {
 		s.aws = s.serveAWS(l.aws, keys)
 	}
-	if l.amqp != nil {
+	if l.amqp != nil && s.member == nil { // else it is where the exchanges are
 		if err := s.serveAMQP(l.amqp, l.management); err != nil {
 			return err
 		}

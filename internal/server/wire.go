@@ -29,8 +29,8 @@ func (s *Server) brokerConfig(dir string, opt Options) broker.Config {
 		Logger:            s.log,
 	}
 	if m := s.member; m != nil {
-		cfg.NodeID, cfg.Store = m.tenure.Node, m.catalog()
-		cfg.OpenJournal = func(opt journal.Options) (broker.Medium, error) { return m.open(s.metrics, opt) }
+		m.openFlusher(s.metrics)
+		cfg.NodeID, cfg.Store, cfg.Slots, cfg.Cluster = m.tenure.Node, m.catalog(), m.cluster.slots(), m
 	}
 	return cfg
 }

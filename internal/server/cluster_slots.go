@@ -1,0 +1,261 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/narumq/naru/internal/broker"
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/cluster"
+	"github.com/narumq/naru/internal/journal"
+	"github.com/narumq/naru/internal/vfs"
+)
+
+// openSlot is a slot that this broker owns.
+type openSlot struct {
+	owner   int64 // CreateRevision of the owner's key
+	journal *journal.Slot
+	planned bool // it is handed over when it is closed
+}
+
+// openFlusher prepares the log of all slots that come.
+func (m *membership) openFlusher(observed *metrics) {
+	cfg, slots := &m.cluster.cfg, journal.StreamID(m.cluster.slots())
+	opt := journal.FlusherOptions{
+		Store: m.cluster.bucket, Coord: m.cluster.quorum, Keys: cluster.Keys, Name: m.name,
+		SlotOf:     func(id journal.StreamID) journal.SlotID { return journal.SlotID(id % slots) },
+		FlushEvery: cfg.FlushEvery, FlushBytes: cfg.FlushBytes, AgeMax: objectAgeMax,
+		CacheBytes: max(cfg.CacheBytes, 2*cfg.FlushBytes), BlockCacheBytes: cfg.CacheBytes,
+		CutOff: func(since time.Duration, err error) {
+			m.cutOff(fmt.Errorf("%w for %v: %w", errCutOff, since.Round(time.Second), err))
+		},
+		Observer: m.metrics.flushObserver(observed), Logger: m.cluster.log,
+	}
+	if cfg.CacheDir != "" {
+		opt.CacheFS, opt.CacheDir, opt.CacheDiskBytes = vfs.OS(), filepath.ToSlash(cfg.CacheDir), cfg.CacheDisk
+	}
+	f := journal.NewFlusher(opt)
+	m.mu.Lock()
+	m.flusher = f
+	m.mu.Unlock()
+	if !m.tenure.Valid() {
+		f.Close()
+	}
+}
+
+// Open implements cluster.Host: it takes a slot over.
+func (m *membership) Open(ctx context.Context, id journal.SlotID, owner int64) error {
+	o := &openSlot{owner: owner}
+	m.mu.Lock()
+	m.slots[id] = o
+	m.mu.Unlock()
+	err := m.server.broker.OpenSlot(id, func(opt journal.Options) (broker.Medium, error) {
+		opt.RelocateEvery = manifestCheckEvery
+		s, err := m.flusher.Open(ctx, id, owner, opt)
+		if err != nil {
+			return nil, err
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		o.journal = s
+		return &slotMedium{s, m, o}, nil
+	})
+	if err == nil && id == broker.HomeSlot {
+		err = m.serveAMQP()
+	}
+	if err != nil {
+		return fmt.Errorf("slot %d: %w", id, err)
+	}
+	return nil
+}
+
+// Close implements cluster.Host: it gives a slot up, after it was written down if that is planned.
+func (m *membership) Close(id journal.SlotID, planned bool) {
+	m.mu.Lock()
+	o := m.slots[id]
+	if o != nil {
+		o.planned = planned
+	}
+	m.mu.Unlock()
+	if id == broker.HomeSlot {
+		m.closeAMQP(planned)
+	}
+	if err := m.server.broker.CloseSlot(id); err != nil && planned {
+		m.cluster.log.Warn("a slot was not handed over in an orderly way", "slot", id, "err", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.slots[id] == o {
+		delete(m.slots, id)
+	}
+}
+
+// serveAMQP answers where the exchanges are: here, from now on.
+func (m *membership) serveAMQP() error {
+	if m.amqp == nil {
+		return nil
+	}
+	var management net.Listener
+	if m.management != nil {
+		management = m.management.open()
+	}
+	return m.server.serveAMQP(m.amqp.open(), management)
+}
+
+// closeAMQP ends what serveAMQP began.
+func (m *membership) closeAMQP(planned bool) {
+	within := dropWithin
+	if planned {
+		within = m.cluster.cfg.ShutdownTimeout
+	}
+	ctx, cancel := context.WithTimeout(m.tenure.Context(), within)
+	defer cancel()
+	if err := m.server.closeAMQP(ctx); err != nil && planned {
+		m.cluster.log.Warn("sessions did not end in an orderly way", "err", err)
+	}
+	for _, s := range []*switchboard{m.amqp, m.management} {
+		if s != nil {
+			s.close()
+		}
+	}
+}
+
+// fence is by what the catalog knows that a slot is this broker's.
+func (m *membership) fence(slot int) (catalog.Fence, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	o := m.slots[journal.SlotID(slot)]
+	if o == nil {
+		return catalog.Fence{}, false
+	}
+	key, _ := cluster.Keys(journal.SlotID(slot))
+	return catalog.Fence{Key: key, Created: o.owner}, true
+}
+
+// open are the slots that are open here.
+func (m *membership) open() map[journal.SlotID]openSlot {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := make(map[journal.SlotID]openSlot, len(m.slots))
+	for id, o := range m.slots {
+		if o.journal != nil {
+			list[id] = *o
+		}
+	}
+	return list
+}
+
+// check gives slots up that cannot go on.
+func (m *membership) check() {
+	for id, o := range m.open() {
+		if err := o.journal.Err(); err != nil {
+			m.tenure.GiveUp(id, o.owner, err)
+		}
+	}
+	if !m.whole.Load() {
+		m.whole.Store(m.ownerless() == 0)
+	}
+}
+
+// ownerless is how many slots have no owner.
+func (m *membership) ownerless() (n int) {
+	v := m.cluster.state().View
+	for id := range m.cluster.slots() {
+		if v.Owner(journal.SlotID(id)) == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// slotMedium is a slot that is handed over when it is closed as planned.
+type slotMedium struct {
+	*journal.Slot
+	m *membership
+	o *openSlot
+}
+
+// Close implements broker.Medium.
+func (s *slotMedium) Close() (err error) {
+	s.m.mu.Lock()
+	planned := s.o.planned
+	s.m.mu.Unlock()
+	if planned {
+		ctx, cancel := context.WithTimeout(s.m.tenure.Context(), s.m.cluster.cfg.ShutdownTimeout)
+		defer cancel()
+		err = s.Drain(ctx)
+	}
+	return errors.Join(err, s.Slot.Close())
+}
+
+// ready is nil while the bucket and etcd answer, and slots were seen to have owners.
+func (m *membership) ready() error {
+	if err := m.cluster.health.why(); err != nil {
+		return fmt.Errorf("the bucket is away: %w", err)
+	}
+	if err := m.cluster.state().View.Err; err != nil {
+		return fmt.Errorf("etcd is away: %w", err)
+	}
+	if !m.whole.Load() {
+		return fmt.Errorf("%d of %d slots have no owner yet", m.ownerless(), m.cluster.slots())
+	}
+	return nil
+}
+
+// How often the broker that has the common slot looks after what belongs to all.
+const (
+	collectEvery = 15 * time.Minute
+	compactEvery = 5 * time.Minute
+)
+
+// keepTidy removes objects that are nobody's, and has etcd forget its past, which would grow with every commit. The broker that has
+// the common slot does it for all.
+func (m *membership) keepTidy(ctx context.Context) {
+	collect, compact := time.NewTicker(collectEvery), time.NewTicker(compactEvery)
+	defer collect.Stop()
+	defer compact.Stop()
+	var revision int64
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case <-collect.C:
+			if m.server.broker.Owns(broker.HomeSlot) {
+				err = m.collect(ctx)
+			}
+		case <-compact.C:
+			if m.server.broker.Owns(broker.HomeSlot) {
+				revision, err = m.compact(ctx, revision)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			m.cluster.log.Warn("tidying up is put off", "err", err)
+		}
+	}
+}
+
+func (m *membership) collect(ctx context.Context) error {
+	c := journal.Collector{
+		Store: m.cluster.bucket, Coord: m.cluster.quorum, Keys: cluster.Keys, Slots: journal.SlotID(m.cluster.slots()), Name: m.name, Grace: orphanAge,
+	}
+	sum, err := c.Collect(ctx)
+	m.metrics.collected(sum)
+	return err
+}
+
+// compact forgets what was a period ago.
+func (m *membership) compact(ctx context.Context, before int64) (int64, error) {
+	st, err := m.cluster.quorum.Status(ctx)
+	if err == nil && before > 0 {
+		err = m.cluster.quorum.Compact(ctx, before)
+	}
+	if err != nil {
+		return before, fmt.Errorf("compacting: %w", err)
+	}
+	return st.Revision, nil
+}
