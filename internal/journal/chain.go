@@ -151,7 +151,7 @@ type footer struct {
 }
 
 // footersMax bounds how many footers are remembered: those that slots which are opened together share.
-const footersMax = 256
+const footersMax = 512
 
 // loadObjects reads the ends of several objects at the same time, chainListed at most. Slots of one flush have the same objects:
 // each is read once.

@@ -109,7 +109,7 @@ func (c *Collector) keep(ctx context.Context, blocks *blockCache, slot SlotID, o
 	}
 	if head.Manifest != "" {
 		delete(old, head.Manifest)
-		m, err := loadManifest(ctx, c.Store, head.Manifest)
+		m, err := loadManifest(ctx, c.Store, slot, head)
 		if err != nil {
 			return err
 		}

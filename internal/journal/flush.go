@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/narumq/naru/internal/coord"
 	"github.com/narumq/naru/internal/fault"
 )
 
@@ -31,7 +32,9 @@ type Head struct {
 	Commit     string `json:"commit"`         // drawn anew for each commit, so that its writer knows it again
 	Last       string `json:"last,omitempty"` // key of the object with that sequence
 	LastBytes  int64  `json:"size,omitempty"` // its size
-	Manifest   string `json:"man,omitempty"`  // key of the newest manifest
+	Manifest   string `json:"man,omitempty"`  // key of the object with the newest manifest
+	ManifestAt int64  `json:"at,omitempty"`   // where in it: slots share such objects
+	ManifestOf int64  `json:"len,omitempty"`  // how many bytes
 	Manifested uint64 `json:"upto,omitempty"` // the last sequence that the manifest covers
 }
 
@@ -134,10 +137,16 @@ func (c *flushing) own(slot SlotID, owner int64, head Head, revision int64, ch c
 	return l
 }
 
+// flushSlotsMax is how many slots one transaction can commit: each has two conditions.
+const flushSlotsMax = coord.TxnOpsMax / 2
+
 // append gathers entries of a slot, in order.
 func (c *flushing) append(l *lane, now time.Time, entries ...*Entry) error {
 	if l.lost != nil {
 		return l.lost
+	}
+	if c.open != nil && len(c.open.parts) >= flushSlotsMax && !c.gathers(l) {
+		c.close(now)
 	}
 	if c.open == nil {
 		c.open, c.bytes, c.opened = new(flush), 0, now
@@ -161,17 +170,33 @@ func (f *flush) part(l *lane) *part {
 	return p
 }
 
-// install commits a manifest in its turn, and tells done. What it needs was stored from began on.
-func (c *flushing) install(l *lane, key string, upto uint64, r *replacement, began, now time.Time, done func(error)) {
-	if l.lost != nil {
-		c.failed = append(c.failed, failure{install: done, err: l.lost})
-		return
-	}
+// installation is a slot's new manifest.
+type installation struct {
+	lane      *lane
+	at, bytes int64 // in the object
+	upto      uint64
+	replace   *replacement
+	done      func(error)
+}
+
+// install commits the manifests of several slots in their turn, and tells each done. What they need was stored from began on.
+func (c *flushing) install(key string, list []installation, began, now time.Time) {
 	c.close(now) // what came before goes before
-	l.planned.Manifest, l.planned.Manifested, l.planned.Commit = key, upto, key
-	f := &flush{stored: true, began: began, parts: []*part{{lane: l, head: l.planned, install: done, replace: r}}}
-	c.line = append(c.line, f)
-	c.waiting++
+	f := &flush{stored: true, began: began}
+	for _, i := range list {
+		l := i.lane
+		if l.lost != nil {
+			c.failed = append(c.failed, failure{install: i.done, err: l.lost})
+			continue
+		}
+		l.planned.Manifest, l.planned.ManifestAt, l.planned.ManifestOf = key, i.at, i.bytes
+		l.planned.Manifested, l.planned.Commit = i.upto, key
+		f.parts = append(f.parts, &part{lane: l, head: l.planned, install: i.done, replace: i.replace})
+	}
+	if len(f.parts) > 0 {
+		c.line = append(c.line, f)
+		c.waiting++
+	}
 }
 
 // gathers tells whether the lane has appends that are in no object yet.

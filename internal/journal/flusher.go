@@ -97,10 +97,15 @@ type Flusher struct {
 	change  *sync.Cond // room, or a lane that settled
 	core    *flushing
 	slots   map[*lane]*Slot // guarded by mu
+	wanted  map[*Slot]bool  // guarded by mu: slots that ask for a manifest
+	tidied  bool            // guarded by mu: tend runs
 	pending int64           // guarded by mu
 	cut     cutOff          // guarded by mu
 	timer   *time.Timer
 	closed  bool // guarded by mu
+
+	tidying chan struct{}   // has whoever writes manifests and merges: one at a time
+	unsound map[string]bool // of who is in tidying: objects that could not be copied
 
 	commits chan *flush
 	ctx     context.Context
@@ -124,7 +129,7 @@ func NewFlusher(opt FlusherOptions) *Flusher {
 // newFlusher is one that does nothing by itself.
 func newFlusher(opt FlusherOptions) *Flusher {
 	opt.setDefaults()
-	f := &Flusher{opt: opt, store: opt.Store, cache: newCache(opt.CacheBytes), slots: make(map[*lane]*Slot), commits: make(chan *flush, 1)}
+	f := &Flusher{opt: opt, store: opt.Store, cache: newCache(opt.CacheBytes), slots: make(map[*lane]*Slot), wanted: make(map[*Slot]bool), unsound: make(map[string]bool), tidying: make(chan struct{}, 1), commits: make(chan *flush, 1)}
 	f.change = sync.NewCond(&f.mu)
 	limits := flushLimits{every: opt.FlushEvery, bytes: opt.FlushBytes, inFlight: opt.InFlight, ageMax: opt.AgeMax}
 	f.core = newFlushing(limits, f.objectKey, newSalt)
@@ -159,10 +164,9 @@ func (f *Flusher) Open(ctx context.Context, slot SlotID, owner int64, opt Option
 	}
 	s.lane = f.core.own(slot, owner, head, revision, ch)
 	f.slots[s.lane] = s
-	if opt.RelocateEvery > 0 {
-		tending, cancel := context.WithCancel(f.ctx)
-		s.cancel = cancel
-		s.tending.Go(func() { s.tend(tending) })
+	if opt.RelocateEvery > 0 && !f.tidied {
+		f.tidied = true
+		f.work.Go(func() { f.tend(opt.RelocateEvery) })
 	}
 	return s, nil
 }
@@ -274,7 +278,7 @@ func (f *Flusher) enqueue(l *lane, entries []*Entry) error {
 	if err := f.core.append(l, now, entries...); err != nil {
 		return err
 	}
-	if full := f.core.bytes >= f.opt.FlushBytes; full {
+	if full := f.core.bytes >= f.opt.FlushBytes || len(f.core.puts) > 0; full {
 		f.timer.Reset(0)
 	} else if first {
 		f.timer.Reset(f.opt.FlushEvery)
@@ -312,15 +316,6 @@ func (f *Flusher) put(ctx context.Context, key string, body []byte) error {
 		return fmt.Errorf("%w: %s has %d bytes, %d were stored", ErrDamaged, key, info.Bytes, len(body))
 	}
 	return nil
-}
-
-func (f *Flusher) putManifest(ctx context.Context, m *manifest) (key string, err error) {
-	key = fmt.Sprintf("slot/%04d/%s-%016x", m.slot, f.opt.Name, f.names.Add(1))
-	b := m.encode()
-	if fn := f.opt.Observer.Manifest; fn != nil {
-		fn(len(b))
-	}
-	return key, f.put(ctx, key, b)
 }
 
 // commitLoop sends transactions, one at a time, and tells what became of them.
@@ -424,7 +419,7 @@ func (f *Flusher) acknowledge(done []*part) {
 func (f *Flusher) publish(o *flush, done []*part) {
 	if o.key == "" {
 		for _, p := range done {
-			f.slots[p.lane].replaced(p.replace)
+			f.slots[p.lane].installed(p.replace)
 		}
 		return
 	}
@@ -510,10 +505,6 @@ func (f *Flusher) settle(ctx context.Context, l *lane) error {
 		f.change.Wait()
 	}
 	return l.lost
-}
-
-func (f *Flusher) install(l *lane, key string, upto uint64, swap *replacement, began time.Time, done func(error)) {
-	f.do(func(now time.Time) { f.core.install(l, key, upto, swap, began, now, done) })
 }
 
 // Close ends flushing. Slots that are still open are lost: what is on its way fails.

@@ -13,7 +13,7 @@ import (
 // A manifest lists all that a slot's log consists of, up to one of its sequences. What came after is found along the chain of
 // objects. Integers are little endian, keys have two bytes of length in front.
 //
-//	0  8  "naru.man"       per object: key, 8 size, 8 end of frames, 4 salt, 8 newest sequence in it
+//	0  8  "naru.man"       per object: key, 8 size, 8 end of frames, 4 salt, 8 newest sequence in it, 8 bytes of the slot at first
 //	8  4  version          per stream: 8 stream, 8 next offset, 4 runs,
 //	12 4  slot                         per run: 4 object, 56 as in a footer
 //	16 8  sequence         end: 4 CRC-32C of all before
@@ -21,7 +21,7 @@ import (
 //	28 4  streams
 const (
 	manifestMagic       = "naru.man"
-	manifestVersion     = 1
+	manifestVersion     = 2
 	manifestHeaderBytes = 32
 	manifestBytesMax    = 256 << 20
 	objectKeyBytesMax   = 1 << 10
@@ -40,6 +40,7 @@ type manifestObject struct {
 	size, end int64
 	salt      uint32
 	newest    uint64
+	held      int64 // bytes of the slot's frames when it was made
 }
 
 type manifestStream struct {
@@ -67,6 +68,7 @@ func (m *manifest) encode() []byte {
 		b = le.AppendUint64(b, uint64(o.end))
 		b = le.AppendUint32(b, o.salt)
 		b = le.AppendUint64(b, o.newest)
+		b = le.AppendUint64(b, uint64(o.held))
 	}
 	for _, s := range m.streams {
 		b = le.AppendUint64(b, uint64(s.stream))
@@ -134,10 +136,10 @@ func (r *manifestReader) object() (o manifestObject) {
 		return o
 	}
 	o.key = string(r.take(n))
-	b := r.take(28)
+	b := r.take(36)
 	o.size, o.end = int64(le.Uint64(b)), int64(le.Uint64(b[8:]))
-	o.salt, o.newest = le.Uint32(b[16:]), le.Uint64(b[20:])
-	if o.end < segmentHeaderBytes || o.size < o.end+trailerBytes {
+	o.salt, o.newest, o.held = le.Uint32(b[16:]), le.Uint64(b[20:]), int64(le.Uint64(b[28:]))
+	if o.held < 0 || o.end < segmentHeaderBytes || o.size < o.end+trailerBytes {
 		r.short = true
 	}
 	return o
@@ -163,13 +165,22 @@ func (r *manifestReader) stream(objects uint32) (s manifestStream) {
 	return s
 }
 
-func loadManifest(ctx context.Context, store objectstore.Store, key string) (m manifest, err error) {
-	b, err := store.Get(ctx, key, 0, manifestBytesMax)
+// loadManifest reads the manifest that a slot's head names.
+func loadManifest(ctx context.Context, store objectstore.Store, slot SlotID, head Head) (m manifest, err error) {
+	if head.ManifestAt < 0 || head.ManifestOf <= 0 || head.ManifestOf > manifestBytesMax {
+		return m, fmt.Errorf("%w: of %d bytes at %d", errManifest, head.ManifestOf, head.ManifestAt)
+	}
+	ctx, cancel := context.WithTimeout(ctx, bucketTimeout)
+	defer cancel()
+	b, err := store.Get(ctx, head.Manifest, head.ManifestAt, head.ManifestOf)
 	if err != nil {
 		return m, err
 	}
 	if m, err = decodeManifest(b); err != nil {
-		return m, fmt.Errorf("%s: %w", key, err)
+		return m, fmt.Errorf("%s at byte %d: %w", head.Manifest, head.ManifestAt, err)
+	}
+	if m.slot != slot || m.sequence != head.Manifested {
+		return m, fmt.Errorf("%w: %s is of slot %d sequence %d, slot %d wants %d", ErrDamaged, head.Manifest, m.slot, m.sequence, slot, head.Manifested)
 	}
 	return m, nil
 }
@@ -188,7 +199,7 @@ func (s *Slot) manifest(swap *replacement) manifest {
 			n = uint32(len(m.objects))
 			numbers[seg] = n
 			m.objects = append(m.objects, manifestObject{
-				key: seg.path, size: seg.capacity, end: seg.frames, salt: seg.salt, newest: uint64(seg.newest),
+				key: seg.path, size: seg.capacity, end: seg.frames, salt: seg.salt, newest: uint64(seg.newest), held: seg.held,
 			})
 		}
 		return n

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/narumq/naru/internal/record"
 )
@@ -21,27 +20,23 @@ type Slot struct {
 	opt      Options
 	lane     *lane
 	draining atomic.Bool
-
-	ahead *readAhead
+	ahead    *readAhead
 
 	committed uint64 // guarded by index.mu: the sequence that the index has come to
+	unlisted  int64  // guarded by index.mu: bytes that were committed after the last manifest, about
 
-	work    sync.Mutex         // one manifest or relocation at a time
-	cancel  context.CancelFunc // ends tend
-	tending sync.WaitGroup
+	sealing sync.Mutex // held while Options.Sealed is called
+	closed  bool       // guarded by sealing: it is not called any more
 }
 
 // openSlot reads a slot's log from the bucket. The chain is of its newest objects.
 func openSlot(ctx context.Context, f *Flusher, id SlotID, head Head, opt Options) (s *Slot, ch chain, err error) {
-	s = &Slot{view: newView(opt, f.cache), id: id, flusher: f, opt: opt, committed: head.Sequence, cancel: func() {}}
+	s = &Slot{view: newView(opt, f.cache), id: id, flusher: f, opt: opt, committed: head.Sequence}
 	s.ahead = newReadAhead(s)
 	if head.Manifest != "" {
-		m, err := loadManifest(ctx, f.store, head.Manifest)
+		m, err := loadManifest(ctx, f.store, id, head)
 		if err != nil {
 			return nil, nil, fmt.Errorf("slot %d: %w", id, err)
-		}
-		if m.slot != id || m.sequence != head.Manifested {
-			return nil, nil, fmt.Errorf("%w: manifest %s is of slot %d sequence %d, slot %d wants %d", ErrDamaged, head.Manifest, m.slot, m.sequence, id, head.Manifested)
 		}
 		s.indexManifest(&m)
 	}
@@ -63,6 +58,7 @@ func (s *Slot) indexManifest(m *manifest) {
 	segments := make([]*segment, len(m.objects))
 	for i, o := range m.objects {
 		segments[i] = s.segment(o.key, o.size, o.end, o.salt, o.newest)
+		segments[i].held = o.held
 	}
 	for _, ms := range m.streams {
 		st := x.stream(ms.stream)
@@ -83,8 +79,10 @@ func (s *Slot) indexObject(o *loaded, sequence uint64) {
 	for _, r := range o.runs {
 		if s.flusher.opt.SlotOf(r.stream) == s.id {
 			s.index.addSealed(seg, r)
+			seg.held += r.bytes
 		}
 	}
+	s.unlisted += seg.held
 }
 
 // segment is an object as the index knows it.
@@ -105,6 +103,7 @@ func (s *Slot) publish(f *flush, p *part, id SegmentID) {
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
 	for _, r := range p.runs {
+		seg.held += r.bytes
 		st := s.index.stream(r.stream)
 		if st == nil {
 			continue // deleted meanwhile
@@ -116,6 +115,7 @@ func (s *Slot) publish(f *flush, p *part, id SegmentID) {
 		st.next = max(st.next, r.last+1)
 	}
 	s.committed = p.head.Sequence
+	s.unlisted += seg.held
 }
 
 // Admit takes room for an append; see Journal.Admit. ErrNotOwner: the slot is not owned any more, or is being handed over.
@@ -224,40 +224,11 @@ func (s *Slot) FreeBytes() (int64, error) { return math.MaxInt64, nil }
 // Close stops the slot at once: what is on its way fails with ErrNotOwner. Drain comes before a planned end.
 func (s *Slot) Close() error {
 	s.draining.Store(true)
-	s.cancel()
 	s.flusher.lose(s.lane, ErrNotOwner)
-	s.tending.Wait()
+	s.sealing.Lock()
+	defer s.sealing.Unlock()
+	s.closed = true
 	return nil
-}
-
-// manifestEvery is after how many objects a slot gets a new manifest: so many are read, at most, when it changes hands.
-const manifestEvery = 32
-
-// tend writes manifests and merges objects, until ctx ends.
-func (s *Slot) tend(ctx context.Context) {
-	tick := time.NewTicker(s.opt.RelocateEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		err := s.manifestIfWorth(ctx)
-		for more := err == nil; more && err == nil && ctx.Err() == nil; {
-			more, err = s.Relocate(ctx)
-		}
-		if err != nil && ctx.Err() == nil {
-			s.opt.Logger.Warn("a slot's manifest is put off", "slot", s.id, "err", err)
-		}
-	}
-}
-
-func (s *Slot) manifestIfWorth(ctx context.Context) error {
-	if h := s.Head(); h.Sequence-h.Manifested < manifestEvery {
-		return nil
-	}
-	return s.Manifest(ctx)
 }
 
 // Drain takes no more appends, waits until those that came are committed, and writes a manifest, so that the next owner has
@@ -268,33 +239,4 @@ func (s *Slot) Drain(ctx context.Context) error {
 		return err
 	}
 	return s.Manifest(ctx)
-}
-
-// Manifest writes down what the slot's log consists of, if anything was committed since the last time.
-func (s *Slot) Manifest(ctx context.Context) error {
-	s.work.Lock()
-	defer s.work.Unlock()
-	if h := s.Head(); h.Sequence == h.Manifested {
-		return nil
-	}
-	return s.install(ctx, nil, time.Now())
-}
-
-// install stores a manifest and commits it. After an error it is unknown whether it is the slot's manifest; the object stays, as
-// an orphan at worst.
-func (s *Slot) install(ctx context.Context, swap *replacement, began time.Time) error {
-	m := s.manifest(swap)
-	key, err := s.flusher.putManifest(ctx, &m)
-	if err != nil {
-		return err
-	}
-	done := make(chan error, 1)
-	s.flusher.install(s.lane, key, m.sequence, swap, began, func(err error) { done <- err })
-	if err := <-done; err != nil {
-		return err
-	}
-	if s.opt.Sealed != nil {
-		s.opt.Sealed(SegmentID(m.sequence))
-	}
-	return nil
 }

@@ -77,7 +77,7 @@ func (f *Flusher) standing(ctx context.Context, slot SlotID, owner int64) (head 
 // names tells whether an object is part of a slot as a head describes it.
 func (s *Slot) names(ctx context.Context, head Head, ref objectRef) (named bool, err error) {
 	if head.Manifest != "" {
-		m, err := loadManifest(ctx, s.flusher.store, head.Manifest)
+		m, err := loadManifest(ctx, s.flusher.store, s.id, head)
 		if err != nil {
 			return false, err
 		}

@@ -3,18 +3,24 @@ package journal
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"time"
+	"sync"
 )
 
-// When objects are worth merging: each flush leaves one, with a little of many streams.
+// When objects are worth merging. Each flush leaves one, with a little of many streams. They are merged with others of about
+// their size, so that what is written is written anew only a few times; large ones stay, unless nearly all in them is dead.
 const (
+	mergeTierBytes   = 64 << 10 // an object of the lowest tier, at most
+	mergeTierFactor  = 8        // from tier to tier
+	mergeObjectBytes = 4 << 20  // an object that is small
+	mergeFragment    = 4        // one part in so many is live in an object that is not
 	mergeObjectsMin  = 16
 	mergeObjectsMax  = 1024
-	mergeObjectBytes = 4 << 20  // of live frames of the slot in one object, or less
 	mergedBytes      = 32 << 20 // of live frames in the object that comes of it, about
+	mergeRequests    = 16       // at the same time
 )
 
 // replacement is runs, and those that were made of them.
@@ -43,45 +49,6 @@ func (r *replacement) of(id StreamID, runs []*run) []*run {
 	return list
 }
 
-// replaced puts what was merged into the place of what it was made of. A manifest that says so has been committed.
-func (s *Slot) replaced(r *replacement) {
-	if r == nil {
-		return
-	}
-	s.index.mu.Lock()
-	defer s.index.mu.Unlock()
-	s.index.replace(r.old, r.fresh)
-}
-
-// Relocate merges small objects of the slot into one, in the order of its streams, and tells whether it did. Nothing is deleted:
-// other slots may need the objects; see Collect.
-func (s *Slot) Relocate(ctx context.Context) (more bool, err error) {
-	s.work.Lock()
-	defer s.work.Unlock()
-	s.forgetDead()
-	group := s.smallObjects()
-	if len(group) < mergeObjectsMin {
-		return false, nil
-	}
-	began := time.Now()
-	swap, err := s.merge(ctx, group)
-	if err != nil {
-		return false, fmt.Errorf("merge objects of slot %d: %w", s.id, err)
-	}
-	return true, s.install(ctx, swap, began)
-}
-
-// merge stores a copy of the runs as one object.
-func (s *Slot) merge(ctx context.Context, group map[*segment][]*run) (*replacement, error) {
-	m := merging{s: s, old: make(map[*run]bool)}
-	for _, seg := range slices.SortedFunc(maps.Keys(group), func(a, b *segment) int { return cmp.Compare(a.newest, b.newest) }) {
-		if err := m.read(ctx, seg, group[seg]); err != nil {
-			return nil, err
-		}
-	}
-	return m.write(ctx)
-}
-
 // forgetDead takes runs below the log starts out of the index. The next manifest does not list them.
 func (s *Slot) forgetDead() {
 	s.index.mu.Lock()
@@ -95,38 +62,124 @@ func (s *Slot) forgetDead() {
 	}
 }
 
-// smallObjects picks the oldest objects that hold little of the slot, and their live runs.
-func (s *Slot) smallObjects() map[*segment][]*run {
-	s.index.mu.RLock()
-	defer s.index.mu.RUnlock()
-	live := make(map[*segment][]*run)
-	bytes := make(map[*segment]int64)
-	for _, id := range slices.Sorted(maps.Keys(s.index.streams)) {
-		st := s.index.streams[id]
-		for _, r := range st.runs[st.find(st.start):] {
-			live[r.seg] = append(live[r.seg], r)
-			bytes[r.seg] += r.bytes
-		}
-	}
-	total, taken := int64(0), 0
-	for _, seg := range slices.SortedFunc(maps.Keys(live), func(a, b *segment) int { return cmp.Compare(a.newest, b.newest) }) {
-		small := bytes[seg] <= mergeObjectBytes && total+bytes[seg] <= mergedBytes && taken < mergeObjectsMax
-		if !small {
-			delete(live, seg)
-			continue
-		}
-		total += bytes[seg]
-		taken++
-	}
-	return live
+// mergeable is an object that may be worth merging, with what is live in it of the slots that are open here.
+type mergeable struct {
+	key        string
+	size       int64
+	live, held int64 // bytes
+	newest     SegmentID
+	parts      []mergePart
 }
+
+type mergePart struct {
+	slot *Slot
+	seg  *segment
+	runs []*run
+}
+
+// weight is what counts for the tier: nothing for an object that stays as it is.
+func (o *mergeable) weight() int64 {
+	switch {
+	case o.size <= mergeObjectBytes:
+		return o.size // whosever it is: else each slot that moves would have its log written anew
+	case o.live <= o.held/mergeFragment:
+		return o.live
+	}
+	return 0
+}
+
+// worthMerging picks objects of one tier, if there are enough: the oldest that together make one of a good size.
+func worthMerging(slots []*Slot, unsound map[string]bool) (group []*mergeable) {
+	tiers := make(map[int64][]*mergeable)
+	for _, o := range liveObjects(slots) {
+		if w := o.weight(); w > 0 && !unsound[o.key] {
+			tier := int64(mergeTierBytes)
+			for tier < w {
+				tier *= mergeTierFactor
+			}
+			tiers[tier] = append(tiers[tier], o)
+		}
+	}
+	for _, tier := range slices.Sorted(maps.Keys(tiers)) {
+		list, total := tiers[tier], int64(0)
+		slices.SortFunc(list, func(a, b *mergeable) int { return cmp.Or(cmp.Compare(a.newest, b.newest), cmp.Compare(a.key, b.key)) })
+		for n, o := range list {
+			if total += o.live; n > 0 && (total > mergedBytes || n == mergeObjectsMax) {
+				list = list[:n]
+				break
+			}
+		}
+		if len(list) >= mergeObjectsMin || total > mergedBytes && len(list) > 1 {
+			return list
+		}
+	}
+	return nil
+}
+
+// liveObjects lists the objects of slots, and their live runs.
+func liveObjects(slots []*Slot) map[string]*mergeable {
+	byKey := make(map[string]*mergeable)
+	for _, s := range slots {
+		s.index.mu.RLock()
+		bySegment := make(map[*segment]*mergePart)
+		for _, id := range slices.Sorted(maps.Keys(s.index.streams)) {
+			st := s.index.streams[id]
+			for _, r := range st.runs[st.find(st.start):] {
+				p := bySegment[r.seg]
+				if p == nil {
+					p = &mergePart{slot: s, seg: r.seg}
+					bySegment[r.seg] = p
+				}
+				p.runs = append(p.runs, r)
+			}
+		}
+		s.index.mu.RUnlock()
+		for seg, p := range bySegment {
+			o := byKey[seg.path]
+			if o == nil {
+				o = &mergeable{key: seg.path, size: seg.capacity}
+				byKey[seg.path] = o
+			}
+			o.add(p)
+		}
+	}
+	return byKey
+}
+
+func (o *mergeable) add(p *mergePart) {
+	o.parts = append(o.parts, *p)
+	o.held += p.seg.held
+	o.newest = max(o.newest, p.seg.newest)
+	for _, r := range p.runs {
+		o.live += r.bytes
+	}
+}
+
+// merge stores a copy of the live runs of objects as one object, and tells what each slot has in their place. Nothing is deleted:
+// other slots may need the objects; see Collect.
+func (f *Flusher) merge(ctx context.Context, group []*mergeable) (map[*Slot]*replacement, error) {
+	if len(group) == 0 {
+		return nil, nil
+	}
+	m := merging{f: f, swaps: make(map[*Slot]*replacement), newest: make(map[*Slot]SegmentID)}
+	defer m.release()
+	for part := range slices.Chunk(group, mergeRequests) {
+		if err := m.readAll(ctx, part); err != nil {
+			return nil, err
+		}
+	}
+	return m.swaps, m.write(ctx)
+}
+
+func bySlot(a, b *Slot) int { return cmp.Compare(a.id, b.id) }
 
 // merging gathers frames of several objects.
 type merging struct {
-	s      *Slot
+	f      *Flusher
 	frames []mergedFrame
-	old    map[*run]bool
-	newest SegmentID
+	swaps  map[*Slot]*replacement
+	newest map[*Slot]SegmentID
+	chunks []*chunk // that the frames are in
 }
 
 type mergedFrame struct {
@@ -134,35 +187,110 @@ type mergedFrame struct {
 	payload []byte
 }
 
-// read takes the live frames of some runs of an object, with one request.
-func (m *merging) read(ctx context.Context, seg *segment, runs []*run) error {
-	var extents []extent
-	var streams []StreamID
-	lo, hi := seg.end, int64(0)
-	for _, r := range runs {
-		list := r.extents
-		if list == nil {
-			var err error
-			if list, err = m.s.footerExtents(seg, r.stream, r.base, r.last, r.footer); err != nil {
-				return err
+func (m *merging) release() {
+	for _, k := range m.chunks {
+		m.f.cache.release(k)
+	}
+}
+
+// mergeSource is the part of an object that is to be copied.
+type mergeSource struct {
+	object  *mergeable
+	extents []extent
+	segs    []*segment // of the extents
+	streams []StreamID
+	lo      int64
+	b       []byte
+	chunk   *chunk // that b is in; nil: b was read
+	err     error
+}
+
+// readAll reads several objects at the same time, and takes what is live in them.
+func (m *merging) readAll(ctx context.Context, group []*mergeable) error {
+	sources := make([]mergeSource, len(group))
+	var work sync.WaitGroup
+	for i, o := range group {
+		work.Add(1)
+		m.f.blocks.spawn(func() {
+			defer work.Done()
+			sources[i].object = o
+			sources[i].err = sources[i].read(ctx, m.f)
+		})
+	}
+	work.Wait()
+	var failed error
+	for i := range sources {
+		src := &sources[i]
+		if src.chunk != nil {
+			m.chunks = append(m.chunks, src.chunk)
+		}
+		if src.err == nil {
+			src.err = m.takeAll(src)
+		}
+		if errors.Is(src.err, ErrDamaged) || isMissing(src.err) {
+			m.f.unsound[src.object.key] = true
+		}
+		if src.err != nil {
+			failed = src.err
+		}
+	}
+	return failed
+}
+
+// read gets all that is live of an object: from the cache of recent objects, or with one request.
+func (src *mergeSource) read(ctx context.Context, f *Flusher) error {
+	hi := int64(0)
+	for _, p := range src.object.parts {
+		for _, r := range p.runs {
+			list := r.extents
+			if list == nil {
+				var err error
+				if list, err = p.slot.footerExtents(p.seg, r.stream, r.base, r.last, r.footer); err != nil {
+					return err
+				}
+			}
+			for _, e := range list {
+				if len(src.extents) == 0 {
+					src.lo = int64(e.pos)
+				}
+				src.extents, src.segs, src.streams = append(src.extents, e), append(src.segs, p.seg), append(src.streams, r.stream)
+				src.lo, hi = min(src.lo, int64(e.pos)), max(hi, e.end())
 			}
 		}
-		for _, e := range list {
-			extents, streams = append(extents, e), append(streams, r.stream)
-			lo, hi = min(lo, int64(e.pos)), max(hi, e.end())
+	}
+	seg := src.object.parts[0].seg
+	if k := f.cache.get(seg.id, src.lo); k != nil {
+		if hi <= k.end() {
+			src.chunk, src.b = k, k.mem[src.lo-k.start:hi-k.start]
+			return nil
 		}
-		m.old[r] = true
+		f.cache.release(k)
 	}
-	b := make([]byte, hi-lo)
-	if err := seg.file.(*bucketObject).readPast(ctx, b, lo); err != nil {
-		return fmt.Errorf("%s at byte %d: %w", seg.path, lo, err)
+	src.b = make([]byte, hi-src.lo)
+	if err := seg.file.(*bucketObject).readPast(ctx, src.b, src.lo); err != nil {
+		return fmt.Errorf("%s at byte %d: %w", seg.path, src.lo, err)
 	}
-	for i, e := range extents {
-		if err := m.take(b[int64(e.pos)-lo:e.end()-lo], seg, streams[i]); err != nil {
-			return fmt.Errorf("%s at byte %d: %w", seg.path, e.pos, err)
+	return nil
+}
+
+// takeAll adds what was read of an object.
+func (m *merging) takeAll(src *mergeSource) error {
+	for i, e := range src.extents {
+		if err := m.take(src.b[int64(e.pos)-src.lo:e.end()-src.lo], src.segs[i], src.streams[i]); err != nil {
+			return fmt.Errorf("%s at byte %d: %w", src.object.key, e.pos, err)
 		}
 	}
-	m.newest = max(m.newest, seg.newest)
+	for _, p := range src.object.parts {
+		swap := m.swaps[p.slot]
+		if swap == nil {
+			swap = &replacement{old: make(map[*run]bool)}
+			m.swaps[p.slot] = swap
+		}
+		for _, r := range p.runs {
+			swap.old[r] = true
+		}
+		m.newest[p.slot] = max(m.newest[p.slot], p.seg.newest)
+	}
 	return nil
 }
 
@@ -187,7 +315,7 @@ func (m *merging) take(b []byte, seg *segment, stream StreamID) error {
 }
 
 // write stores the frames as one object, in the order of streams and offsets.
-func (m *merging) write(ctx context.Context) (*replacement, error) {
+func (m *merging) write(ctx context.Context) error {
 	slices.SortFunc(m.frames, func(a, b mergedFrame) int {
 		return cmp.Or(cmp.Compare(a.stream, b.stream), cmp.Compare(a.base, b.base))
 	})
@@ -201,15 +329,21 @@ func (m *merging) write(ctx context.Context) (*replacement, error) {
 	}
 	end := int64(len(w.body))
 	body := w.finish()
-	key := m.s.flusher.objectKey()
-	if err := m.s.flusher.put(ctx, key, body); err != nil {
-		return nil, err
+	key := m.f.objectKey()
+	if err := m.f.put(ctx, key, body); err != nil {
+		return err
 	}
-	seg := m.s.segment(key, int64(len(body)), end, w.salt, uint64(m.newest))
-	for _, r := range w.runs {
-		r.seg, r.extents = seg, nil
+	for _, s := range slices.SortedFunc(maps.Keys(m.swaps), bySlot) {
+		seg := s.segment(key, int64(len(body)), end, w.salt, uint64(m.newest[s]))
+		for _, r := range w.runs {
+			if m.f.opt.SlotOf(r.stream) == s.id {
+				r.seg, r.extents = seg, nil
+				seg.held += r.bytes
+				seg.runs = append(seg.runs, r)
+			}
+		}
+		m.swaps[s].fresh = seg.runs
+		s.stats.relocated.Add(seg.held)
 	}
-	seg.runs = w.runs
-	m.s.stats.relocated.Add(size)
-	return &replacement{m.old, w.runs}, nil
+	return nil
 }

@@ -6,7 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -344,7 +346,7 @@ func (b *simBroker) read(id SlotID, from record.Offset) {
 			if err != nil {
 				// While a manifest is on its way it may be in force already, and what it replaced be gone.
 				gone := errors.Is(err, ErrGone) && b.lease != 0 && s.owns(b, id) && !o.busy
-				if s.calm || errors.Is(err, ErrDamaged) || gone {
+				if s.calm || errors.Is(err, ErrDamaged) || errors.Is(err, ErrLost) || gone {
 					s.fail("read stream %d from %d: %v", stream, at, err)
 				}
 				break
@@ -370,34 +372,43 @@ func (s *slotSim) owns(b *simBroker, id SlotID) bool {
 	return len(a.KVs) == 1 && string(a.KVs[0].Value) == b.name
 }
 
-func (b *simBroker) manifest(id SlotID, merge bool) {
-	o, s := b.slots[id], b.sim
-	if o == nil || o.busy {
-		return
+// manifest writes the manifests of some slots in one object, and merges what they have before.
+func (b *simBroker) manifest(merge bool) {
+	s, ctx := b.sim, context.Background()
+	var slots []*Slot
+	for id := SlotID(0); id < simSlots; id++ {
+		if o := b.slots[id]; o != nil && !o.busy && s.rng.IntN(3) > 0 {
+			slots = append(slots, o.slot)
+		}
 	}
 	began := s.now
-	var swap *replacement
+	var swaps map[*Slot]*replacement
 	if merge {
-		group := o.slot.smallObjects()
-		if len(group) == 0 {
-			return
-		}
 		var err error
-		if swap, err = o.slot.merge(context.Background(), group); err != nil {
+		objects := liveObjects(slots)
+		var group []*mergeable
+		for _, key := range slices.Sorted(maps.Keys(objects)) {
+			group = append(group, objects[key])
+		}
+		if swaps, err = b.f.merge(ctx, group); err != nil {
 			return
 		}
-		s.stats.merged++
+		slots = slices.SortedFunc(maps.Keys(swaps), bySlot)
 	}
-	m := o.slot.manifest(swap)
-	key, err := b.f.putManifest(context.Background(), &m)
+	if len(slots) == 0 {
+		return
+	}
+	key, list, err := b.f.storeManifests(ctx, slots, swaps)
 	if err != nil {
 		return
 	}
-	s.note("%s manifest %s", b.name, key)
-	o.busy = true
-	b.do(func() {
-		b.f.core.install(o.slot.lane, key, m.sequence, swap, began, s.now, func(error) { o.busy = false })
-	})
+	s.stats.merged += len(swaps)
+	s.note("%s manifests %s of %d", b.name, key, len(slots))
+	for i := range list {
+		o := b.slots[slots[i].id]
+		o.busy, list[i].done = true, func(error) { o.busy = false }
+	}
+	b.do(func() { b.f.core.install(key, list, began, s.now) })
 }
 
 func (b *simBroker) collect() {
@@ -450,7 +461,7 @@ func (s *slotSim) step() {
 	case n < 91:
 		b.read(id, record.Offset(s.rng.IntN(5)))
 	case n < 93:
-		b.manifest(id, s.rng.IntN(2) == 0)
+		b.manifest(s.rng.IntN(2) == 0)
 	case n < 94:
 		b.collect()
 	case n < 97:

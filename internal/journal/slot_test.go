@@ -161,6 +161,82 @@ func TestSlotsUnderLoad(t *testing.T) {
 	}
 }
 
+// More slots than one transaction takes share a process; those that are handed over together share the objects of their manifests.
+func TestSlotsManyAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const slots = flushSlotsMax + 6
+		w := fill(t, slots, 3, slots*benchPayload)
+		f := w.flusher(t, nil)
+		list := w.open(t, f)
+		far(w.bucket, benchLatency)
+		var work sync.WaitGroup
+		for n, s := range list {
+			work.Go(func() {
+				_, at := s.Bounds(StreamID(slots + n))
+				if err := put(s, StreamID(slots+n), at, []byte("last")); err != nil {
+					t.Error(err)
+				}
+				if err := s.Drain(context.Background()); err != nil {
+					t.Error(err)
+				}
+				if h := s.Head(); h.Manifested != h.Sequence || h.Sequence != 4 {
+					t.Errorf("drained with head %+v", h)
+				}
+			})
+		}
+		work.Wait()
+		f.Close()
+		manifests := 0
+		for _, o := range w.bucket.Objects() {
+			if strings.HasPrefix(o.Key, "slot/") {
+				manifests++
+			}
+		}
+		if manifests > 5 {
+			t.Errorf("%d objects of manifests of %d slots", manifests, slots)
+		}
+		far(w.bucket, 0)
+		g := w.flusher(t, nil)
+		for n, s := range w.open(t, g) {
+			if got := readSlot(t, s, StreamID(slots+n)); len(got) == 0 || string(got[len(got)-1]) != "last" {
+				t.Errorf("slot %d has %d payloads", n, len(got))
+			}
+		}
+		g.Close()
+	})
+}
+
+// An object that cannot be copied keeps neither others from being merged nor manifests from being written.
+func TestMergeWithoutUnsound(t *testing.T) {
+	w := newSlotWorld(t)
+	f := w.flusher(nil)
+	s := w.open(f, 0)
+	for i := range record.Offset(2*mergeObjectsMin + 1) {
+		if err := put(s, 3, i, []byte("some")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f = w.flusher(nil)
+	s = w.open(f, 0)
+	f.blocks.forget(&bucketObject{key: w.logObjects()[3], size: 1 << 20})
+	if err := w.bucket.Delete(context.Background(), w.logObjects()[3]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.tidy(context.Background()); err == nil {
+		t.Error("an object was merged that is not there")
+	}
+	if h := s.Head(); h.Manifested != h.Sequence {
+		t.Errorf("no manifest was written: %+v", h)
+	}
+	before := s.Stats().Segments
+	if more, err := f.tidy(context.Background()); err != nil || !more {
+		t.Errorf("the others were not merged: %v", err)
+	}
+	if after := s.Stats().Segments; after != 2 || before != 2*mergeObjectsMin+1 {
+		t.Errorf("%d objects became %d", before, after)
+	}
+}
+
 // What waits for a commit is bounded, and who waits for room gives up when told.
 func TestSlotBackPressure(t *testing.T) {
 	w := newSlotWorld(t)
@@ -281,7 +357,7 @@ func TestFlusherCutOff(t *testing.T) {
 }
 
 func FuzzManifest(f *testing.F) {
-	m := manifest{slot: 3, sequence: 9, objects: []manifestObject{{"log/a", 500, 300, 7, 9}}, streams: []manifestStream{{
+	m := manifest{slot: 3, sequence: 9, objects: []manifestObject{{"log/a", 500, 300, 7, 9, 100}}, streams: []manifestStream{{
 		stream: 5, next: 12, runs: []manifestRun{{0, runEntry{stream: 5, base: 2, last: 11, bytes: 100, n: 1}}},
 	}}}
 	f.Add(m.encode())
