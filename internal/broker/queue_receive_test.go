@@ -59,6 +59,7 @@ func TestReceiveBoundsHeaders(t *testing.T) {
 // A record that cannot be read holds back what follows it in its group, also what was leased with it.
 func TestUnreadableRecordKeepsItsGroupInOrder(t *testing.T) {
 	w := newQueueWorld(t)
+	w.needsDisk("one read fails")
 	q := makeQueue(t, w.b, "orders.fifo", func(s *catalog.QueueSettings) { s.Ordered, s.Lease = true, time.Second })
 	other := makeQueue(t, w.b, "other", nil)
 	for _, v := range []string{"x1", "x2"} {
