@@ -11,6 +11,7 @@ import (
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/coord"
 	"github.com/narumq/naru/internal/journal"
+	"github.com/narumq/naru/internal/peer"
 	"github.com/narumq/naru/internal/vfs"
 )
 
@@ -49,6 +50,9 @@ func (c *Cluster) Owner(slot Slot) int32 {
 	defer c.mu.Unlock()
 	return c.owners[slot]
 }
+
+// Peer implements broker.Cluster: nobody answers.
+func (c *Cluster) Peer(int32) (*peer.Client, error) { return nil, broker.ErrNotOwner }
 
 // Members implements broker.Cluster.
 func (c *Cluster) Members() []broker.Member {

@@ -47,9 +47,12 @@ func (f *fetching) readPart(p *fetchPart, left int) int {
 		}
 	}
 	if p.part != nil {
-		high, stable, start := p.part.HighWatermark(), p.part.LastStable(), p.part.LogStart()
+		var high, stable, start record.Offset
+		if p.part.Local() == nil { // else its owner would be asked
+			high, stable, start = p.part.HighWatermark(), p.part.LastStable(), p.part.LogStart()
+		}
 		switch {
-		case p.part.Local() != nil: // asked last: it may be lost only now, and what was read is not to be relied on
+		case p.part.Local() != nil: // asked again: it may be lost only now, and what was read is not to be relied on
 			n = 0
 			f.lost(p, &d)
 		case p.code == codeNone || p.code == codeOffsetOutOfRange:
@@ -150,7 +153,7 @@ func storageCode(code, version int16) int16 {
 func (p *fetchPart) probe(s *Server, set *fetchSet, version int16) {
 	p.avail, p.diverges = 0, false
 	part, err := s.partition(p.topic, p.id, p.index)
-	set.point(p, part)
+	set.point(p, part, err == nil)
 	if err != nil {
 		p.code = partitionCode(err, version >= 13)
 		return

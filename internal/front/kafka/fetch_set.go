@@ -117,7 +117,7 @@ func (set *fetchSet) forget(topics []wire.FetchRequestForgottenTopic, byID bool)
 			if p == nil {
 				continue
 			}
-			set.point(p, nil)
+			set.point(p, nil, false)
 			p.gone = true
 			delete(set.byKey, key)
 			set.parts[p.slot] = nil
@@ -141,15 +141,15 @@ func (set *fetchSet) shift(n int) {
 	set.queue = set.queue[:rest]
 }
 
-// point makes p stand for that partition, nil for none, and watches it if the
-// set is watched.
-func (set *fetchSet) point(p *fetchPart, part *broker.Partition) {
-	if p.part != part && p.watched {
+// point makes p stand for that partition, nil for none. One that is here is watched if
+// the set is; of one that is not there is nothing to wait for.
+func (set *fetchSet) point(p *fetchPart, part *broker.Partition, here bool) {
+	if p.watched && (p.part != part || !here) {
 		p.part.Unwatch(set.waiter, p.slot)
 		p.watched = false
 	}
 	p.part = part
-	if part != nil && !p.watched && set.waiter != nil {
+	if here && part != nil && !p.watched && set.waiter != nil {
 		part.Watch(set.waiter, p.slot)
 		p.watched = true
 	}
@@ -159,7 +159,7 @@ func (set *fetchSet) point(p *fetchPart, part *broker.Partition) {
 func (set *fetchSet) watch() {
 	set.waiter = broker.NewWaiter()
 	for _, p := range set.parts {
-		set.point(p, p.part)
+		set.point(p, p.part, p.code == codeNone)
 	}
 }
 
