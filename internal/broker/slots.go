@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -109,16 +110,22 @@ func (b *Broker) OpenSlot(id journal.SlotID, open func(journal.Options) (Medium,
 // serve shows a slot's queues, and the slot.
 func (b *Broker) serve(s *slot) error {
 	if err := s.queues.show(func() { b.slots.byID[s.id].open.Store(s) }); err != nil {
+		s.queues.hide()
 		s.end(ErrNotOwner)
 		return err
 	}
 	b.slots.tell()
 	s.start()
-	return s.triggers.begin()
+	if err := s.triggers.begin(); err != nil {
+		b.log.Error("triggers of a slot do not fire", "slot", s.id, "err", err)
+	}
+	return nil
 }
 
 // CloseSlot ends what OpenSlot began. Who waits for something of the slot gets
-// ErrNotOwner; what was appended is committed, or fails. It returns the medium's error.
+// ErrNotOwner; what was appended is committed, or fails, before the medium is closed: one
+// that cannot commit any more has to fail by then, or it is waited for. It returns the
+// medium's error.
 func (b *Broker) CloseSlot(id journal.SlotID) error {
 	if int(id) >= len(b.slots.byID) {
 		return nil
@@ -136,18 +143,24 @@ func (b *Broker) CloseSlot(id journal.SlotID) error {
 }
 
 // closeSlots ends all slots because the broker stops.
-func (b *Broker) closeSlots() (failed error) {
+func (b *Broker) closeSlots() error {
+	errs := make([]error, len(b.slots.byID))
+	var work sync.WaitGroup
 	for i := range b.slots.byID {
 		place := &b.slots.byID[i]
-		place.admin.Lock()
-		if s := place.open.Load(); s != nil {
-			if err := s.end(ErrQueueClosed); failed == nil {
-				failed = err
+		work.Go(func() {
+			place.admin.Lock()
+			defer place.admin.Unlock()
+			if s := place.open.Load(); s != nil {
+				errs[i] = s.end(ErrQueueClosed)
 			}
-		}
-		place.admin.Unlock()
+		})
 	}
-	return failed
+	work.Wait()
+	if len(errs) == 1 {
+		return errs[0] // as it is
+	}
+	return errors.Join(errs...)
 }
 
 // showPartitions says that the partitions of a slot are here.

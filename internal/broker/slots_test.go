@@ -14,6 +14,7 @@ import (
 	"github.com/narumq/naru/internal/group"
 	"github.com/narumq/naru/internal/journal"
 	"github.com/narumq/naru/internal/objectstore"
+	"github.com/narumq/naru/internal/peer"
 	"github.com/narumq/naru/internal/queue"
 	"github.com/narumq/naru/internal/record"
 )
@@ -102,6 +103,9 @@ func (f *fleet) Owner(id journal.SlotID) int32 {
 
 // Members implements Cluster.
 func (f *fleet) Members() []Member { return nil }
+
+// Peer implements Cluster: they do not ask each other.
+func (f *fleet) Peer(int32) (*peer.Client, error) { return nil, ErrNotOwner }
 
 func (f *fleet) add(d time.Duration) {
 	f.mu.Lock()
