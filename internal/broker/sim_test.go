@@ -55,7 +55,7 @@ func (m *machine) start() {
 	}
 	if m.cloud != nil {
 		m.cloud.boot()
-		if cfg.OpenJournal = m.cloud.open(homeSlot); m.cloud.slots > 1 {
+		if cfg.OpenJournal = m.cloud.open(HomeSlot); m.cloud.slots > 1 {
 			cfg.Slots, cfg.Cluster, cfg.BatchBytesMax = m.cloud.slots, alone{}, objectEntryBytesMax
 		}
 	}
