@@ -114,7 +114,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.serveCommand(), a.topicCommand(), a.groupCommand(),
 		a.produceCommand(), a.consumeCommand(),
 		a.queueCommand(), a.sendCommand(), a.receiveCommand(), a.triggerCommand(), a.userCommand(), a.benchCommand(),
-		a.importCommand(), a.clusterCommand(), a.demoCommand(),
+		a.importCommand(), a.clusterCommand(), a.devCommand(), a.demoCommand(),
 		a.checkCommand(), a.versionCommand(),
 	)
 	return root

@@ -15,19 +15,21 @@ import (
 )
 
 const (
-	topic      = "records"
-	partitions = 6
-	producers  = 2
-	members    = 2
-	group      = "readers"
-	endWithin  = 60 * time.Second
+	topic       = "records"
+	partitions  = 6
+	producers   = 2
+	members     = 2
+	group       = "readers"
+	bufferedMax = 500 // records of a producer on their way
+	endWithin   = 60 * time.Second
 )
 
 // kafkaScene is idempotent producers, a reader, members of a group, and what they saw.
 type kafkaScene struct {
 	seeds []string
 	seed  uint64
-	rate  int // records a second, of each producer
+	rate  int           // records a second, of each producer
+	limit time.Duration // for each of the things that have to be waited for in the end
 
 	mu     sync.Mutex
 	events []history.Event
@@ -38,8 +40,8 @@ type kafkaScene struct {
 	sends, reads         sync.WaitGroup
 }
 
-func newKafkaScene(p *parts, seed uint64, rate int) *kafkaScene {
-	s := &kafkaScene{seed: seed, rate: rate}
+func newKafkaScene(p *parts, seed uint64, rate int, limit time.Duration) *kafkaScene {
+	s := &kafkaScene{seed: seed, rate: rate, limit: limit}
 	for _, b := range p.brokers {
 		s.seeds = append(s.seeds, b.kafka)
 	}
@@ -93,7 +95,7 @@ func (s *kafkaScene) begin(ctx context.Context) error {
 	reads, stopReads := context.WithCancel(ctx)
 	s.stopSends, s.stopReads = stopSends, stopReads
 	for i := range producers {
-		p, err := s.client(kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(500))
+		p, err := s.client(kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 		if err != nil {
 			return err
 		}
@@ -122,6 +124,8 @@ func (s *kafkaScene) produce(sends, ctx context.Context, c *kgo.Client, name str
 	tick := time.NewTicker(time.Second / time.Duration(s.rate))
 	defer tick.Stop()
 	for i := 0; sends.Err() == nil; i++ {
+		for c.BufferedProduceRecords() >= bufferedMax && pause(sends, 5*time.Millisecond) {
+		}
 		p := rng.Int32N(partitions)
 		value, began := fmt.Sprintf("%s-%d", name, i), time.Now()
 		s.note(history.Event{Kind: history.Send, Process: name, Partition: p, Value: value})
@@ -133,7 +137,9 @@ func (s *kafkaScene) produce(sends, ctx context.Context, c *kgo.Client, name str
 		case <-sends.Done():
 		}
 	}
-	_ = c.Flush(ctx) // what did not come is of unknown outcome
+	limited, cancel := context.WithTimeout(ctx, s.limit)
+	defer cancel()
+	_ = c.Flush(limited) // what was not answered is given up by Close
 }
 
 func (s *kafkaScene) answered(ctx context.Context, name, value string, began time.Time, r *kgo.Record, err error) {

@@ -13,10 +13,10 @@ import (
 
 // end stops the producers, waits until the group has caught up, and reads everything once more, from the start. What could not be
 // read within the time is the end of the log, as far as the judge is told: what was acknowledged beyond it is lost.
-func (s *kafkaScene) end(ctx context.Context, within time.Duration) error {
+func (s *kafkaScene) end(ctx context.Context) error {
 	s.stopSends()
 	s.sends.Wait()
-	_ = until(ctx, within, s.caughtUp) // what is missing, the judge will tell
+	_ = until(ctx, s.limit, s.caughtUp) // what is missing, the judge will tell
 	s.askCommitted(ctx)
 	s.stopReads()
 	s.reads.Wait()
@@ -25,7 +25,7 @@ func (s *kafkaScene) end(ctx context.Context, within time.Duration) error {
 		return err
 	}
 	defer c.Close()
-	limited, cancel := context.WithTimeout(ctx, within)
+	limited, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	ends, err := s.askEnds(limited, c)
 	if err != nil {

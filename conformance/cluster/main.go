@@ -94,7 +94,11 @@ func play(ctx context.Context, o options, dir string) error {
 	defer p.close()
 	ctx, cancel := context.WithTimeout(ctx, o.limit+2*time.Minute)
 	defer cancel()
-	s := &story{o: o, parts: p, ends: &endsScene{}, kafka: newKafkaScene(p, o.seed, o.rate),
+	within := endWithin
+	if o.lies {
+		within = 5 * time.Second // there will be nothing to wait for
+	}
+	s := &story{o: o, parts: p, ends: &endsScene{}, kafka: newKafkaScene(p, o.seed, o.rate, within),
 		queues: []*queueScene{newQueueScene(p, "work", false, o.seed), newQueueScene(p, "work.fifo", true, o.seed)}}
 	s.trouble = &trouble{parts: p, rng: rand.New(rand.NewPCG(o.seed, 3)), lease: o.lease, grace: o.grace, scenes: []scene{s.kafka}}
 	if err := s.begin(ctx); err != nil {
@@ -173,11 +177,7 @@ func (s *story) lie(ctx context.Context) error {
 }
 
 func (s *story) end(ctx context.Context) error {
-	within := endWithin
-	if s.o.lies {
-		within = 10 * time.Second
-	}
-	if err := s.kafka.end(ctx, within); err != nil {
+	if err := s.kafka.end(ctx); err != nil {
 		return fmt.Errorf("kafka: %w", err)
 	}
 	if s.o.lies {
