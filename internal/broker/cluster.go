@@ -36,6 +36,14 @@ func (b *Broker) Members() []Member {
 // Owns tells whether this broker has a slot: it is open here.
 func (b *Broker) Owns(slot journal.SlotID) bool { return b.slot(slot) != nil }
 
+// OwnedSlots are those that are open here, by number.
+func (b *Broker) OwnedSlots() (list []journal.SlotID) {
+	for _, s := range b.slots.all() {
+		list = append(list, s.id)
+	}
+	return list
+}
+
 // Owner is the broker that has a slot: this one, or the one that was seen last; 0: nobody.
 func (b *Broker) Owner(slot journal.SlotID) int32 {
 	if b.Owns(slot) || b.cfg.Cluster == nil {

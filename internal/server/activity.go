@@ -2,6 +2,7 @@ package server
 
 import (
 	"math/bits"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	naruv1 "github.com/narumq/naru/api/naru/v1"
+	"github.com/narumq/naru/internal/journal"
 )
 
 const (
@@ -55,6 +57,8 @@ func quantile(before, after *[26 * 4]int64, share float64) (time.Duration, bool)
 
 // totals are what samples are differences of.
 type totals struct {
+	slots []journal.SlotID
+
 	records, bytesIn, bytesOut, requests, delivered, acked int64
 	appends                                                [26 * 4]int64
 }
@@ -97,15 +101,17 @@ func (a *activity) run() {
 	}
 }
 
+// look adds up what is at this broker.
 func (a *activity) look() (t totals) {
 	b := a.s.broker
+	t.slots = b.OwnedSlots()
 	looks := 0
 	for _, topic := range b.Topics() {
 		if topic.Internal || looks > activityLooksMax {
 			continue
 		}
 		for i := range topic.Partitions {
-			if p, err := b.Partition(topic.Name, int32(i)); err == nil {
+			if p, err := b.Partition(topic.Name, int32(i)); err == nil && p.Local() == nil {
 				t.records += int64(p.HighWatermark())
 			}
 		}
@@ -115,7 +121,7 @@ func (a *activity) look() (t totals) {
 		if i > activityLooksMax {
 			break
 		}
-		if q, err := b.Queue(meta.Name); err == nil {
+		if q, err := b.Queue(meta.Name); err == nil && q.Local() == nil {
 			delivered, acked := q.Counts()
 			t.delivered += delivered
 			t.acked += acked
@@ -129,7 +135,10 @@ func (a *activity) look() (t totals) {
 }
 
 func (a *activity) add(now time.Time, from, to *totals) {
-	// A topic or queue that was deleted takes its totals with it.
+	// A topic or queue that was deleted takes its totals with it, and a slot that came brings those of all its past.
+	if !slices.Equal(from.slots, to.slots) {
+		from.records, from.delivered, from.acked = to.records, to.delivered, to.acked
+	}
 	sample := &naruv1.ActivitySample{
 		Time: timestamppb.New(now), RecordsIn: max(0, to.records-from.records), BytesIn: to.bytesIn - from.bytesIn,
 		BytesOut: to.bytesOut - from.bytesOut, Requests: to.requests - from.requests,

@@ -110,7 +110,7 @@ func (m *membership) run() (err error) {
 	}
 	m.server = s
 	m.switchOn()
-	others := peer.NewServer(peering, func(c *peer.Call) { c.Fail(broker.ErrNotOwner) }, m.answerTunnel)
+	others := peer.NewServer(peering, s.broker.ServePeer, m.answerTunnel)
 	go func() { _ = others.Serve(m.listeners.peer) }()
 	m.cluster.current.Store(s)
 	m.metrics.slots.Store(m)
