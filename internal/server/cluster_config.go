@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/narumq/naru/internal/coord"
-	"github.com/narumq/naru/internal/front/kafka"
 	"github.com/narumq/naru/internal/objectstore"
 )
 
@@ -80,22 +78,4 @@ func (c *Config) reachable(addr net.Addr) string {
 		return addr.String()
 	}
 	return net.JoinHostPort(c.Advertise, port)
-}
-
-// peers lists the other members to Kafka clients; nil if there can be none.
-func (s *Server) peers() func() []kafka.Peer {
-	if s.member == nil {
-		return nil
-	}
-	return func() []kafka.Peer {
-		var list []kafka.Peer
-		for _, seen := range s.member.cluster.state().View.Members {
-			host, port, err := net.SplitHostPort(seen.Member().Endpoints["kafka"])
-			n, bad := strconv.ParseUint(port, 10, 16)
-			if err == nil && bad == nil && seen.Node != s.member.tenure.Node {
-				list = append(list, kafka.Peer{NodeID: seen.Node, Host: host, Port: int32(n)})
-			}
-		}
-		return list
-	}
 }

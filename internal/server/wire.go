@@ -40,7 +40,6 @@ func (s *Server) kafkaConfig() kafka.Config {
 	return kafka.Config{
 		Broker:     s.broker,
 		Advertised: s.advertised(),
-		Peers:      s.peers(),
 		Settings:   s.kafkaSettings(),
 		DataDir:    s.cfg.DataDir,
 		Limits: kafka.Limits{

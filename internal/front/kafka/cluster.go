@@ -41,11 +41,6 @@ func (c *conn) view() *view {
 			v.nodes = append(v.nodes, node{m.Node, host, int32(n)})
 		}
 	}
-	if v.alone && c.s.cfg.Peers != nil {
-		for _, p := range c.s.cfg.Peers() {
-			v.nodes = append(v.nodes, node{p.NodeID, p.Host, p.Port})
-		}
-	}
 	return v
 }
 
@@ -53,9 +48,6 @@ func (c *conn) view() *view {
 // brokers name the same one.
 func (v *view) controller() int32 {
 	least := v.nodes[0].id
-	if v.alone {
-		return least
-	}
 	for _, n := range v.nodes {
 		least = min(least, n.id)
 	}

@@ -17,9 +17,6 @@ type Config struct {
 	// local address of their connection. Nil tells them the latter, so that
 	// listening on port 0, or through loopback, works without a setting.
 	Advertised func(local net.Addr) (host string, port int32)
-	// Peers, if set, lists the other brokers that clients may ask if this one is
-	// gone. They lead nothing.
-	Peers func() []Peer
 	// Settings are the server's own settings, as DescribeConfigs shows them for
 	// the broker, by Kafka's names.
 	Settings map[string]string
@@ -28,13 +25,6 @@ type Config struct {
 	Limits   Limits
 	Logger   *slog.Logger // nil: nothing is logged
 	Observer Observer
-}
-
-// Peer is another broker of the cluster.
-type Peer struct {
-	NodeID int32
-	Host   string
-	Port   int32
 }
 
 // Limits bound what peers can make the server hold or do. Zero means default.
