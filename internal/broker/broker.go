@@ -114,6 +114,7 @@ type Broker struct {
 	queues  queueTable
 	slots   slots
 	peers   peerSessions
+	letters asker // of those that go to exchanges elsewhere
 	limits  record.Limits
 
 	producerIDs producerIDs
@@ -160,6 +161,7 @@ func (b *Broker) open() error {
 	}
 	b.slots.init(b.catalog.Slots())
 	b.peers.init()
+	b.letters.b, b.letters.slot = b, HomeSlot
 	b.elsewhere = newRouting(b, nil)
 	b.users.init()
 	b.topics.init(b.catalog.Topics())

@@ -1,9 +1,7 @@
 package broker
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 
@@ -167,16 +165,6 @@ func (q *openQueue) publishDead(rec record.Record, why exchange.Reason, lane int
 	}
 	headers = append(headers, record.HeaderField{Key: HeaderDeaths, Value: history},
 		record.HeaderField{Key: HeaderExchange, Value: []byte(to.Exchange)}, record.HeaderField{Key: HeaderRoutingKey, Value: []byte(next)})
-	m := &exchange.Message{Key: next, CC: more, FromBroker: true, Header: func(name string) (exchange.Value, bool) {
-		return typedHeader(headers, name)
-	}}
 	msg := Message{Key: rec.Key, Value: rec.Value, Headers: headers, Lane: lane, Delay: -1}
-	ctx, cancel := context.WithTimeout(context.Background(), forwardTimeout)
-	q.b.publish(ctx, to.Namespace, to.Exchange, m, msg, deaths.Cycle, func(p Published) {
-		cancel()
-		if errors.Is(p.Err, exchange.ErrNotFound) || errors.Is(p.Err, ErrUnknownNamespace) {
-			p.Err = nil // as where nothing is bound: it is dropped
-		}
-		done(p.Err)
-	})
+	q.b.publishLetter(letter{to.Namespace, to.Exchange, next, more, msg}, done)
 }

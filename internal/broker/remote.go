@@ -49,6 +49,8 @@ const (
 	askOffsets
 	askCommit
 	askDeleteGroup
+
+	askPublishLetter
 	askCount // how many there are
 )
 

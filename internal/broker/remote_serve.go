@@ -57,7 +57,9 @@ func (b *Broker) ServePeer(c *peer.Call) {
 		s.servePartition(c, d)
 	case ask >= askSend && ask < askGroups:
 		s.serveQueue(c, d)
-	case ask >= askGroups && ask < askCount:
+	case ask == askPublishLetter:
+		s.publishLetter(c, d)
+	case ask >= askGroups && ask < askPublishLetter:
 		s.serveGroups(c, d)
 	default:
 		c.Fail(errUnknownCall)

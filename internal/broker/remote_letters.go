@@ -1,0 +1,90 @@
+package broker
+
+import (
+	"context"
+	"errors"
+
+	"github.com/narumq/naru/internal/exchange"
+	"github.com/narumq/naru/internal/peer"
+)
+
+// letter is a dead letter as it is published: its history is in its headers.
+type letter struct {
+	namespace, exchange string
+	key                 string
+	more                []string // keys
+	Message
+}
+
+// publishLetter publishes a dead letter where the exchanges are. done is called once. It
+// goes to no queue where it has been, and in a circle since; where nothing is bound, or
+// is, to nowhere.
+func (b *Broker) publishLetter(l letter, done func(error)) {
+	if b.routing().here() != nil {
+		b.askForLetter(l, done)
+		return
+	}
+	m := &exchange.Message{Key: l.key, CC: l.more, FromBroker: true, Header: func(name string) (exchange.Value, bool) {
+		return typedHeader(l.Headers, name)
+	}}
+	ctx, cancel := context.WithTimeout(context.Background(), forwardTimeout)
+	b.publish(ctx, l.namespace, l.exchange, m, l.Message, DeathsOf(l.Headers).Cycle, func(p Published) {
+		cancel()
+		if errors.Is(p.Err, exchange.ErrNotFound) || errors.Is(p.Err, ErrUnknownNamespace) {
+			p.Err = nil // as where nothing is bound: it is dropped
+		}
+		done(p.Err)
+	})
+}
+
+// askForLetter lets the owner of the exchanges publish a letter, after those before it.
+func (b *Broker) askForLetter(l letter, done func(error)) {
+	if b.cfg.Cluster == nil {
+		done(ErrNotOwner)
+		return
+	}
+	e := &encoder{}
+	e.text(l.namespace)
+	e.text(l.exchange)
+	e.text(l.key)
+	e.unsigned(uint64(len(l.more)))
+	for _, key := range l.more {
+		e.text(key)
+	}
+	e.messages([]Message{l.Message})
+	ctx, cancel := b.bounded(forwardTimeout)
+	b.letters.ask(&question{ctx: ctx, method: askPublishLetter, body: e.payload(), done: func(_ []byte, err error) {
+		cancel()
+		if errors.Is(err, errHere) && b.routing().here() == nil {
+			b.publishLetter(l, done)
+			return
+		}
+		done(err)
+	}})
+}
+
+// publishLetter answers askForLetter.
+func (s *peerSession) publishLetter(c *peer.Call, d *decoder) {
+	l := letter{namespace: d.text(), exchange: d.text(), key: d.text()}
+	for range d.count() {
+		l.more = append(l.more, d.text())
+	}
+	list := d.messages()
+	if err := d.fail(); err != nil {
+		c.Fail(err)
+		return
+	}
+	if len(list) != 1 {
+		d.wrong()
+		c.Fail(d.fail())
+		return
+	}
+	l.Message = list[0]
+	s.lanes.do(HomeSlot, func() {
+		if s.b.routing().here() != nil {
+			refuse(c)
+			return
+		}
+		s.b.publishLetter(l, func(err error) { reply(c, &encoder{}, err) })
+	})
+}
