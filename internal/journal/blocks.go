@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// blockBytes is the piece in which objects are cached. Small, because a stream may have only a little in each object.
+	// blockBytes is the piece in which objects are cached. Small, because a stream may have only a little in each object: pieces of
+	// 1 MiB are no faster where it has much, and 16 times the traffic where it has little (BenchmarkCatchUp).
 	blockBytes = 64 << 10
 	// fetchBytesMax is what one request asks for: blocks that follow each other come together.
 	fetchBytesMax = 1 << 20

@@ -137,15 +137,19 @@ func BenchmarkCatchUp(b *testing.B) {
 	for _, c := range []struct{ streams, objects, bytes int }{{1, 16, 8 << 20}, {1, 64, 1 << 20}, {16, 32, 4 << 20}, {64, 32, 8 << 20}} {
 		b.Run(fmt.Sprintf("objects=%dMiB/streams=%d", c.bytes>>20, c.streams), func(b *testing.B) {
 			w := fill(b, c.streams, c.objects, c.bytes)
-			var read int64
+			var read, fetched int64
 			for b.Loop() {
 				b.StopTimer()
 				far(w.bucket, 0)
-				slots := w.open(b, w.flusher(b, nil))
+				f := w.flusher(b, nil)
+				slots := w.open(b, f)
 				far(w.bucket, benchLatency)
 				b.StartTimer()
+				before := f.ReadStats()
 				read += catchUp(b, slots[0], StreamID(c.streams))
+				fetched += f.ReadStats().FetchedBytes - before.FetchedBytes
 			}
+			b.ReportMetric(float64(fetched)/float64(read), "fetched/read")
 			b.ReportMetric(float64(read)/(1<<20)/b.Elapsed().Seconds(), "MiB/s")
 		})
 	}

@@ -100,3 +100,20 @@ func TestBucketCosts(t *testing.T) {
 		}
 	}
 }
+
+// Large objects stay as they are, whoever has how many of their slots, until most of what is ours in them is dead.
+func TestMergeWeight(t *testing.T) {
+	for _, x := range []struct {
+		o    mergeable
+		want int64
+	}{
+		{mergeable{size: 8 << 20, held: 128 << 10, live: 128 << 10}, 0},
+		{mergeable{size: 8 << 20, held: 128 << 10, live: 33 << 10}, 0},
+		{mergeable{size: 8 << 20, held: 128 << 10, live: 32 << 10}, 32 << 10},
+		{mergeable{size: 1 << 20, held: 16 << 10, live: 1 << 10}, 1 << 20},
+	} {
+		if got := x.o.weight(); got != x.want {
+			t.Errorf("%+v weighs %d, want %d", x.o, got, x.want)
+		}
+	}
+}

@@ -184,6 +184,15 @@ func TestSlotsReadInParallel(t *testing.T) {
 		if took := time.Since(began); took > 10*benchLatency {
 			t.Errorf("taking over 64 slots of 32 objects took %v", took)
 		}
+		alone := newBlockCache(context.Background(), w.bucket, 1<<20)
+		alone.spawn = func(f func()) { go f() }
+		began = time.Now()
+		if list, err := walkChain(alone, 7, slots[7].Head(), nil); len(list) != 32 || err != nil {
+			t.Errorf("a chain of %d, %v", len(list), err)
+		}
+		if took := time.Since(began); took > 4*benchLatency {
+			t.Errorf("reading a chain took %v", took)
+		}
 		began = time.Now()
 		if n := catchUp(t, slots[5], 64+5); n != w.size/64 {
 			t.Errorf("%d of %d bytes", n, w.size/64)

@@ -81,6 +81,7 @@ func (m *clusterMetrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{clusterMembersDesc, clusterLeaseDesc, clusterOwnedDesc, clusterFreeDesc, slotSequenceDesc, slotEpochDesc, slotManifestDesc} {
 		ch <- d
 	}
+	describeReads(ch)
 	for _, c := range m.collectors() {
 		c.Describe(ch)
 	}
@@ -109,6 +110,7 @@ func (m *clusterMetrics) Collect(ch chan<- prometheus.Metric) {
 			gauge(slotEpochDesc, float64(h.Epoch), slot)
 			gauge(slotManifestDesc, float64(h.Sequence-h.Manifested), slot)
 		}
+		members.collectReads(ch)
 	}
 	for _, c := range m.collectors() {
 		c.Collect(ch)
