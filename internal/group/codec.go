@@ -66,6 +66,15 @@ func CommitOffset(group string, p PartitionKey, c Committed) Command {
 // ForgetOffset returns the command that deletes a committed offset.
 func ForgetOffset(group string, p PartitionKey) Command { return Command{Key: offsetKey(group, p)} }
 
+// GroupOf is the group that a command is about; "" if it is about a topic, or none of ours.
+func GroupOf(key []byte) string {
+	kind, group, _, err := decodeKey(key)
+	if err != nil || kind == keyTopic {
+		return ""
+	}
+	return group
+}
+
 // ForgetTopic returns the command that deletes all groups' offsets in a topic.
 func ForgetTopic(topic string) Command { return Command{Key: appendStr([]byte{keyTopic}, topic)} }
 

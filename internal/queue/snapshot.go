@@ -20,7 +20,21 @@ const (
 func (l *Ledger) Snapshot(now int64, emit func(cmd []byte)) {
 	for i := range l.sources {
 		l.sources[i].snapshot(Source(i), emit)
+		l.sources[i].snapshotRuns(Source(i), emit)
 	}
+	l.rest(now, emit)
+}
+
+// Export emits what Snapshot does for another log, which does not have the blocks that runs are in: what is parked is not done there,
+// and read from its source again.
+func (l *Ledger) Export(now int64, emit func(cmd []byte)) {
+	for i := range l.sources {
+		l.sources[i].snapshot(Source(i), emit)
+	}
+	l.rest(now, emit)
+}
+
+func (l *Ledger) rest(now int64, emit func(cmd []byte)) {
 	l.sent.snapshot(now, emit)
 	for _, key := range l.Notes() {
 		emit(SetNote(key, l.notes[key]))
@@ -39,11 +53,8 @@ func (s *sourceLedger) snapshot(id Source, emit func(cmd []byte)) {
 	for list := range slices.Chunk(slices.Sorted(maps.Keys(s.touched)), touchesPerCommand) {
 		emit(s.stateCommand(id, list))
 	}
-	s.snapshotRuns(id, emit)
 }
 
-// snapshotRuns emits the runs. Which of them a parked record is in does not
-// matter, only the bounds of each do.
 func (s *sourceLedger) snapshotRuns(id Source, emit func(cmd []byte)) {
 	for _, r := range s.runs {
 		emit(parkCommand(id, r, []span{{r.low, r.low}, {r.high, r.high}}))

@@ -237,19 +237,33 @@ func (x *Trigger) find(number uint64) (int, bool) {
 // Snapshot emits commands that rebuild the table from nothing, and that change
 // nothing when they are applied to it.
 func (t *Table) Snapshot(emit func(key, value []byte)) {
-	put := func(c Command) { emit(c.Key, c.Value) }
+	for _, id := range slices.Sorted(maps.Keys(t.byID)) {
+		t.byID[id].snapshot(t.byID[id].QueueID, emit)
+	}
+}
+
+// Export emits what Snapshot does for another log, in which queues have other ids: rename tells a queue's. Triggers of queues that
+// it does not know are left out.
+func (t *Table) Export(rename func(queueID uint64) (uint64, bool), emit func(queueID uint64, key, value []byte)) {
 	for _, id := range slices.Sorted(maps.Keys(t.byID)) {
 		x := t.byID[id]
-		put(defineCommand(id, x.QueueID, x.CreatedAt, x.raw))
-		for i := range x.conditions {
-			put(conditionCommand(id, i, &x.conditions[i]))
+		if queueID, ok := rename(x.QueueID); ok {
+			x.snapshot(queueID, func(key, value []byte) { emit(queueID, key, value) })
 		}
-		for _, r := range x.ended {
-			put(runCommand(id, r))
-		}
-		for _, r := range x.live {
-			put(runCommand(id, r))
-		}
-		put(totalsCommand(x))
 	}
+}
+
+func (t *Trigger) snapshot(queueID uint64, emit func(key, value []byte)) {
+	put := func(c Command) { emit(c.Key, c.Value) }
+	put(defineCommand(t.ID, queueID, t.CreatedAt, t.raw))
+	for i := range t.conditions {
+		put(conditionCommand(t.ID, i, &t.conditions[i]))
+	}
+	for _, r := range t.ended {
+		put(runCommand(t.ID, r))
+	}
+	for _, r := range t.live {
+		put(runCommand(t.ID, r))
+	}
+	put(totalsCommand(t))
 }
