@@ -26,6 +26,7 @@ type Partition struct {
 	index  int32
 	at     atomic.Pointer[partitionAt]
 	gather atomic.Pointer[sender] // of Produce; made when it is needed
+	away   asker                  // of appends, while the partition is elsewhere
 
 	watching sync.Mutex // guards watches, and that they are those of at
 	watches  []watch
@@ -110,7 +111,15 @@ type Appended struct {
 // Errors: those of record.Check, record.ErrTooLarge, record.ErrInvalidTimestamp,
 // ErrForeignBatch, and those of commitlog.Partition.Append.
 func (p *Partition) Append(ctx context.Context, batch []byte, done func(Appended, error)) {
-	p.backend().Append(ctx, batch, done)
+	p.appendsTo().Append(ctx, batch, done)
+}
+
+// appendsTo is where batches go now: behind those that wait for an owner.
+func (p *Partition) appendsTo() partitionBackend {
+	if p.away.waiting.Load() {
+		return newRemotePartition(p)
+	}
+	return p.backend()
 }
 
 // admit checks a batch against the topic's settings, and rewrites it where they

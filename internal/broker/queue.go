@@ -26,6 +26,7 @@ type Queue struct {
 	id   uint64
 	meta atomic.Pointer[catalog.Queue]
 	at   atomic.Pointer[queueAt]
+	away asker       // of sends, while the queue is elsewhere
 	gone atomic.Bool // it was deleted
 }
 
@@ -35,6 +36,7 @@ type queueAt struct{ queueBackend }
 func newQueue(b *Broker, meta *catalog.Queue) *Queue {
 	q := &Queue{b: b, id: meta.ID}
 	q.meta.Store(meta)
+	q.away.b, q.away.slot = b, q.home()
 	q.move(newRemoteQueue(q))
 	return q
 }
@@ -67,6 +69,14 @@ func (q *Queue) ended() error {
 // Meta is the queue as the catalog has it now.
 func (q *Queue) Meta() *catalog.Queue { return q.meta.Load() }
 
+// sendsTo is where messages go now: behind those that wait for an owner.
+func (q *Queue) sendsTo() queueBackend {
+	if q.away.waiting.Load() {
+		return newRemoteQueue(q)
+	}
+	return q.backend()
+}
+
 // Send appends messages, in order. done is called once, when all of them are
 // durable or refused, maybe before Send returns, else from the committer: it must
 // be quick and must not block. Send may wait for room until ctx ends. What the
@@ -85,7 +95,7 @@ func (q *Queue) SendOnce(ctx context.Context, once *Once, msgs []Message, done f
 		here.SendOnce(ctx, once, msgs, done)
 		return
 	}
-	q.backend().SendOnce(ctx, once, slices.Clone(msgs), done) // so that msgs need not be on the heap
+	q.sendsTo().SendOnce(ctx, once, slices.Clone(msgs), done) // so that msgs need not be on the heap
 }
 
 // Receive leases up to req.Max messages. If there are none it waits as long as

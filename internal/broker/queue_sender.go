@@ -62,7 +62,7 @@ func (s *sender) to() partitionBackend {
 	if s.own != nil {
 		return s.own
 	}
-	return s.part.backend()
+	return s.part.appendsTo()
 }
 
 // add gathers messages, in order.
@@ -117,14 +117,24 @@ func (s *sender) addOnce(ctx context.Context, once *Once, list []outgoing) {
 			s.fail(gatheredOf(list), ErrOnceReused)
 			return
 		}
-		s.addBatchOnce(ctx, once, number, list[:n], &reused)
+		told := s.addBatchOnce(ctx, once, number, list[:n], &reused)
 		list = list[n:]
+		if _, here := s.to().(*localPartition); !here && len(list) > 0 {
+			select {
+			case <-told:
+			case <-ctx.Done():
+				s.fail(gatheredOf(list), ctx.Err())
+				return
+			}
+		}
 	}
 }
 
 // addBatchOnce appends the batch of that number. If the key was used for something
-// else, that is known before Append returns.
-func (s *sender) addBatchOnce(ctx context.Context, once *Once, number int, list []outgoing, reused *atomic.Bool) {
+// else, that is known before Append returns; of another broker's partition, when told is
+// closed.
+func (s *sender) addBatchOnce(ctx context.Context, once *Once, number int, list []outgoing, reused *atomic.Bool) (told chan struct{}) {
+	told = make(chan struct{})
 	b := record.NewBuilder(record.None)
 	for i := range list {
 		b.Append(list[i].timestamp, list[i].key, list[i].value, list[i].headers)
@@ -133,7 +143,8 @@ func (s *sender) addBatchOnce(ctx context.Context, once *Once, number int, list 
 	batch, err := b.Build()
 	if err != nil {
 		s.fail(done, err)
-		return
+		close(told)
+		return told
 	}
 	id, sequence := once.producer(number)
 	record.SetProducer(batch, id, 0, sequence)
@@ -143,7 +154,9 @@ func (s *sender) addBatchOnce(ctx context.Context, once *Once, number int, list 
 			reused.Store(true)
 		}
 		s.settle(done, a, err)
+		close(told)
 	})
+	return told
 }
 
 func gatheredOf(list []outgoing) []gathered {
@@ -196,13 +209,17 @@ func (s *sender) flush() {
 
 // append appends a batch. If it is refused for one of its records, the halves are
 // appended: the others must not fail with it. A batch is refused before Append
-// returns, so that the order is kept.
+// returns, so that the order is kept; but another broker refuses it when others may be
+// under way, which then go first.
 func (s *sender) append(batch []byte, list []gathered) {
 	memory := batch[:0] // Append may make another batch of it
-	refused := false
+	var state atomic.Int32
+	const refused, returned = 1, 2
 	s.to().Append(context.Background(), batch, func(a Appended, err error) {
 		if len(list) > 1 && (errors.Is(err, record.ErrInvalidTimestamp) || errors.Is(err, record.ErrTooLarge)) {
-			refused = true
+			if !state.CompareAndSwap(0, refused) {
+				go s.halve(batch, list)
+			}
 			return
 		}
 		if err == nil && cap(memory) <= batchBytesKept { // the journal has copied it
@@ -210,9 +227,13 @@ func (s *sender) append(batch []byte, list []gathered) {
 		}
 		s.appended(list, a, err)
 	})
-	if !refused {
-		return
+	if !state.CompareAndSwap(0, returned) {
+		s.halve(batch, list)
 	}
+}
+
+// halve appends a batch that was refused as two.
+func (s *sender) halve(batch []byte, list []gathered) {
 	half := len(list) / 2
 	first, second, err := split(batch, half, s.part.broker.limits)
 	if err != nil {

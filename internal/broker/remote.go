@@ -1,9 +1,13 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/narumq/naru/internal/catalog"
@@ -88,8 +92,13 @@ type question struct {
 	method peer.Method
 	body   [][]byte
 	push   func([]byte)
-	done   func([]byte, error) // is called once; must be quick and must not block
-	until  time.Time           // when it is given up, once it met no owner
+	// here does it once the slot is open here; false: it is not, after all. nil: done gets
+	// errHere.
+	here func() bool
+	done func([]byte, error) // is called once, unless here was; must be quick and must not block
+
+	number uint64    // its place among those of its asker
+	until  time.Time // when it is given up, once it met no owner
 }
 
 // asker asks the owner of a slot. It repeats what met no owner that could have done
@@ -98,70 +107,91 @@ type asker struct {
 	b    *Broker
 	slot journal.SlotID
 
-	mu      sync.Mutex // guards what follows
-	stalled []*question
-	busy    bool // somebody asks those again
+	waiting atomic.Bool // some of its questions do: whatever is to be done after them waits, too
+	mu      sync.Mutex  // guards what follows
+	last    uint64      // number of a question
+	stalled []*question // by number
+	busy    bool        // somebody asks those again
 }
 
 // ask sends a question, behind those that were asked before. It may wait for an owner
 // and for room until the question's ctx ends.
 func (a *asker) ask(q *question) {
 	a.mu.Lock()
+	a.last++
+	q.number = a.last
 	if a.busy {
-		defer a.mu.Unlock()
 		a.wait(q)
+		a.mu.Unlock()
 		return
 	}
 	a.mu.Unlock()
 	a.send(q)
 }
 
-// wait puts a question behind those that wait. Caller holds mu.
+// wait puts a question among those that wait. Caller holds mu.
 func (a *asker) wait(q *question) {
+	if q.until.IsZero() {
+		q.until = time.Now().Add(ownerWaitMax)
+	}
 	if len(a.stalled) >= stalledMax {
 		go q.done(nil, ErrNotOwner)
 		return
 	}
-	a.stalled = append(a.stalled, q)
-}
-
-// send asks whoever is the owner now.
-func (a *asker) send(q *question) {
-	node, err := a.b.awaitOwner(q.ctx, a.slot)
-	if err == nil && node == a.b.NodeID() {
-		err = errHere
-	}
-	if err != nil {
-		q.done(nil, err)
-		return
-	}
-	client, err := a.b.cfg.Cluster.Peer(node)
-	if err != nil {
-		a.met(q, nil, err)
-		return
-	}
-	client.Start(q.ctx, peer.Request{Method: q.method, Payload: q.body, Push: q.push}, func(answer []byte, err error) { a.met(q, answer, err) })
-}
-
-// met takes an outcome: if there was no owner the question is asked again.
-func (a *asker) met(q *question, answer []byte, err error) {
-	if q.until.IsZero() {
-		q.until = time.Now().Add(ownerWaitMax)
-	}
-	if !nobody(err) || q.ctx.Err() != nil || time.Now().After(q.until) {
-		q.done(answer, err)
-		return
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.wait(q)
+	i, _ := slices.BinarySearchFunc(a.stalled, q.number, func(x *question, n uint64) int { return cmp.Compare(x.number, n) })
+	a.stalled = slices.Insert(a.stalled, i, q)
 	if !a.busy {
 		a.busy = true
+		a.waiting.Store(true)
 		go a.askAgain()
 	}
 }
 
-// askAgain asks those again that wait, until there are none.
+// send asks whoever is the owner now; false: the question has to wait.
+func (a *asker) send(q *question) bool {
+	ctx := q.ctx
+	if !q.until.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadlineCause(ctx, q.until, ErrNotOwner)
+		defer cancel()
+	}
+	node, err := a.b.awaitOwner(ctx, a.slot)
+	switch {
+	case err != nil:
+		q.done(nil, err)
+		return true
+	case node == a.b.NodeID() && q.here == nil:
+		q.done(nil, errHere)
+		return true
+	case node == a.b.NodeID():
+		return q.here() || a.met(q, nil, errNotHere)
+	}
+	client, err := a.b.cfg.Cluster.Peer(node)
+	if err != nil {
+		return a.met(q, nil, fmt.Errorf("%w: %w", peer.ErrNotSent, err))
+	}
+	var back atomic.Bool
+	client.Start(q.ctx, peer.Request{Method: q.method, Payload: q.body, Push: q.push}, func(answer []byte, err error) {
+		if !a.met(q, answer, err) {
+			back.Store(true)
+		}
+	})
+	return !back.Load()
+}
+
+// met takes an outcome; false: there was no owner, and the question waits for one.
+func (a *asker) met(q *question, answer []byte, err error) bool {
+	if !nobody(err) || q.ctx.Err() != nil || !q.until.IsZero() && time.Now().After(q.until) {
+		q.done(answer, err)
+		return true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.wait(q)
+	return false
+}
+
+// askAgain asks those again that wait, in order, until there are none.
 func (a *asker) askAgain() {
 	pause := time.NewTicker(ownerLookEvery)
 	defer pause.Stop()
@@ -170,18 +200,31 @@ func (a *asker) askAgain() {
 		case <-pause.C:
 		case <-a.b.ctx.Done():
 		}
+		for q := a.next(); q != nil; q = a.next() {
+			if !a.send(q) {
+				break
+			}
+		}
 		a.mu.Lock()
-		list := a.stalled
-		a.stalled = nil
-		a.busy = len(list) > 0
+		a.busy = len(a.stalled) > 0
+		a.waiting.Store(a.busy)
+		over := !a.busy
 		a.mu.Unlock()
-		if len(list) == 0 {
+		if over {
 			return
 		}
-		for _, q := range list {
-			a.send(q)
-		}
 	}
+}
+
+// next takes out the first question that waits.
+func (a *asker) next() (q *question) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.stalled) > 0 {
+		q = a.stalled[0]
+		a.stalled = slices.Delete(a.stalled, 0, 1)
+	}
+	return q
 }
 
 // askOwner is a question that has no order, for who waits. After ctx's end it is of

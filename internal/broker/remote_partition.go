@@ -22,7 +22,7 @@ const boundsFresh = 10 * time.Millisecond
 // owner. While somebody watches it, the owner tells where it begins and ends.
 type remotePartition struct {
 	of     *Partition
-	writes asker // appends, in order
+	writes *asker // the partition's
 
 	start, high, size atomic.Int64 // as heard last; they never fall
 	told              atomic.Bool  // the owner tells of changes
@@ -34,8 +34,7 @@ type remotePartition struct {
 }
 
 func newRemotePartition(p *Partition) *remotePartition {
-	r := &remotePartition{of: p}
-	r.writes.b, r.writes.slot = p.broker, p.Slot()
+	r := &remotePartition{of: p, writes: &p.away}
 	at := p.at.Load()
 	if at == nil {
 		return r
@@ -86,11 +85,14 @@ func (r *remotePartition) Append(ctx context.Context, batch []byte, done func(Ap
 		done(Appended{}, err)
 		return
 	}
-	r.writes.ask(&question{ctx: ctx, method: askAppend, body: r.body(func(e *encoder) { e.bytes(batch) }), done: func(answer []byte, err error) {
-		if now := r.here(err); now != nil {
-			now.Append(ctx, batch, done) // it was not sent: this is whoever asks, and may wait
-			return
+	here := func() bool {
+		now, ok := r.of.backend().(*localPartition)
+		if ok {
+			now.Append(ctx, batch, done)
 		}
+		return ok
+	}
+	r.writes.ask(&question{ctx: ctx, method: askAppend, body: r.body(func(e *encoder) { e.bytes(batch) }), here: here, done: func(answer []byte, err error) {
 		d := decoder{b: answer}
 		var a Appended
 		if err == nil {

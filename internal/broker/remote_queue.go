@@ -15,13 +15,11 @@ import (
 // remoteQueue stands in for a queue whose home is not open here: it asks the owner.
 type remoteQueue struct {
 	of    *Queue
-	sends asker // in order
+	sends *asker // the queue's
 }
 
 func newRemoteQueue(q *Queue) *remoteQueue {
-	r := &remoteQueue{of: q}
-	r.sends.b, r.sends.slot = q.b, q.home()
-	return r
+	return &remoteQueue{of: q, sends: &q.away}
 }
 
 func (r *remoteQueue) body(more func(*encoder)) [][]byte {
@@ -62,13 +60,20 @@ func (r *remoteQueue) SendOnce(ctx context.Context, once *Once, msgs []Message, 
 	r.sends.ask(&question{ctx: ctx, method: askSend, body: r.body(func(e *encoder) {
 		e.once(once)
 		e.messages(msgs)
-	}), done: func(answer []byte, err error) {
-		if now := r.here(err); now != nil {
-			now.SendOnce(ctx, once, msgs, done)
-			return
-		}
+	}), here: r.atHome(func(q *openQueue) { q.SendOnce(ctx, once, msgs, done) }), done: func(answer []byte, err error) {
 		done(r.sent(answer, err, len(msgs)))
 	}})
+}
+
+// atHome does something with the queue once it is here.
+func (r *remoteQueue) atHome(f func(*openQueue)) func() bool {
+	return func() bool {
+		here := r.of.local()
+		if here != nil {
+			f(here)
+		}
+		return here != nil
+	}
 }
 
 // sent is what became of n messages.
@@ -90,12 +95,11 @@ func (r *remoteQueue) Forward(rec *record.Record, lane int32, done func(Sent)) {
 	r.sends.ask(&question{ctx: ctx, method: askForward, body: r.body(func(e *encoder) {
 		e.record(rec)
 		e.number(int64(lane))
+	}), here: r.atHome(func(q *openQueue) {
+		cancel()
+		q.Forward(rec, lane, done)
 	}), done: func(answer []byte, err error) {
 		cancel()
-		if now := r.here(err); now != nil {
-			now.Forward(rec, lane, done)
-			return
-		}
 		done(r.sent(answer, err, 1)[0])
 	}})
 }

@@ -87,6 +87,7 @@ func (t *topics) put(b *Broker, topic *catalog.Topic) {
 	partitions := append([]*Partition(nil), state.partitions...)
 	for i := len(partitions); i < len(topic.Partitions); i++ {
 		p := &Partition{broker: b, topic: state, index: int32(i)}
+		p.away.b, p.away.slot = b, p.Slot()
 		b.place(p)
 		partitions = append(partitions, p)
 	}
