@@ -3,6 +3,7 @@ package journal
 import (
 	"container/list"
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -137,6 +138,9 @@ func (c *blockCache) get(o *bucketObject, group []*block) {
 	off := group[0].key.n * blockBytes
 	length := min(int64(len(group))*blockBytes, o.size-off)
 	body, err := c.store.Get(ctx, o.key, off, length)
+	if err != nil && c.ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", ErrClosed, err)
+	}
 	c.counts.requests.Add(1)
 	c.counts.fetched.Add(int64(len(body)))
 	for i, k := range group {

@@ -120,6 +120,11 @@ func TestBlockCache(t *testing.T) {
 	if _, err := o.ReadAt(b[:10], 0); err != nil {
 		t.Errorf("an error was kept: %v", err)
 	}
+	closed, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := (&bucketObject{newBlockCache(closed, bucket, 1), "a", o.size}).ReadAt(b[:10], 0); !errors.Is(err, ErrClosed) {
+		t.Errorf("read after the end: %v", err)
+	}
 }
 
 // The disk has what memory has not; a bad byte and a full disk are misses.
@@ -202,4 +207,31 @@ func TestSlotsReadInParallel(t *testing.T) {
 		}
 		f.Close()
 	})
+}
+
+// A process that has a disk reads again without the bucket; the next one begins anew.
+func TestFlusherCacheOnDisk(t *testing.T) {
+	w := fill(t, 1, 4, 4*benchPayload)
+	fs := vfs.NewMem()
+	for range 2 {
+		f := w.flusher(t, func(o *FlusherOptions) { o.CacheFS, o.CacheDir, o.BlockCacheBytes = fs, "cache", 1 })
+		s := w.open(t, f)[0]
+		f.ahead = nil
+		for f.ReadStats().DiskBytes < int64(len(w.bucket.Objects()))*blockBytes {
+			if n := catchUp(t, s, 1); n != w.size {
+				t.Fatalf("%d of %d bytes", n, w.size)
+			}
+		}
+		before := w.bucket.Usage()[objectstore.OpGet].Calls
+		if n := catchUp(t, s, 1); n != w.size || f.ReadStats().DiskHits == 0 {
+			t.Errorf("%d of %d bytes; %+v", n, w.size, f.ReadStats())
+		}
+		if before == 0 {
+			t.Error("the bucket was not asked")
+		}
+		f.Close()
+	}
+	if fs.OpenFiles() != 0 {
+		t.Errorf("%d files are open", fs.OpenFiles())
+	}
 }
