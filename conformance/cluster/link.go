@@ -29,8 +29,10 @@ type wire struct {
 
 const pieceBytes = 16 << 10
 
-func newLink(dial string) (*link, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+func newLink(dial string) (*link, error) { return newLinkAt("127.0.0.1:0", dial) }
+
+func newLinkAt(listen, dial string) (*link, error) {
+	ln, err := net.Listen("tcp", listen)
 	if err != nil {
 		return nil, err
 	}
@@ -64,11 +66,16 @@ func (l *link) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.open {
-		if t, ok := c.(*net.TCPConn); ok {
-			_ = t.SetLinger(0)
-		}
-		_ = c.Close()
+		abort(c)
 	}
+}
+
+// abort ends a connection as one ends that there is nobody for: a client that sees it end in good order may give up.
+func abort(c net.Conn) {
+	if t, ok := c.(*net.TCPConn); ok {
+		_ = t.SetLinger(0)
+	}
+	_ = c.Close()
 }
 
 func (l *link) close() {
@@ -96,6 +103,7 @@ func (l *link) carry(client net.Conn) {
 	}
 	server, err := net.DialTimeout("tcp", l.dial, 2*time.Second)
 	if err != nil {
+		abort(client)
 		return
 	}
 	defer l.forget(server)

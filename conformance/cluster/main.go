@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -28,6 +29,7 @@ type options struct {
 	env    string
 	lies   bool
 	logs   bool
+	keep   bool
 }
 
 func main() {
@@ -49,6 +51,7 @@ func main() {
 	flag.StringVar(&o.env, "env", "", "with --dev, a file for the addresses as lines that a shell can read")
 	flag.BoolVar(&o.lies, "break", false, "let the bucket lose on purpose what it acknowledged, and expect that it shows")
 	flag.BoolVar(&o.logs, "logs", false, "print the brokers' logs in the end")
+	flag.BoolVar(&o.keep, "keep", false, "remove nothing in the end: the directory has the logs, and all that etcd and the bucket have")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -59,7 +62,11 @@ func main() {
 		} else {
 			err = play(ctx, o, dir)
 		}
-		err = errors.Join(err, os.RemoveAll(dir))
+		if o.keep {
+			fmt.Println("cluster: everything is in", dir)
+		} else {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
 	}
 	if errors.Is(err, errSeen) {
 		os.Exit(1)
@@ -87,7 +94,7 @@ type story struct {
 // play runs the whole story and prints the verdict.
 func play(ctx context.Context, o options, dir string) error {
 	fmt.Printf("cluster: seed %d, limit %v, lease %v\n", o.seed, o.limit, o.lease)
-	p, err := startParts(ctx, dir, wants{naru: o.naru, lease: o.lease, first: 1})
+	p, err := startParts(ctx, dir, wants{naru: o.naru, lease: o.lease, first: 1, peerLinks: runtime.GOOS == "linux"})
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -22,14 +23,16 @@ type broker struct {
 	amqp, management string // "off" unless asked for
 	toEtcd, toBucket *link
 	store            *storeGate
-	fromPeers        *link // nil while brokers do not talk to each other
+	peer             string // where it listens for other brokers
+	fromPeers        *link  // where they find it; nil if nothing of that shall go wrong
+	relay            *link  // for Kafka clients, who find it at the same host
 }
 
 const brokerCount = 3
 
 func (p *parts) newBroker(number int) (b *broker, err error) {
 	b = &broker{number: number, amqp: "off", management: "off"}
-	addresses := []*string{&b.kafka, &b.aws, &b.http}
+	addresses := []*string{&b.kafka, &b.aws, &b.http, &b.peer}
 	if p.want.amqp {
 		addresses = append(addresses, &b.amqp, &b.management)
 	}
@@ -51,10 +54,32 @@ func (p *parts) newBroker(number int) (b *broker, err error) {
 	b.env = []string{"AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey}
 	b.args = []string{
 		"serve", "--cluster", "s3://" + bucket + "/naru?endpoint=" + url.QueryEscape("http://"+b.toBucket.addr()), "--etcd", b.toEtcd.addr(),
-		"--lease", p.want.lease.String(), "--kafka", b.kafka, "--aws", b.aws, "--http", b.http, "--amqp", b.amqp, "--amqp-management", b.management,
+		"--lease", p.want.lease.String(), "--kafka", b.kafka, "--aws", b.aws, "--http", b.http, "--amqp", b.amqp, "--amqp-management", b.management, "--peer", b.peer,
 	}
-	b.args = append(b.args, p.want.flags...)
-	return b, nil
+	if p.want.peerLinks {
+		err = b.standBehindLinks()
+	}
+	return b, err
+}
+
+// standBehindLinks lets other brokers find this one at another address of loopback, where the same ports are links to it.
+func (b *broker) standBehindLinks() (err error) {
+	host := fmt.Sprintf("127.0.1.%d", b.number)
+	at := func(addr string) (*link, error) {
+		_, port, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, err
+		}
+		return newLinkAt(net.JoinHostPort(host, port), addr)
+	}
+	if b.fromPeers, err = at(b.peer); err != nil {
+		return err
+	}
+	if b.relay, err = at(b.kafka); err != nil {
+		return err
+	}
+	b.args = append(b.args, "--advertise", host)
+	return nil
 }
 
 // ready tells whether it serves clients.
@@ -87,8 +112,9 @@ type wants struct {
 	naru  string
 	lease time.Duration
 	amqp  bool
-	first int      // how many brokers run from the beginning
-	flags []string // more of them for each broker
+	first int // how many brokers run from the beginning
+	// peerLinks puts links between the brokers too. They need more of loopback than 127.0.0.1, as Linux has.
+	peerLinks bool
 }
 
 // parts are all servers there are.
@@ -154,8 +180,11 @@ func (p *parts) serving() (list []*broker) {
 func (p *parts) close() {
 	for _, b := range p.brokers {
 		_ = b.end(syscall.SIGKILL)
-		b.toEtcd.close()
-		b.toBucket.close()
+		for _, l := range []*link{b.toEtcd, b.toBucket, b.fromPeers, b.relay} {
+			if l != nil {
+				l.close()
+			}
+		}
 		b.store.close()
 	}
 	for _, s := range []*process{p.gateway, p.etcd} {

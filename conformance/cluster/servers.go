@@ -63,6 +63,9 @@ func (p *process) signal(s syscall.Signal) error {
 	return p.cmd.Process.Signal(s)
 }
 
+// endsWithin is how long a process may take to end; one that takes longer says in its log what it is waiting for.
+const endsWithin = 20 * time.Second
+
 // end sends a signal and waits for the process.
 func (p *process) end(s syscall.Signal) error {
 	if p.cmd == nil {
@@ -71,6 +74,8 @@ func (p *process) end(s syscall.Signal) error {
 	cmd := p.cmd
 	p.cmd = nil
 	_ = cmd.Process.Signal(s)
+	late := time.AfterFunc(endsWithin, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
+	defer late.Stop()
 	err := cmd.Wait()
 	if s == syscall.SIGKILL {
 		return nil
