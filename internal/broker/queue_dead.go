@@ -54,7 +54,7 @@ func (q *openQueue) buryDead() (n int) {
 			continue
 		}
 		letter := q.deadLetter(&rec, &d)
-		q.send(func() { target.backend().Forward(&letter, 0, func(sent Sent) { go q.buried(d.Tag, sent.Err) }) })
+		q.send(func() { q.sendDead(target, d.Tag, &letter) })
 	}
 	return len(q.dead)
 }

@@ -119,6 +119,9 @@ func (q *openQueue) recoverSentIDs() {
 	}
 	since := q.b.nowMS() - queue.SentIDMS
 	for i, p := range q.parts {
+		if p.Slot() != q.t.s.id {
+			continue // of a view: whose owner may have to be waited for
+		}
 		s := queue.Source(i)
 		var from record.Offset
 		q.t.log.Read(func() { from = q.ledger.SentBelow(s) })

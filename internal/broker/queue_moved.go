@@ -13,21 +13,52 @@ import (
 const movedLookBack = 16_384
 
 // findMoved finds the dead letters that were durable in their new queue when their old
-// one's owner ended, and not yet done in the old one: they must not be sent again.
+// one's owner ended, and not yet done in the old one: they must not be sent again. Of
+// queues in other slots, which may not be open yet, that is found when the first letter
+// goes there.
 func (t *queues) findMoved() {
 	for _, q := range t.all() {
 		to := t.b.queues.find(q.Meta().Settings.DeadLetter)
-		if to == nil {
+		if to == nil || to.home() != t.s.id {
 			continue
 		}
-		parts, err := t.b.topics.partitionsOf(to.Meta().Topic)
-		for _, p := range parts {
-			err = errors.Join(err, q.findMovedIn(p))
-		}
-		if err != nil {
+		if err := q.lookFor(to); err != nil {
 			t.b.log.Error("dead letters cannot be read", "queue", to.Meta().Name, "err", err)
+			q.looked.Store(to.id) // the others must not wait for it
 		}
 	}
+}
+
+// lookFor finds out which letters have moved to a queue, once.
+func (q *openQueue) lookFor(to *Queue) error {
+	if q.looked.Load() == to.id {
+		return nil
+	}
+	parts, err := q.b.topics.partitionsOf(to.Meta().Topic)
+	for _, p := range parts {
+		err = errors.Join(err, q.findMovedIn(p))
+	}
+	if err == nil {
+		q.looked.Store(to.id)
+	}
+	return err
+}
+
+// sendDead sends a dead letter to another queue, unless it is there already. Nobody holds
+// mu.
+func (q *openQueue) sendDead(to *Queue, tag queue.Tag, letter *record.Record) {
+	if err := q.lookFor(to); err != nil {
+		q.buried(tag, err)
+		return
+	}
+	q.mu.Lock()
+	moved := q.wasMoved(tag, letter)
+	q.mu.Unlock()
+	if moved {
+		q.buried(tag, nil)
+		return
+	}
+	to.backend().Forward(letter, 0, func(sent Sent) { go q.buried(tag, sent.Err) })
 }
 
 func (q *openQueue) findMovedIn(p *Partition) error {
@@ -67,6 +98,8 @@ func (q *openQueue) noteMoved(rec *record.Record) {
 	}
 	s, o := number(HeaderDeadPartition), number(HeaderDeadOffset)
 	id, _ := headerValue(rec.Headers, HeaderID)
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	if s < 0 || s >= int64(len(q.parts)) || o < 0 {
 		return
 	}

@@ -26,7 +26,8 @@ type openQueue struct {
 	token  int
 	ledger *queue.Ledger // guarded by t.log
 	filter Filter
-	sent   atomic.Int64 // messages, since the broker started
+	looked atomic.Uint64 // id of the queue of which moved says what is there
+	sent   atomic.Int64  // messages, since the broker started
 
 	sendersMu sync.Mutex // guards senders
 	senders   []*sender  // by partition, made when they are needed
