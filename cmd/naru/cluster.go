@@ -16,9 +16,8 @@ func (a *app) clusterCommand() *cobra.Command {
 		a.clusterStatusCommand(), a.clusterMembersCommand(), a.clusterMoveCommand(), a.clusterDrainCommand())
 }
 
-// clusterWork adds the flags that name a cluster, and runs the command with its settings.
-func (a *app) clusterWork(cmd *cobra.Command, timeout time.Duration, work func(context.Context, server.Config, []string) error) *cobra.Command {
-	cfg := server.DefaultConfig()
+// clusterFlags adds the flags that name a cluster.
+func (a *app) clusterFlags(cmd *cobra.Command, cfg *server.Config) {
 	for _, to := range []struct {
 		value     *string
 		name, use string
@@ -26,6 +25,12 @@ func (a *app) clusterWork(cmd *cobra.Command, timeout time.Duration, work func(c
 		value, _ := a.env(server.EnvName(to.name))
 		cmd.Flags().StringVar(to.value, to.name, value, to.use)
 	}
+}
+
+// clusterWork adds what commands about a cluster have, and runs the command with its settings.
+func (a *app) clusterWork(cmd *cobra.Command, timeout time.Duration, work func(context.Context, server.Config, []string) error) *cobra.Command {
+	cfg := server.DefaultConfig()
+	a.clusterFlags(cmd, &cfg)
 	cmd.Flags().DurationVar(&timeout, "timeout", timeout, "how long it may take")
 	a.jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

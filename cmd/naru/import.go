@@ -23,7 +23,9 @@ const (
 )
 
 func (a *app) importCommand() *cobra.Command {
-	return a.parent("import", "Take over what another broker has defined", a.importRabbitCommand())
+	cmd := a.parent("import", "Take over what another broker has", a.importRabbitCommand())
+	a.importsData(cmd)
+	return cmd
 }
 
 // importFlags are the command line of import rabbitmq.

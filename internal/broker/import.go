@@ -40,8 +40,12 @@ type Import struct {
 
 // Imported is what was copied.
 type Imported struct {
-	Topics, Partitions, Queues, Users int
-	Batches, Bytes                    int64
+	Topics     int   `json:"topics"`
+	Partitions int   `json:"partitions"`
+	Queues     int   `json:"queues"`
+	Users      int   `json:"users"`
+	Batches    int64 `json:"batches"`
+	Bytes      int64 `json:"bytes"`
 }
 
 // statecommand is a command for a state machine.

@@ -98,6 +98,10 @@ func (c *cloud) client(brokers ...*Cluster) *kgo.Client {
 	for _, b := range brokers {
 		seeds = append(seeds, addr(b, "kafka"))
 	}
+	return c.clientAt(seeds...)
+}
+
+func (c *cloud) clientAt(seeds ...string) *kgo.Client {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.DefaultProduceTopic("t"), kgo.AllowAutoTopicCreation(), kgo.ConsumeTopics("t"),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
 		kgo.MetadataMinAge(20*time.Millisecond))
