@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/narumq/naru/internal/cluster"
 	"github.com/narumq/naru/internal/coord"
 	"github.com/narumq/naru/internal/objectstore"
+	"github.com/narumq/naru/internal/peer"
 )
 
 // Cluster is a running broker of a cluster: while it is a member, it serves as a Server does.
@@ -30,6 +32,7 @@ type Cluster struct {
 	metrics *clusterMetrics
 	health  health
 
+	tls    *tls.Config // between brokers; nil: none
 	bucket objectstore.Store
 	quorum coord.Store // for commits and the catalog
 	lease  coord.Store // for membership: its calls are short
@@ -113,11 +116,16 @@ func (c *Cluster) start() error {
 	return nil
 }
 
-// reach prepares access to the bucket and to etcd.
+// reach prepares access to the bucket, to etcd and to the other brokers.
 func (c *Cluster) reach() error {
 	where, err := c.cfg.bucket()
 	if err != nil {
 		return fmt.Errorf("--cluster: %w", err)
+	}
+	if c.cfg.PeerCert != "" {
+		if c.tls, err = peer.LoadTLS(c.cfg.PeerCert, c.cfg.PeerKey, c.cfg.PeerCA); err != nil {
+			return fmt.Errorf("--peer-cert, --peer-key, --peer-ca: %w", err)
+		}
 	}
 	if c.bucket == nil {
 		where.Observe = func(r objectstore.S3Request) { c.metrics.request(r); c.health.bucket(r.Err) }

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -88,12 +87,7 @@ func (m *membership) run() (err error) {
 		return err
 	}
 	cfg := m.cluster.cfg
-	peering := peer.Config{Node: m.tenure.Node, Cluster: m.cluster.identity.Load().ID, Log: m.cluster.log}
-	if cfg.PeerCert != "" {
-		if peering.TLS, err = peer.LoadTLS(cfg.PeerCert, cfg.PeerKey, cfg.PeerCA); err != nil {
-			return fmt.Errorf("--peer-cert: %w", err)
-		}
-	}
+	peering := peer.Config{Node: m.tenure.Node, Cluster: m.cluster.identity.Load().ID, TLS: m.cluster.tls, Log: m.cluster.log}
 	m.peers = peer.NewPeers(peering)
 	defer m.peers.Close()
 	m.openDoors()

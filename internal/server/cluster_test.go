@@ -373,6 +373,20 @@ func TestClusterRefuses(t *testing.T) {
 	}
 }
 
+// A certificate that cannot be read is refused at the start.
+func TestClusterNeedsItsCertificate(t *testing.T) {
+	c := newCloud(t)
+	cfg := clusterConfig(t)
+	cfg.PeerCert, cfg.PeerKey, cfg.PeerCA = "/nowhere.pem", "/nowhere.key", "/nowhere.ca"
+	b, err := StartCluster(cfg, ClusterOptions{Bucket: c.bucket, Quorum: c.quorum, Lease: c.quorum})
+	if err == nil {
+		_ = b.Close(t.Context())
+	}
+	if err == nil || !strings.Contains(err.Error(), "--peer-cert") {
+		t.Errorf("started with %v", err)
+	}
+}
+
 func TestClusterSettings(t *testing.T) {
 	for want, change := range map[string]func(*Config){
 		"":                    func(*Config) {},
