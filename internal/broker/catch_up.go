@@ -22,8 +22,6 @@ const (
 )
 
 // following is how the broker takes up what others change in the catalog.
-//
-// Locks: turn of look-ups, then changing of the catalog, then those of queues and topics.
 type following struct {
 	news   chan struct{} // takes one: something was changed
 	turn   turnstile     // of look-ups that miss
