@@ -24,18 +24,20 @@ type spec struct {
 	plain                   bool // it knows no idempotent producers
 	brokersMax              int  // how many it can be asked to be
 	parts                   bool // it needs a bucket and etcd
+	readyz                  bool // its second port says when it is ready
 	// command is the command line of the broker with this number.
 	command func(p *parts, h peer.Home, number int) []string
 }
 
 func (c *command) naruCluster() spec {
 	return spec{
-		name: "naru", title: "Naru", durability: "in the bucket", brokersMax: 3, parts: true,
+		name: "naru", title: "Naru", durability: "in the bucket", brokersMax: 3, parts: true, readyz: true,
 		command: func(p *parts, h peer.Home, _ int) []string {
 			return []string{
 				"env", "AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey,
 				c.Naru, "serve", "--cluster", "s3://" + bucket + "/naru?endpoint=" + url.QueryEscape(p.endpoint), "--etcd", p.etcd,
 				"--lease", c.lease.String(), "--kafka", h.Addr(), "--http", fmt.Sprintf("127.0.0.1:%d", h.SecondPort), "--aws", "off", "--amqp", "off",
+				"--peer", fmt.Sprintf("127.0.0.1:%d", h.ThirdPort),
 			}
 		},
 	}
@@ -97,7 +99,7 @@ func (s *session) world(ctx context.Context, dir string, brokers int, counted bo
 	return w, w.start(ctx)
 }
 
-// start starts all brokers, and waits until one answers.
+// start starts all brokers, and waits until they answer.
 func (w *world) start(ctx context.Context) error {
 	w.brokers = nil
 	for i, h := range w.homes {
@@ -107,14 +109,17 @@ func (w *world) start(ctx context.Context) error {
 		}
 		w.brokers = append(w.brokers, p)
 	}
-	return until(ctx, startPatience, func() (err error) {
-		for _, h := range w.homes {
-			if err = peer.AskMetadata(h.Addr()); err == nil {
-				return nil
+	for _, h := range w.homes {
+		if err := until(ctx, startPatience, func() error { return peer.AskMetadata(h.Addr()) }); err != nil {
+			return err
+		}
+		if w.spec.readyz {
+			if err := answers(ctx, fmt.Sprintf("http://127.0.0.1:%d/readyz", h.SecondPort)); err != nil {
+				return err
 			}
 		}
-		return err
-	})
+	}
+	return nil
 }
 
 // stop ends the brokers, not what they share.
