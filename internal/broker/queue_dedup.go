@@ -150,7 +150,7 @@ func (q *openQueue) recoverSentIDs() {
 
 func (q *openQueue) readSentIDs(p *Partition, from record.Offset) (list []queue.SentID, err error) {
 	for from < p.HighWatermark() {
-		slice, err := p.Read(from, loadReadBytes, true)
+		slice, err := q.read(p, from, loadReadBytes)
 		if err != nil {
 			return list, err
 		}

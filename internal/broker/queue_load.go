@@ -46,7 +46,7 @@ func (q *openQueue) loadSource(s queue.Source, now int64) error {
 		if n == 0 || from >= p.HighWatermark() || q.keptEnough(s) {
 			return nil
 		}
-		slice, err := p.Read(from, loadReadBytes, true)
+		slice, err := q.read(p, from, loadReadBytes)
 		if errors.Is(err, commitlog.ErrOffsetOutOfRange) && from < p.LogStart() {
 			q.t.log.Read(func() { q.core.Load(s, nil, p.LogStart(), now) }) // retention took them
 			continue
@@ -158,6 +158,15 @@ func groupHash(key []byte) uint64 {
 	return max(h.Sum64(), 1)
 }
 
+// read reads a partition of the queue. What is in a slot that ends is not asked for: another broker would be, which cannot have
+// the slot before this one waited in vain and let go of mu.
+func (q *openQueue) read(p *Partition, from record.Offset, maxBytes int) (Slice, error) {
+	if p.Slot() == q.t.s.id && q.t.s.ctx.Err() != nil {
+		return Slice{}, ErrNotOwner
+	}
+	return p.Read(from, maxBytes, true)
+}
+
 // payload returns a record that is leased: from memory, or else from the log.
 // Caller holds mu.
 func (q *openQueue) payload(s queue.Source, o record.Offset) (record.Record, error) {
@@ -168,7 +177,7 @@ func (q *openQueue) payload(s queue.Source, o record.Offset) (record.Record, err
 	if i, ok := placeOf(buf.again, o); ok {
 		return buf.again[i], nil
 	}
-	slice, err := q.parts[s].Read(o, 1, true)
+	slice, err := q.read(q.parts[s], o, 1)
 	if err != nil {
 		return record.Record{}, err
 	}

@@ -64,7 +64,7 @@ func (q *openQueue) sendDead(to *Queue, tag queue.Tag, letter *record.Record) {
 func (q *openQueue) findMovedIn(p *Partition) error {
 	name := q.Meta().Name
 	for from := max(p.LogStart(), p.HighWatermark()-movedLookBack); from < p.HighWatermark(); {
-		slice, err := p.Read(from, loadReadBytes, true)
+		slice, err := q.read(p, from, loadReadBytes)
 		if err != nil {
 			return err
 		}

@@ -220,6 +220,11 @@ func (q *openQueue) fetch(list []Delivery, got []queue.Delivery, now int64) (_ [
 		case errors.Is(err, commitlog.ErrOffsetOutOfRange):
 			q.core.Ack(now, []queue.Tag{d.Tag}, nil) // retention took it
 			continue
+		case errors.Is(err, ErrNotOwner): // the next one has all of it
+			for _, d := range got[i:] {
+				q.core.Release(now, []queue.Tag{d.Tag}, 0, nil)
+			}
+			return list, err
 		case err != nil:
 			q.core.Release(now, []queue.Tag{d.Tag}, unreadableRetryMS, nil)
 			failed = fmt.Errorf("queue %s: %w", q.Meta().Name, err)

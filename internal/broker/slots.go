@@ -138,6 +138,7 @@ func (b *Broker) CloseSlot(id journal.SlotID) error {
 		return nil
 	}
 	s.queues.hide()
+	s.cancel() // before the partitions are somebody else's: its queues read no more
 	b.hidePartitions(id)
 	return s.end(ErrNotOwner)
 }

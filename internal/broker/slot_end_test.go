@@ -1,0 +1,41 @@
+package broker
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/journal"
+)
+
+// A queue whose slot ends reads no more of it. It would ask the next owner, which waits for this one, which waits for the queue.
+func TestQueueOfASlotThatEndsDoesNotWaitForTheNextOwner(t *testing.T) {
+	w, a, _ := newPair(t)
+	w.queue("work", nil)
+	handle, err := a.Queue("work")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sendAll(t, handle, text("one"), text("two"))
+	mustReceive(t, handle, ReceiveRequest{Max: 2}) // they are no longer in memory
+	q, slot := handle.local(), journal.SlotID(catalog.SlotOfName("work", pairSlots))
+	q.mu.Lock()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.take(slot)
+	}()
+	<-q.t.s.ctx.Done()
+	began := time.Now()
+	for range 3 {
+		if _, err := q.payload(0, 0); !errors.Is(err, ErrNotOwner) {
+			t.Errorf("read: %v", err)
+		}
+	}
+	if took := time.Since(began); took >= ownerWaitMax {
+		t.Errorf("it waited %v", took)
+	}
+	q.mu.Unlock()
+	<-ended
+}
