@@ -25,9 +25,6 @@ func (v *View) placement(slots int, w wishes) placement {
 	return p
 }
 
-// any tells whether there is anybody.
-func (p *placement) any() bool { return len(p.fit) > 0 }
-
 // rank returns whom a slot belongs to, 0 if there is nobody, and how many come before a broker, -1 if it may not own the slot.
 func (p *placement) rank(slot journal.SlotID, node int32) (right int32, rank int) {
 	var best, mine uint64

@@ -138,6 +138,9 @@ func newFlusher(opt FlusherOptions) *Flusher {
 	return f
 }
 
+// EntryBytesMax is the longest payload.
+func (f *Flusher) EntryBytesMax() int { return f.opt.EntryBytesMax }
+
 // Keys of objects begin with a name that no other process has: never derived from offsets.
 func (f *Flusher) objectKey() string { return fmt.Sprintf("log/%s/%016x", f.opt.Name, f.names.Add(1)) }
 

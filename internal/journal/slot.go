@@ -139,7 +139,7 @@ func (s *Slot) Enqueue(entries ...*Entry) error { return s.flusher.enqueue(s.lan
 func (s *Slot) Hurry() {}
 
 // EntryBytesMax is the longest payload.
-func (s *Slot) EntryBytesMax() int { return s.flusher.opt.EntryBytesMax }
+func (s *Slot) EntryBytesMax() int { return s.flusher.EntryBytesMax() }
 
 // Err is nil while the slot takes appends.
 func (s *Slot) Err() error {

@@ -35,9 +35,8 @@ type call struct {
 func newLink(ctx context.Context, cancel context.CancelFunc, stream grpc.ClientStream) *link {
 	l := &link{ctx: ctx, cancel: cancel, stream: stream, out: newOutbox(), calls: make(map[uint64]*call)}
 	go func() {
-		if err := l.out.run(ctx, stream.SendMsg); err != nil {
-			cancel() // the reader then says why
-		}
+		_ = l.out.run(ctx, stream.SendMsg)
+		cancel() // the reader then says why
 	}()
 	go l.ping()
 	go func() { l.end(l.read()) }()

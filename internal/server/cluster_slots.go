@@ -22,14 +22,17 @@ type openSlot struct {
 	planned bool // it is handed over when it is closed
 }
 
+// blockCacheLeast is enough for some readers to read ahead at the same time.
+const blockCacheLeast = 64 << 20
+
 // openFlusher prepares the log of all slots that come.
-func (m *membership) openFlusher(observed *metrics) {
+func (m *membership) openFlusher(observed *metrics) *journal.Flusher {
 	cfg, slots := &m.cluster.cfg, journal.StreamID(m.cluster.slots())
 	opt := journal.FlusherOptions{
 		Store: m.cluster.bucket, Coord: m.cluster.quorum, Keys: cluster.Keys, Name: m.name,
 		SlotOf:     func(id journal.StreamID) journal.SlotID { return journal.SlotID(id % slots) },
 		FlushEvery: cfg.FlushEvery, FlushBytes: cfg.FlushBytes, AgeMax: objectAgeMax,
-		CacheBytes: max(cfg.CacheBytes, 2*cfg.FlushBytes), BlockCacheBytes: cfg.CacheBytes,
+		CacheBytes: max(cfg.CacheBytes, 2*cfg.FlushBytes), BlockCacheBytes: max(cfg.CacheBytes, blockCacheLeast),
 		CutOff: func(since time.Duration, err error) {
 			m.cutOff(fmt.Errorf("%w for %v: %w", errCutOff, since.Round(time.Second), err))
 		},
@@ -45,6 +48,7 @@ func (m *membership) openFlusher(observed *metrics) {
 	if !m.tenure.Valid() {
 		f.Close()
 	}
+	return f
 }
 
 // Open implements cluster.Host: it takes a slot over.
@@ -81,6 +85,9 @@ func (m *membership) Close(id journal.SlotID, planned bool) {
 		o.planned = planned
 	}
 	m.mu.Unlock()
+	if !planned && o != nil && o.journal != nil {
+		_ = o.journal.Close() // what waits for a bucket that hangs fails now
+	}
 	if id == broker.HomeSlot {
 		m.closeAMQP(planned)
 	}

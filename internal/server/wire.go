@@ -29,7 +29,7 @@ func (s *Server) brokerConfig(dir string, opt Options) broker.Config {
 		Logger:            s.log,
 	}
 	if m := s.member; m != nil {
-		m.openFlusher(s.metrics)
+		cfg.BatchBytesMax = m.openFlusher(s.metrics).EntryBytesMax()
 		cfg.NodeID, cfg.Store, cfg.Slots, cfg.Cluster = m.tenure.Node, m.catalog(), m.cluster.slots(), m
 	}
 	return cfg
