@@ -1,7 +1,9 @@
 package server
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/narumq/naru/internal/cluster"
 )
@@ -40,5 +42,38 @@ func TestClusterWishes(t *testing.T) {
 	}
 	if m := st.Members[was-1]; m.Drained || !m.Ready {
 		t.Errorf("the other one: %+v", m)
+	}
+}
+
+// The API tells of the cluster what the page of the console shows, and of a server that is alone nothing.
+func TestClusterByAPI(t *testing.T) {
+	c := newCloud(t)
+	a := c.join(nil)
+	c.until("serving", func() bool { return a.Ready() == nil })
+	c.produce(c.client(a), 0, 5)
+	got, err := system{a.current.Load()}.Cluster(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !got.Clustered || got.Broker != 1 || len(got.Members) != 1 || got.Members[0].Slots != testSlots || len(got.Slots) != testSlots || got.Slots[0].Owner != 1 || got.Slots[0].Epoch < 1 {
+		t.Errorf("%v", got)
+	}
+	if left := got.LeaseLeft.AsDuration(); left <= 0 || left > 2*time.Second {
+		t.Errorf("lease left: %v", left)
+	}
+	for _, s := range got.Steps {
+		if s.Count < 1 || s.P50.AsDuration() <= 0 || s.P99.AsDuration() < s.P50.AsDuration() {
+			t.Errorf("step %v", s)
+		}
+	}
+	if len(got.Steps) != 3 {
+		t.Errorf("steps: %v", got.Steps)
+	}
+	if code, text := status(t, a, "/v1/cluster"); code != 200 || !strings.Contains(text, `"clustered":true`) {
+		t.Errorf("/v1/cluster: %d %s", code, text)
+	}
+	alone := start(t, testConfig(t), Options{})
+	if got, err := (system{alone}).Cluster(t.Context()); err != nil || got.Clustered || len(got.Members) != 0 {
+		t.Errorf("alone: %v, %v", got, err)
 	}
 }

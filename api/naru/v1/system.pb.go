@@ -785,6 +785,458 @@ func (x *ListSettingsResponse) GetSettings() []*ServerSetting {
 	return nil
 }
 
+type GetClusterRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetClusterRequest) Reset() {
+	*x = GetClusterRequest{}
+	mi := &file_naru_v1_system_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetClusterRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetClusterRequest) ProtoMessage() {}
+
+func (x *GetClusterRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_naru_v1_system_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetClusterRequest.ProtoReflect.Descriptor instead.
+func (*GetClusterRequest) Descriptor() ([]byte, []int) {
+	return file_naru_v1_system_proto_rawDescGZIP(), []int{12}
+}
+
+type ClusterMember struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Broker      int32                  `protobuf:"varint,1,opt,name=broker,proto3" json:"broker,omitempty"`
+	Host        string                 `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	Version     string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	Endpoints   map[string]string      `protobuf:"bytes,4,rep,name=endpoints,proto3" json:"endpoints,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	StartedTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=started_time,json=startedTime,proto3" json:"started_time,omitempty"`
+	// How many it owns.
+	Slots int32 `protobuf:"varint,6,opt,name=slots,proto3" json:"slots,omitempty"`
+	// Whether it takes slots.
+	Ready bool `protobuf:"varint,7,opt,name=ready,proto3" json:"ready,omitempty"`
+	// Whether an operator wants it to own none.
+	Drained       bool `protobuf:"varint,8,opt,name=drained,proto3" json:"drained,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClusterMember) Reset() {
+	*x = ClusterMember{}
+	mi := &file_naru_v1_system_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClusterMember) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClusterMember) ProtoMessage() {}
+
+func (x *ClusterMember) ProtoReflect() protoreflect.Message {
+	mi := &file_naru_v1_system_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClusterMember.ProtoReflect.Descriptor instead.
+func (*ClusterMember) Descriptor() ([]byte, []int) {
+	return file_naru_v1_system_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ClusterMember) GetBroker() int32 {
+	if x != nil {
+		return x.Broker
+	}
+	return 0
+}
+
+func (x *ClusterMember) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *ClusterMember) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *ClusterMember) GetEndpoints() map[string]string {
+	if x != nil {
+		return x.Endpoints
+	}
+	return nil
+}
+
+func (x *ClusterMember) GetStartedTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedTime
+	}
+	return nil
+}
+
+func (x *ClusterMember) GetSlots() int32 {
+	if x != nil {
+		return x.Slots
+	}
+	return 0
+}
+
+func (x *ClusterMember) GetReady() bool {
+	if x != nil {
+		return x.Ready
+	}
+	return false
+}
+
+func (x *ClusterMember) GetDrained() bool {
+	if x != nil {
+		return x.Drained
+	}
+	return false
+}
+
+type ClusterSlot struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Slot  int32                  `protobuf:"varint,1,opt,name=slot,proto3" json:"slot,omitempty"`
+	// Number of a broker; 0 is nobody.
+	Owner int32 `protobuf:"varint,2,opt,name=owner,proto3" json:"owner,omitempty"`
+	// The broker at which an operator wants it, if one does.
+	WantedAt int32 `protobuf:"varint,3,opt,name=wanted_at,json=wantedAt,proto3" json:"wanted_at,omitempty"`
+	// How often it was opened.
+	Epoch int32 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Number of its last object, and that of the last one that its manifest lists.
+	Sequence         int64 `protobuf:"varint,5,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	ManifestSequence int64 `protobuf:"varint,6,opt,name=manifest_sequence,json=manifestSequence,proto3" json:"manifest_sequence,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *ClusterSlot) Reset() {
+	*x = ClusterSlot{}
+	mi := &file_naru_v1_system_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClusterSlot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClusterSlot) ProtoMessage() {}
+
+func (x *ClusterSlot) ProtoReflect() protoreflect.Message {
+	mi := &file_naru_v1_system_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClusterSlot.ProtoReflect.Descriptor instead.
+func (*ClusterSlot) Descriptor() ([]byte, []int) {
+	return file_naru_v1_system_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ClusterSlot) GetSlot() int32 {
+	if x != nil {
+		return x.Slot
+	}
+	return 0
+}
+
+func (x *ClusterSlot) GetOwner() int32 {
+	if x != nil {
+		return x.Owner
+	}
+	return 0
+}
+
+func (x *ClusterSlot) GetWantedAt() int32 {
+	if x != nil {
+		return x.WantedAt
+	}
+	return 0
+}
+
+func (x *ClusterSlot) GetEpoch() int32 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *ClusterSlot) GetSequence() int64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *ClusterSlot) GetManifestSequence() int64 {
+	if x != nil {
+		return x.ManifestSequence
+	}
+	return 0
+}
+
+type ClusterStep struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// append (until it is durable), put (storing an object), commit (its transaction).
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Since this broker's process began.
+	Count int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// From a histogram: not exact; not set if there were none.
+	P50           *durationpb.Duration `protobuf:"bytes,3,opt,name=p50,proto3" json:"p50,omitempty"`
+	P99           *durationpb.Duration `protobuf:"bytes,4,opt,name=p99,proto3" json:"p99,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClusterStep) Reset() {
+	*x = ClusterStep{}
+	mi := &file_naru_v1_system_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClusterStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClusterStep) ProtoMessage() {}
+
+func (x *ClusterStep) ProtoReflect() protoreflect.Message {
+	mi := &file_naru_v1_system_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClusterStep.ProtoReflect.Descriptor instead.
+func (*ClusterStep) Descriptor() ([]byte, []int) {
+	return file_naru_v1_system_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ClusterStep) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ClusterStep) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *ClusterStep) GetP50() *durationpb.Duration {
+	if x != nil {
+		return x.P50
+	}
+	return nil
+}
+
+func (x *ClusterStep) GetP99() *durationpb.Duration {
+	if x != nil {
+		return x.P99
+	}
+	return nil
+}
+
+type Cluster struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// False: the server is alone, and the rest is not set.
+	Clustered bool `protobuf:"varint,1,opt,name=clustered,proto3" json:"clustered,omitempty"`
+	// Number of the broker that answers; what follows slots is its own.
+	Broker  int32            `protobuf:"varint,2,opt,name=broker,proto3" json:"broker,omitempty"`
+	Members []*ClusterMember `protobuf:"bytes,3,rep,name=members,proto3" json:"members,omitempty"`
+	Slots   []*ClusterSlot   `protobuf:"bytes,4,rep,name=slots,proto3" json:"slots,omitempty"`
+	// Until it would fall silent, if etcd did not answer any more.
+	LeaseLeft *durationpb.Duration `protobuf:"bytes,5,opt,name=lease_left,json=leaseLeft,proto3" json:"lease_left,omitempty"`
+	Steps     []*ClusterStep       `protobuf:"bytes,6,rep,name=steps,proto3" json:"steps,omitempty"`
+	// Of what was read from the bucket.
+	CacheBytes     int64 `protobuf:"varint,7,opt,name=cache_bytes,json=cacheBytes,proto3" json:"cache_bytes,omitempty"`
+	CacheDiskBytes int64 `protobuf:"varint,8,opt,name=cache_disk_bytes,json=cacheDiskBytes,proto3" json:"cache_disk_bytes,omitempty"`
+	CacheHits      int64 `protobuf:"varint,9,opt,name=cache_hits,json=cacheHits,proto3" json:"cache_hits,omitempty"`
+	CacheMisses    int64 `protobuf:"varint,10,opt,name=cache_misses,json=cacheMisses,proto3" json:"cache_misses,omitempty"`
+	// Of the bucket, when they were counted last by this broker.
+	Objects     int64 `protobuf:"varint,11,opt,name=objects,proto3" json:"objects,omitempty"`
+	ObjectBytes int64 `protobuf:"varint,12,opt,name=object_bytes,json=objectBytes,proto3" json:"object_bytes,omitempty"`
+	// Objects that were nobody's, and were removed.
+	OrphansRemoved int64 `protobuf:"varint,13,opt,name=orphans_removed,json=orphansRemoved,proto3" json:"orphans_removed,omitempty"`
+	EtcdBytes      int64 `protobuf:"varint,14,opt,name=etcd_bytes,json=etcdBytes,proto3" json:"etcd_bytes,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Cluster) Reset() {
+	*x = Cluster{}
+	mi := &file_naru_v1_system_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cluster) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cluster) ProtoMessage() {}
+
+func (x *Cluster) ProtoReflect() protoreflect.Message {
+	mi := &file_naru_v1_system_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cluster.ProtoReflect.Descriptor instead.
+func (*Cluster) Descriptor() ([]byte, []int) {
+	return file_naru_v1_system_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Cluster) GetClustered() bool {
+	if x != nil {
+		return x.Clustered
+	}
+	return false
+}
+
+func (x *Cluster) GetBroker() int32 {
+	if x != nil {
+		return x.Broker
+	}
+	return 0
+}
+
+func (x *Cluster) GetMembers() []*ClusterMember {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *Cluster) GetSlots() []*ClusterSlot {
+	if x != nil {
+		return x.Slots
+	}
+	return nil
+}
+
+func (x *Cluster) GetLeaseLeft() *durationpb.Duration {
+	if x != nil {
+		return x.LeaseLeft
+	}
+	return nil
+}
+
+func (x *Cluster) GetSteps() []*ClusterStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *Cluster) GetCacheBytes() int64 {
+	if x != nil {
+		return x.CacheBytes
+	}
+	return 0
+}
+
+func (x *Cluster) GetCacheDiskBytes() int64 {
+	if x != nil {
+		return x.CacheDiskBytes
+	}
+	return 0
+}
+
+func (x *Cluster) GetCacheHits() int64 {
+	if x != nil {
+		return x.CacheHits
+	}
+	return 0
+}
+
+func (x *Cluster) GetCacheMisses() int64 {
+	if x != nil {
+		return x.CacheMisses
+	}
+	return 0
+}
+
+func (x *Cluster) GetObjects() int64 {
+	if x != nil {
+		return x.Objects
+	}
+	return 0
+}
+
+func (x *Cluster) GetObjectBytes() int64 {
+	if x != nil {
+		return x.ObjectBytes
+	}
+	return 0
+}
+
+func (x *Cluster) GetOrphansRemoved() int64 {
+	if x != nil {
+		return x.OrphansRemoved
+	}
+	return 0
+}
+
+func (x *Cluster) GetEtcdBytes() int64 {
+	if x != nil {
+		return x.EtcdBytes
+	}
+	return 0
+}
+
 var File_naru_v1_system_proto protoreflect.FileDescriptor
 
 const file_naru_v1_system_proto_rawDesc = "" +
@@ -854,13 +1306,60 @@ const file_naru_v1_system_proto_rawDesc = "" +
 	"overridden\x18\x04 \x01(\bR\n" +
 	"overridden\"J\n" +
 	"\x14ListSettingsResponse\x122\n" +
-	"\bsettings\x18\x01 \x03(\v2\x16.naru.v1.ServerSettingR\bsettings2\x8f\x03\n" +
+	"\bsettings\x18\x01 \x03(\v2\x16.naru.v1.ServerSettingR\bsettings\"\x13\n" +
+	"\x11GetClusterRequest\"\xdd\x02\n" +
+	"\rClusterMember\x12\x16\n" +
+	"\x06broker\x18\x01 \x01(\x05R\x06broker\x12\x12\n" +
+	"\x04host\x18\x02 \x01(\tR\x04host\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\x12C\n" +
+	"\tendpoints\x18\x04 \x03(\v2%.naru.v1.ClusterMember.EndpointsEntryR\tendpoints\x12=\n" +
+	"\fstarted_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vstartedTime\x12\x14\n" +
+	"\x05slots\x18\x06 \x01(\x05R\x05slots\x12\x14\n" +
+	"\x05ready\x18\a \x01(\bR\x05ready\x12\x18\n" +
+	"\adrained\x18\b \x01(\bR\adrained\x1a<\n" +
+	"\x0eEndpointsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb3\x01\n" +
+	"\vClusterSlot\x12\x12\n" +
+	"\x04slot\x18\x01 \x01(\x05R\x04slot\x12\x14\n" +
+	"\x05owner\x18\x02 \x01(\x05R\x05owner\x12\x1b\n" +
+	"\twanted_at\x18\x03 \x01(\x05R\bwantedAt\x12\x14\n" +
+	"\x05epoch\x18\x04 \x01(\x05R\x05epoch\x12\x1a\n" +
+	"\bsequence\x18\x05 \x01(\x03R\bsequence\x12+\n" +
+	"\x11manifest_sequence\x18\x06 \x01(\x03R\x10manifestSequence\"\x91\x01\n" +
+	"\vClusterStep\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\x12+\n" +
+	"\x03p50\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x03p50\x12+\n" +
+	"\x03p99\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03p99\"\x95\x04\n" +
+	"\aCluster\x12\x1c\n" +
+	"\tclustered\x18\x01 \x01(\bR\tclustered\x12\x16\n" +
+	"\x06broker\x18\x02 \x01(\x05R\x06broker\x120\n" +
+	"\amembers\x18\x03 \x03(\v2\x16.naru.v1.ClusterMemberR\amembers\x12*\n" +
+	"\x05slots\x18\x04 \x03(\v2\x14.naru.v1.ClusterSlotR\x05slots\x128\n" +
+	"\n" +
+	"lease_left\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\tleaseLeft\x12*\n" +
+	"\x05steps\x18\x06 \x03(\v2\x14.naru.v1.ClusterStepR\x05steps\x12\x1f\n" +
+	"\vcache_bytes\x18\a \x01(\x03R\n" +
+	"cacheBytes\x12(\n" +
+	"\x10cache_disk_bytes\x18\b \x01(\x03R\x0ecacheDiskBytes\x12\x1d\n" +
+	"\n" +
+	"cache_hits\x18\t \x01(\x03R\tcacheHits\x12!\n" +
+	"\fcache_misses\x18\n" +
+	" \x01(\x03R\vcacheMisses\x12\x18\n" +
+	"\aobjects\x18\v \x01(\x03R\aobjects\x12!\n" +
+	"\fobject_bytes\x18\f \x01(\x03R\vobjectBytes\x12'\n" +
+	"\x0forphans_removed\x18\r \x01(\x03R\x0eorphansRemoved\x12\x1d\n" +
+	"\n" +
+	"etcd_bytes\x18\x0e \x01(\x03R\tetcdBytes2\xe3\x03\n" +
 	"\rSystemService\x12N\n" +
 	"\tGetStatus\x12\x19.naru.v1.GetStatusRequest\x1a\x0f.naru.v1.Status\"\x15\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/status\x90\x02\x01\x12V\n" +
 	"\vGetActivity\x12\x1b.naru.v1.GetActivityRequest\x1a\x11.naru.v1.Activity\"\x17\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/activity\x90\x02\x01\x12p\n" +
 	"\x0fListConnections\x12\x1f.naru.v1.ListConnectionsRequest\x1a .naru.v1.ListConnectionsResponse\"\x1a\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/connections\x90\x02\x01\x12d\n" +
-	"\fListSettings\x12\x1c.naru.v1.ListSettingsRequest\x1a\x1d.naru.v1.ListSettingsResponse\"\x17\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/settings\x90\x02\x01B+Z)github.com/narumq/naru/api/naru/v1;naruv1b\x06proto3"
+	"\fListSettings\x12\x1c.naru.v1.ListSettingsRequest\x1a\x1d.naru.v1.ListSettingsResponse\"\x17\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/settings\x90\x02\x01\x12R\n" +
+	"\n" +
+	"GetCluster\x12\x1a.naru.v1.GetClusterRequest\x1a\x10.naru.v1.Cluster\"\x16\x82\xd3\xe4\x93\x02\r\x12\v/v1/cluster\x90\x02\x01B+Z)github.com/narumq/naru/api/naru/v1;naruv1b\x06proto3"
 
 var (
 	file_naru_v1_system_proto_rawDescOnce sync.Once
@@ -874,7 +1373,7 @@ func file_naru_v1_system_proto_rawDescGZIP() []byte {
 	return file_naru_v1_system_proto_rawDescData
 }
 
-var file_naru_v1_system_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_naru_v1_system_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_naru_v1_system_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),        // 0: naru.v1.GetStatusRequest
 	(*Endpoint)(nil),                // 1: naru.v1.Endpoint
@@ -888,35 +1387,51 @@ var file_naru_v1_system_proto_goTypes = []any{
 	(*ListSettingsRequest)(nil),     // 9: naru.v1.ListSettingsRequest
 	(*ServerSetting)(nil),           // 10: naru.v1.ServerSetting
 	(*ListSettingsResponse)(nil),    // 11: naru.v1.ListSettingsResponse
-	nil,                             // 12: naru.v1.ListConnectionsResponse.CountsEntry
-	(*timestamppb.Timestamp)(nil),   // 13: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),     // 14: google.protobuf.Duration
+	(*GetClusterRequest)(nil),       // 12: naru.v1.GetClusterRequest
+	(*ClusterMember)(nil),           // 13: naru.v1.ClusterMember
+	(*ClusterSlot)(nil),             // 14: naru.v1.ClusterSlot
+	(*ClusterStep)(nil),             // 15: naru.v1.ClusterStep
+	(*Cluster)(nil),                 // 16: naru.v1.Cluster
+	nil,                             // 17: naru.v1.ListConnectionsResponse.CountsEntry
+	nil,                             // 18: naru.v1.ClusterMember.EndpointsEntry
+	(*timestamppb.Timestamp)(nil),   // 19: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),     // 20: google.protobuf.Duration
 }
 var file_naru_v1_system_proto_depIdxs = []int32{
-	13, // 0: naru.v1.Status.started_time:type_name -> google.protobuf.Timestamp
+	19, // 0: naru.v1.Status.started_time:type_name -> google.protobuf.Timestamp
 	1,  // 1: naru.v1.Status.endpoints:type_name -> naru.v1.Endpoint
-	13, // 2: naru.v1.GetActivityRequest.after:type_name -> google.protobuf.Timestamp
-	13, // 3: naru.v1.ActivitySample.time:type_name -> google.protobuf.Timestamp
-	14, // 4: naru.v1.ActivitySample.append_p50:type_name -> google.protobuf.Duration
-	14, // 5: naru.v1.ActivitySample.append_p99:type_name -> google.protobuf.Duration
+	19, // 2: naru.v1.GetActivityRequest.after:type_name -> google.protobuf.Timestamp
+	19, // 3: naru.v1.ActivitySample.time:type_name -> google.protobuf.Timestamp
+	20, // 4: naru.v1.ActivitySample.append_p50:type_name -> google.protobuf.Duration
+	20, // 5: naru.v1.ActivitySample.append_p99:type_name -> google.protobuf.Duration
 	4,  // 6: naru.v1.Activity.samples:type_name -> naru.v1.ActivitySample
-	13, // 7: naru.v1.Connection.since:type_name -> google.protobuf.Timestamp
+	19, // 7: naru.v1.Connection.since:type_name -> google.protobuf.Timestamp
 	7,  // 8: naru.v1.ListConnectionsResponse.connections:type_name -> naru.v1.Connection
-	12, // 9: naru.v1.ListConnectionsResponse.counts:type_name -> naru.v1.ListConnectionsResponse.CountsEntry
+	17, // 9: naru.v1.ListConnectionsResponse.counts:type_name -> naru.v1.ListConnectionsResponse.CountsEntry
 	10, // 10: naru.v1.ListSettingsResponse.settings:type_name -> naru.v1.ServerSetting
-	0,  // 11: naru.v1.SystemService.GetStatus:input_type -> naru.v1.GetStatusRequest
-	3,  // 12: naru.v1.SystemService.GetActivity:input_type -> naru.v1.GetActivityRequest
-	6,  // 13: naru.v1.SystemService.ListConnections:input_type -> naru.v1.ListConnectionsRequest
-	9,  // 14: naru.v1.SystemService.ListSettings:input_type -> naru.v1.ListSettingsRequest
-	2,  // 15: naru.v1.SystemService.GetStatus:output_type -> naru.v1.Status
-	5,  // 16: naru.v1.SystemService.GetActivity:output_type -> naru.v1.Activity
-	8,  // 17: naru.v1.SystemService.ListConnections:output_type -> naru.v1.ListConnectionsResponse
-	11, // 18: naru.v1.SystemService.ListSettings:output_type -> naru.v1.ListSettingsResponse
-	15, // [15:19] is the sub-list for method output_type
-	11, // [11:15] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	18, // 11: naru.v1.ClusterMember.endpoints:type_name -> naru.v1.ClusterMember.EndpointsEntry
+	19, // 12: naru.v1.ClusterMember.started_time:type_name -> google.protobuf.Timestamp
+	20, // 13: naru.v1.ClusterStep.p50:type_name -> google.protobuf.Duration
+	20, // 14: naru.v1.ClusterStep.p99:type_name -> google.protobuf.Duration
+	13, // 15: naru.v1.Cluster.members:type_name -> naru.v1.ClusterMember
+	14, // 16: naru.v1.Cluster.slots:type_name -> naru.v1.ClusterSlot
+	20, // 17: naru.v1.Cluster.lease_left:type_name -> google.protobuf.Duration
+	15, // 18: naru.v1.Cluster.steps:type_name -> naru.v1.ClusterStep
+	0,  // 19: naru.v1.SystemService.GetStatus:input_type -> naru.v1.GetStatusRequest
+	3,  // 20: naru.v1.SystemService.GetActivity:input_type -> naru.v1.GetActivityRequest
+	6,  // 21: naru.v1.SystemService.ListConnections:input_type -> naru.v1.ListConnectionsRequest
+	9,  // 22: naru.v1.SystemService.ListSettings:input_type -> naru.v1.ListSettingsRequest
+	12, // 23: naru.v1.SystemService.GetCluster:input_type -> naru.v1.GetClusterRequest
+	2,  // 24: naru.v1.SystemService.GetStatus:output_type -> naru.v1.Status
+	5,  // 25: naru.v1.SystemService.GetActivity:output_type -> naru.v1.Activity
+	8,  // 26: naru.v1.SystemService.ListConnections:output_type -> naru.v1.ListConnectionsResponse
+	11, // 27: naru.v1.SystemService.ListSettings:output_type -> naru.v1.ListSettingsResponse
+	16, // 28: naru.v1.SystemService.GetCluster:output_type -> naru.v1.Cluster
+	24, // [24:29] is the sub-list for method output_type
+	19, // [19:24] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_naru_v1_system_proto_init() }
@@ -930,7 +1445,7 @@ func file_naru_v1_system_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_naru_v1_system_proto_rawDesc), len(file_naru_v1_system_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

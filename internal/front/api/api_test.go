@@ -33,8 +33,9 @@ func (fakeSystem) Activity(time.Time) *naruv1.Activity { return &naruv1.Activity
 func (fakeSystem) Connections() *naruv1.ListConnectionsResponse {
 	return &naruv1.ListConnectionsResponse{}
 }
-func (fakeSystem) Settings() *naruv1.ListSettingsResponse { return &naruv1.ListSettingsResponse{} }
-func (fakeSystem) Ready() error                           { return nil }
+func (fakeSystem) Settings() *naruv1.ListSettingsResponse           { return &naruv1.ListSettingsResponse{} }
+func (fakeSystem) Cluster(context.Context) (*naruv1.Cluster, error) { return &naruv1.Cluster{}, nil }
+func (fakeSystem) Ready() error                                     { return nil }
 
 // world is an API behind a real HTTP server.
 type world struct {

@@ -39,6 +39,7 @@ type System interface {
 	Activity(after time.Time) *naruv1.Activity
 	Connections() *naruv1.ListConnectionsResponse
 	Settings() *naruv1.ListSettingsResponse
+	Cluster(context.Context) (*naruv1.Cluster, error)
 	Ready() error
 }
 

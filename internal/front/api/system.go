@@ -47,6 +47,11 @@ func (s *Server) ListSettings(context.Context, *naruv1.ListSettingsRequest) (*na
 	return s.cfg.System.Settings(), nil
 }
 
+// GetCluster implements naruv1connect.SystemServiceHandler.
+func (s *Server) GetCluster(ctx context.Context, _ *naruv1.GetClusterRequest) (*naruv1.Cluster, error) {
+	return s.cfg.System.Cluster(ctx)
+}
+
 // The health protocol of gRPC (grpc.health.v1). Its messages have one field each, so
 // that those of wrapperspb are the same bytes: HealthCheckRequest is a string,
 // HealthCheckResponse an enum.
@@ -128,5 +133,6 @@ func (s *Server) methods() map[string]method {
 		"PermitUser": unary(s.PermitUser), "ForbidUser": unary(s.ForbidUser),
 
 		"GetStatus": unary(s.GetStatus), "GetActivity": unary(s.GetActivity), "ListConnections": unary(s.ListConnections), "ListSettings": unary(s.ListSettings),
+		"GetCluster": unary(s.GetCluster),
 	}
 }

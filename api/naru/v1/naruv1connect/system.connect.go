@@ -44,6 +44,9 @@ const (
 	// SystemServiceListSettingsProcedure is the fully-qualified name of the SystemService's
 	// ListSettings RPC.
 	SystemServiceListSettingsProcedure = "/naru.v1.SystemService/ListSettings"
+	// SystemServiceGetClusterProcedure is the fully-qualified name of the SystemService's GetCluster
+	// RPC.
+	SystemServiceGetClusterProcedure = "/naru.v1.SystemService/GetCluster"
 )
 
 // SystemServiceClient is a client for the naru.v1.SystemService service.
@@ -56,6 +59,8 @@ type SystemServiceClient interface {
 	ListConnections(context.Context, *v1.ListConnectionsRequest) (*v1.ListConnectionsResponse, error)
 	// Lists the server's settings.
 	ListSettings(context.Context, *v1.ListSettingsRequest) (*v1.ListSettingsResponse, error)
+	// Tells of the cluster that the server is a broker of, and how this broker fares.
+	GetCluster(context.Context, *v1.GetClusterRequest) (*v1.Cluster, error)
 }
 
 // NewSystemServiceClient constructs a client for the naru.v1.SystemService service. By default, it
@@ -97,6 +102,13 @@ func NewSystemServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getCluster: connect.NewClient[v1.GetClusterRequest, v1.Cluster](
+			httpClient,
+			baseURL+SystemServiceGetClusterProcedure,
+			connect.WithSchema(systemServiceMethods.ByName("GetCluster")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -106,6 +118,7 @@ type systemServiceClient struct {
 	getActivity     *connect.Client[v1.GetActivityRequest, v1.Activity]
 	listConnections *connect.Client[v1.ListConnectionsRequest, v1.ListConnectionsResponse]
 	listSettings    *connect.Client[v1.ListSettingsRequest, v1.ListSettingsResponse]
+	getCluster      *connect.Client[v1.GetClusterRequest, v1.Cluster]
 }
 
 // GetStatus calls naru.v1.SystemService.GetStatus.
@@ -144,6 +157,15 @@ func (c *systemServiceClient) ListSettings(ctx context.Context, req *v1.ListSett
 	return nil, err
 }
 
+// GetCluster calls naru.v1.SystemService.GetCluster.
+func (c *systemServiceClient) GetCluster(ctx context.Context, req *v1.GetClusterRequest) (*v1.Cluster, error) {
+	response, err := c.getCluster.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // SystemServiceHandler is an implementation of the naru.v1.SystemService service.
 type SystemServiceHandler interface {
 	// Tells who the server is, where it listens, and whether it is well.
@@ -154,6 +176,8 @@ type SystemServiceHandler interface {
 	ListConnections(context.Context, *v1.ListConnectionsRequest) (*v1.ListConnectionsResponse, error)
 	// Lists the server's settings.
 	ListSettings(context.Context, *v1.ListSettingsRequest) (*v1.ListSettingsResponse, error)
+	// Tells of the cluster that the server is a broker of, and how this broker fares.
+	GetCluster(context.Context, *v1.GetClusterRequest) (*v1.Cluster, error)
 }
 
 // NewSystemServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -191,6 +215,13 @@ func NewSystemServiceHandler(svc SystemServiceHandler, opts ...connect.HandlerOp
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	systemServiceGetClusterHandler := connect.NewUnaryHandlerSimple(
+		SystemServiceGetClusterProcedure,
+		svc.GetCluster,
+		connect.WithSchema(systemServiceMethods.ByName("GetCluster")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/naru.v1.SystemService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case SystemServiceGetStatusProcedure:
@@ -201,6 +232,8 @@ func NewSystemServiceHandler(svc SystemServiceHandler, opts ...connect.HandlerOp
 			systemServiceListConnectionsHandler.ServeHTTP(w, r)
 		case SystemServiceListSettingsProcedure:
 			systemServiceListSettingsHandler.ServeHTTP(w, r)
+		case SystemServiceGetClusterProcedure:
+			systemServiceGetClusterHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -224,4 +257,8 @@ func (UnimplementedSystemServiceHandler) ListConnections(context.Context, *v1.Li
 
 func (UnimplementedSystemServiceHandler) ListSettings(context.Context, *v1.ListSettingsRequest) (*v1.ListSettingsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("naru.v1.SystemService.ListSettings is not implemented"))
+}
+
+func (UnimplementedSystemServiceHandler) GetCluster(context.Context, *v1.GetClusterRequest) (*v1.Cluster, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("naru.v1.SystemService.GetCluster is not implemented"))
 }

@@ -84,6 +84,7 @@ export const triggerPath = trigger => `/v1/triggers/${part(trigger)}`
 
 export const status = o => get('/v1/status', {}, o)
 export const activity = (after, o) => get('/v1/activity', { after }, o)
+export const cluster = o => get('/v1/cluster', {}, o)
 export const connections = o => get('/v1/connections', {}, o)
 export const settings = async o => (await get('/v1/settings', {}, o)).settings ?? []
 

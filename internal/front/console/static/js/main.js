@@ -14,10 +14,14 @@ import { triggers } from './pages/triggers.js'
 import { trigger } from './pages/trigger.js'
 import { connections } from './pages/connections.js'
 import { settings } from './pages/settings.js'
+import { cluster } from './pages/cluster.js'
+import * as api from './api.js'
 
 const places = ['Overview', 'Topics', 'Queues', 'Groups', 'Triggers', 'Connections', 'Settings']
+let shown // the place where the user is
 
 function navigation(here) {
+  shown = here
   const item = name => {
     const path = name === 'Overview' ? '' : name.toLowerCase()
     return h('a', { href: '#/' + path, 'aria-current': path === here ? 'page' : null }, name)
@@ -35,5 +39,12 @@ function navigation(here) {
 keys.start()
 router.start({
   '': overview, topics, 'topics/:topic': topic, queues, 'queues/:queue': queue, groups, 'groups/:group': group,
-  triggers, 'triggers/:trigger': trigger, connections, settings,
+  triggers, 'triggers/:trigger': trigger, connections, settings, cluster,
 }, navigation)
+
+// A server that is alone has no page for its cluster.
+api.cluster({}).then(c => {
+  if (!c.clustered) return
+  places.splice(places.indexOf('Connections'), 0, 'Cluster')
+  navigation(shown)
+}, () => {})
