@@ -116,10 +116,11 @@ func (p *Partition) Append(ctx context.Context, batch []byte, done func(Appended
 
 // appendsTo is where batches go now: behind those that wait for an owner.
 func (p *Partition) appendsTo() partitionBackend {
-	if p.away.waiting.Load() {
+	now := p.backend()
+	if _, here := now.(*localPartition); here && p.away.pending.Load() {
 		return newRemotePartition(p)
 	}
-	return p.backend()
+	return now
 }
 
 // admit checks a batch against the topic's settings, and rewrites it where they

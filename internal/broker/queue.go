@@ -71,7 +71,7 @@ func (q *Queue) Meta() *catalog.Queue { return q.meta.Load() }
 
 // sendsTo is where messages go now: behind those that wait for an owner.
 func (q *Queue) sendsTo() queueBackend {
-	if q.away.waiting.Load() {
+	if q.away.pending.Load() {
 		return newRemoteQueue(q)
 	}
 	return q.backend()

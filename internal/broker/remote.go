@@ -50,7 +50,6 @@ const (
 
 	askGroups
 	askGroup
-	askOffsets
 	askCommit
 	askDeleteGroup
 
@@ -75,6 +74,7 @@ const (
 var (
 	// errNotHere refuses a call before anything of it was done.
 	errNotHere = fault.New(fault.Unavailable, "the slot is not at this broker")
+	errRefused = fmt.Errorf("%w: %w", errNotHere, ErrNotOwner)
 	// errHere: the slot is open here, so there is no other broker to ask.
 	errHere = fault.New(fault.Unavailable, "the slot is at this broker")
 	// errUnknownCall: the other broker is of another version.
@@ -107,11 +107,38 @@ type asker struct {
 	b    *Broker
 	slot journal.SlotID
 
-	waiting atomic.Bool // some of its questions do: whatever is to be done after them waits, too
 	mu      sync.Mutex  // guards what follows
 	last    uint64      // number of a question
 	stalled []*question // by number
 	busy    bool        // somebody asks those again
+	flying  int         // questions that were sent, and not answered
+	to      int32       // the broker that has those: no other one, nor this, gets any meanwhile
+
+	pending atomic.Bool // busy or flying: what comes after has to wait its turn
+}
+
+// note says whether something is pending. Caller holds mu.
+func (a *asker) note() { a.pending.Store(a.busy || a.flying > 0) }
+
+// fly tells whether a broker may get a question now, and if so that it does.
+func (a *asker) fly(q *question, node int32) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.flying > 0 && a.to != node || len(a.stalled) > 0 && a.stalled[0].number < q.number {
+		return false
+	}
+	a.drop(q)
+	a.flying++
+	a.to = node
+	a.note()
+	return true
+}
+
+func (a *asker) landed() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.flying--
+	a.note()
 }
 
 // ask sends a question, behind those that were asked before. It may wait for an owner
@@ -134,17 +161,40 @@ func (a *asker) wait(q *question) {
 	if q.until.IsZero() {
 		q.until = time.Now().Add(ownerWaitMax)
 	}
-	if len(a.stalled) >= stalledMax {
+	i, waits := a.place(q)
+	switch {
+	case waits:
+	case len(a.stalled) >= stalledMax:
 		go q.done(nil, ErrNotOwner)
 		return
+	default:
+		a.stalled = slices.Insert(a.stalled, i, q)
 	}
-	i, _ := slices.BinarySearchFunc(a.stalled, q.number, func(x *question, n uint64) int { return cmp.Compare(x.number, n) })
-	a.stalled = slices.Insert(a.stalled, i, q)
 	if !a.busy {
 		a.busy = true
-		a.waiting.Store(true)
+		a.note()
 		go a.askAgain()
 	}
+}
+
+// place is where a question is among those that wait, or would be. Caller holds mu.
+func (a *asker) place(q *question) (int, bool) {
+	return slices.BinarySearchFunc(a.stalled, q.number, func(x *question, n uint64) int { return cmp.Compare(x.number, n) })
+}
+
+// drop takes a question out of those that wait. Caller holds mu.
+func (a *asker) drop(q *question) {
+	if i, waits := a.place(q); waits {
+		a.stalled = slices.Delete(a.stalled, i, i+1)
+	}
+}
+
+// end answers a question that was not sent.
+func (a *asker) end(q *question, err error) {
+	a.mu.Lock()
+	a.drop(q)
+	a.mu.Unlock()
+	q.done(nil, err)
 }
 
 // send asks whoever is the owner now; false: the question has to wait.
@@ -158,21 +208,28 @@ func (a *asker) send(q *question) bool {
 	node, err := a.b.awaitOwner(ctx, a.slot)
 	switch {
 	case err != nil:
-		q.done(nil, err)
+		a.end(q, err)
 		return true
 	case node == a.b.NodeID() && q.here == nil:
-		q.done(nil, errHere)
+		a.end(q, errHere)
 		return true
+	case !a.fly(q, node):
+		return a.met(q, nil, errRefused)
 	case node == a.b.NodeID():
-		return q.here() || a.met(q, nil, errNotHere)
+		ok := q.here()
+		a.landed()
+		return ok || a.met(q, nil, errRefused)
 	}
 	client, err := a.b.cfg.Cluster.Peer(node)
 	if err != nil {
+		a.landed()
 		return a.met(q, nil, fmt.Errorf("%w: %w", peer.ErrNotSent, err))
 	}
 	var back atomic.Bool
 	client.Start(q.ctx, peer.Request{Method: q.method, Payload: q.body, Push: q.push}, func(answer []byte, err error) {
-		if !a.met(q, answer, err) {
+		again := !a.met(q, answer, err)
+		a.landed() // what waits is known to
+		if again {
 			back.Store(true)
 		}
 	})
@@ -182,6 +239,9 @@ func (a *asker) send(q *question) bool {
 // met takes an outcome; false: there was no owner, and the question waits for one.
 func (a *asker) met(q *question, answer []byte, err error) bool {
 	if !nobody(err) || q.ctx.Err() != nil || !q.until.IsZero() && time.Now().After(q.until) {
+		a.mu.Lock()
+		a.drop(q) // it may have waited
+		a.mu.Unlock()
 		q.done(answer, err)
 		return true
 	}
@@ -207,7 +267,7 @@ func (a *asker) askAgain() {
 		}
 		a.mu.Lock()
 		a.busy = len(a.stalled) > 0
-		a.waiting.Store(a.busy)
+		a.note()
 		over := !a.busy
 		a.mu.Unlock()
 		if over {
@@ -216,15 +276,14 @@ func (a *asker) askAgain() {
 	}
 }
 
-// next takes out the first question that waits.
-func (a *asker) next() (q *question) {
+// next is the first question that waits.
+func (a *asker) next() *question {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.stalled) > 0 {
-		q = a.stalled[0]
-		a.stalled = slices.Delete(a.stalled, 0, 1)
+	if len(a.stalled) == 0 {
+		return nil
 	}
-	return q
+	return a.stalled[0]
 }
 
 // askOwner is a question that has no order, for who waits. After ctx's end it is of

@@ -177,7 +177,7 @@ func (s *peerSession) onGroup(m peer.Method, id string, d *decoder, e *encoder) 
 		return s.b.deleteGroupHere(id)
 	case askCommit:
 		t := CommitTopic{Topic: d.text()}
-		for n := d.count(); n > 0; n-- {
+		for n := d.count(1); n > 0; n-- {
 			t.Partitions = append(t.Partitions, CommitPartition{
 				Partition: int32(d.number()), Offset: record.Offset(d.number()), LeaderEpoch: int32(d.number()), Metadata: d.text(),
 			})

@@ -66,7 +66,7 @@ func (b *Broker) askForLetter(l letter, done func(error)) {
 // publishLetter answers askForLetter.
 func (s *peerSession) publishLetter(c *peer.Call, d *decoder) {
 	l := letter{namespace: d.text(), exchange: d.text(), key: d.text()}
-	for range d.count() {
+	for range d.count(1) {
 		l.more = append(l.more, d.text())
 	}
 	list := d.messages()

@@ -126,7 +126,7 @@ func (r *remotePartition) Read(from record.Offset, maxBytes int, atLeastOne bool
 	}
 	r.heard(d)
 	s := Slice{Next: record.Offset(d.number())}
-	for n := d.count(); n > 0; n-- {
+	for n := d.count(1); n > 0; n-- {
 		b := d.bytes()
 		s.Payloads = append(s.Payloads, b)
 		s.Bytes += len(b)

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"github.com/narumq/naru/internal/catalog"
@@ -67,7 +66,7 @@ func (b *Broker) ServePeer(c *peer.Call) {
 }
 
 // refuse says that the slot is not here.
-func refuse(c *peer.Call) { c.Fail(errors.Join(errNotHere, ErrNotOwner)) }
+func refuse(c *peer.Call) { c.Fail(errRefused) }
 
 // reply ends a call with what an encoder holds, or an error.
 func reply(c *peer.Call, e *encoder, err error) {

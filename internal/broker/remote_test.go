@@ -250,7 +250,7 @@ func TestRemoteOrderWhileMoving(t *testing.T) {
 	for _, v := range got {
 		i, err := strconv.Atoi(v)
 		if err != nil || i <= last {
-			t.Fatalf("%s after %d", v, last)
+			t.Fatalf("%s after %d, %q", v, last, got)
 		}
 		last = i
 	}

@@ -150,10 +150,10 @@ func (d *decoder) err() error {
 	return err
 }
 
-// count reads how many things follow, of which each takes a byte at least.
-func (d *decoder) count() int {
+// count reads how many things follow, of which each takes so many bytes at least.
+func (d *decoder) count(least int) int {
 	n := d.unsigned()
-	if n > uint64(len(d.b)) {
+	if n > uint64(len(d.b)/least) {
 		d.wrong()
 		return 0
 	}
@@ -169,7 +169,7 @@ func (e *encoder) headers(list []record.HeaderField) {
 }
 
 func (d *decoder) headers() []record.HeaderField {
-	n := d.count()
+	n := d.count(2)
 	if n == 0 {
 		return nil
 	}
@@ -224,7 +224,7 @@ func (e *encoder) messages(list []Message) {
 }
 
 func (d *decoder) messages() []Message {
-	list := make([]Message, d.count())
+	list := make([]Message, d.count(7))
 	for i := range list {
 		list[i] = Message{
 			Key: d.bytes(), Value: d.bytes(), Headers: d.headers(), Lane: int32(d.number()),
@@ -248,7 +248,7 @@ func (e *encoder) sent(list []Sent) {
 }
 
 func (d *decoder) sent() []Sent {
-	list := make([]Sent, d.count())
+	list := make([]Sent, d.count(21))
 	for i := range list {
 		s := &list[i]
 		s.Partition, s.Offset, s.Timestamp = int32(d.number()), record.Offset(d.number()), d.number()
@@ -272,7 +272,7 @@ func (d *decoder) tag() queue.Tag {
 }
 
 func (d *decoder) tags() []queue.Tag {
-	list := make([]queue.Tag, d.count())
+	list := make([]queue.Tag, d.count(3))
 	for i := range list {
 		list[i] = d.tag()
 	}
@@ -287,7 +287,7 @@ func (e *encoder) errs(list []error) {
 }
 
 func (d *decoder) errs() []error {
-	list := make([]error, d.count())
+	list := make([]error, d.count(1))
 	for i := range list {
 		list[i] = d.err()
 	}
@@ -309,7 +309,7 @@ func (e *encoder) deliveries(list []Delivery) {
 }
 
 func (d *decoder) deliveries() []Delivery {
-	list := make([]Delivery, d.count())
+	list := make([]Delivery, d.count(26))
 	for i := range list {
 		v := &list[i]
 		v.Tag, v.Record = d.tag(), d.record()
