@@ -52,7 +52,7 @@ type answer struct {
 func newSender(q *openQueue, p *Partition) *sender {
 	s := &sender{q: q, part: p, builder: record.NewBuilder(record.None), space: make(chan struct{})}
 	if q != nil && p.Slot() == q.t.s.id {
-		s.own = &localPartition{q.t.s.log(p), p}
+		s.own = &localPartition{Partition: q.t.s.log(p), of: p}
 	}
 	return s
 }

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"sort"
 	"sync"
+	"time"
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/commitlog"
 	"github.com/narumq/naru/internal/queue"
+	"github.com/narumq/naru/internal/record"
 )
 
 // placement is where a topic's records go: one version of it.
@@ -137,13 +139,24 @@ func (t turnstile) unlock() { <-t }
 // to the high watermark goes on with its children.
 func (p *Partition) Closed() bool { return p.Topic().Partitions[p.index].Closed }
 
+// Drained tells whether the partition has no records from an offset on, and never will.
+func (p *Partition) Drained(from record.Offset) bool {
+	meta := &p.Topic().Partitions[p.index]
+	// That it is closed may be known before what was appended to it last elsewhere.
+	return meta.Closed && from >= max(meta.End, p.HighWatermark())
+}
+
 // closedError says where records go now.
 func (p *Partition) closedError() error {
 	return fmt.Errorf("%w: partition %d of %s was split or merged, its records go to %v now", commitlog.ErrClosed, p.index, p.Topic().Name, p.Topic().Children(p.index))
 }
 
-// producesMax is how often ProduceWait looks for another partition.
-const producesMax = 20
+// producesMax is how often ProduceWait looks for another partition; where another broker
+// may be closing the one that it found, it looks for elsewhereMax.
+const (
+	producesMax  = 20
+	elsewhereMax = 5 * time.Second
+)
 
 // ProduceWait is Produce, and waits for the outcome. Records that name no partition
 // go to the one that takes the place of theirs if that is closed meanwhile. The
@@ -154,7 +167,9 @@ func (b *Broker) ProduceWait(ctx context.Context, topic string, list []NewRecord
 	for i := range todo {
 		todo[i] = i
 	}
+	began := time.Now()
 	for tries := 0; ; tries++ {
+		may := tries < producesMax || b.cfg.Cluster != nil && time.Since(began) < elsewhereMax
 		sent, err := b.produceOnce(ctx, topic, list)
 		if err != nil {
 			return nil, err
@@ -162,7 +177,7 @@ func (b *Broker) ProduceWait(ctx context.Context, topic string, list []NewRecord
 		var again []int
 		var more []NewRecord
 		for i := range sent {
-			if errors.Is(sent[i].Err, commitlog.ErrClosed) && list[i].Partition < 0 && tries < producesMax {
+			if errors.Is(sent[i].Err, commitlog.ErrClosed) && list[i].Partition < 0 && may {
 				again, more = append(again, todo[i]), append(more, list[i])
 				continue
 			}
@@ -175,6 +190,7 @@ func (b *Broker) ProduceWait(ctx context.Context, topic string, list []NewRecord
 			return nil, err
 		}
 		b.resharding.unlock()
+		b.missed() // it may be another broker's doing
 		todo, list = again, more
 	}
 }
@@ -212,7 +228,9 @@ func (q *openQueue) drained() []bool {
 	}
 	done := make([]bool, len(q.parts))
 	for i, p := range q.parts {
-		q.t.log.Read(func() { done[i] = p.Closed() && q.ledger.Floor(queue.Source(i)) >= p.HighWatermark() })
+		var floor record.Offset
+		q.t.log.Read(func() { floor = q.ledger.Floor(queue.Source(i)) })
+		done[i] = p.Drained(floor)
 		for _, parent := range topic.Partitions[i].Parents {
 			done[i] = done[i] && done[parent]
 		}

@@ -185,7 +185,7 @@ func (b *Broker) movePartitions(id journal.SlotID, to *slot) {
 // place says where a partition is. Caller holds topics.changing.
 func (b *Broker) place(p *Partition) {
 	if s := b.slots.byID[p.Slot()].shown; s != nil {
-		p.move(&localPartition{s.log(p), p})
+		p.move(&localPartition{Partition: s.log(p), of: p})
 		return
 	}
 	p.move(newRemotePartition(p))

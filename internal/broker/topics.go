@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -91,12 +92,25 @@ func (t *topics) put(b *Broker, topic *catalog.Topic) {
 		b.place(p)
 		partitions = append(partitions, p)
 	}
+	closeThose(partitions)
 	state.place.Store(&placement{topic, partitions, topic.Open()})
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	state.partitions = partitions
 	t.byName[topic.Name] = state
 	t.byID[topic.ID] = state
+}
+
+// closeThose closes the logs of partitions that the catalog has closed: whoever did that
+// may have closed them where they were before.
+func closeThose(partitions []*Partition) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // what is on its way need not be waited for
+	for _, p := range partitions {
+		if log, err := p.local(); err == nil && p.Closed() {
+			_, _ = log.Close(ctx)
+		}
+	}
 }
 
 // remove hides a topic and returns its partitions.

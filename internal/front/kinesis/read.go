@@ -142,7 +142,7 @@ func (r *reading) take(batches [][]byte, recordsMax, bytesMax int) (more bool, e
 }
 
 // ended tells whether the shard has no more records and never will.
-func (r *reading) ended() bool { return r.part.Closed() && r.next >= r.part.HighWatermark() }
+func (r *reading) ended() bool { return r.part.Drained(r.next) }
 
 // behind is how many milliseconds the last record that was read is older than now;
 // 0 if nothing comes after it.

@@ -1,0 +1,142 @@
+package broker
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/commitlog"
+)
+
+// halves splits partition 0 of a topic.
+func halves(t *catalog.Topic) (catalog.Reshard, error) {
+	return t.PlanSplit(0, catalog.HashKey{Hi: 1 << 63})
+}
+
+// appendTo is what an append to partition 0 meets.
+func appendTo(t *testing.T, b *Broker, topic string) error {
+	t.Helper()
+	done := make(chan []Sent, 1)
+	if err := b.Produce(t.Context(), topic, nil, []NewRecord{{Timestamp: -1, Value: []byte("v")}}, func(s []Sent) { done <- s }); err != nil {
+		t.Fatal(err)
+	}
+	return (<-done)[0].Err
+}
+
+func TestReshardAtTwoBrokers(t *testing.T) {
+	w, a, b := newPair(t)
+	w.topic("stream", 1)
+	produceTo(t, b.Broker, "stream", "one")
+	_, err := b.Reshard(t.Context(), "stream", func(topic *catalog.Topic) (catalog.Reshard, error) {
+		if _, err := a.Reshard(t.Context(), "stream", halves); err != nil {
+			t.Error(err)
+		}
+		return halves(topic)
+	})
+	if !errors.Is(err, catalog.ErrReshard) {
+		t.Fatalf("the second: %v", err)
+	}
+	for _, n := range []*pairNode{a, b} {
+		if err := appendTo(t, n.Broker, "stream"); !errors.Is(err, commitlog.ErrClosed) {
+			t.Errorf("append to the closed partition: %v", err)
+		}
+	}
+}
+
+func TestReshardRefusedOpensAgain(t *testing.T) {
+	w, a, b := newPair(t)
+	w.topic("stream", 1)
+	if _, err := b.Reshard(t.Context(), "stream", func(topic *catalog.Topic) (catalog.Reshard, error) {
+		what, err := halves(topic)
+		what.Open = append(what.Open, what.Open...) // no tree
+		return what, err
+	}); !errors.Is(err, catalog.ErrReshard) {
+		t.Fatal(err)
+	}
+	if err := appendTo(t, a.Broker, "stream"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReshardWhileTheSlotMoves(t *testing.T) {
+	w, a, b := newPair(t)
+	w.topic("stream", 1)
+	p, err := a.Partition("stream", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.give(p.Slot(), b)
+	what, err := halves(p.Topic())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if what.Close[0].End, err = p.backend().Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.give(p.Slot(), a) // who knows nothing of it
+	if err := appendTo(t, a.Broker, "stream"); err != nil {
+		t.Fatal(err)
+	}
+	what.At = time.Now().UnixMilli()
+	if _, err := b.catalog.Reshard("stream", what); err != nil {
+		t.Fatal(err)
+	}
+	w.known(func(b *Broker) bool { return true })
+	if err := appendTo(t, b.Broker, "stream"); !errors.Is(err, commitlog.ErrClosed) {
+		t.Errorf("append to the closed partition: %v", err)
+	}
+}
+
+func TestDrainedOfWhatWasHeardLongAgo(t *testing.T) {
+	w, a, b := newPair(t)
+	w.topic("stream", 1)
+	produceTo(t, a.Broker, "stream", "one", "two")
+	if _, err := a.Reshard(t.Context(), "stream", halves); err != nil {
+		t.Fatal(err)
+	}
+	w.known(func(b *Broker) bool { topic, err := b.Topic("stream"); return err == nil && topic.Resharded })
+	p, err := b.Partition("stream", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.take(p.Slot()) // nobody tells how far it is
+	if p.Drained(1) || !p.Drained(2) {
+		t.Error("a record is skipped, or the end is not found")
+	}
+}
+
+func TestProduceWaitsForAnotherBrokersReshard(t *testing.T) {
+	w, a, b := newPair(t)
+	w.topic("stream", 1)
+	p, err := a.Partition("stream", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	what, err := halves(p.Topic())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if what.Close[0].End, err = p.backend().Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan []Sent, 1)
+	go func() {
+		sent, err := b.ProduceWait(t.Context(), "stream", []NewRecord{{Partition: -1, Timestamp: -1, Key: []byte("k")}})
+		if err != nil {
+			t.Error(err)
+		}
+		done <- sent
+	}()
+	select {
+	case sent := <-done:
+		t.Fatal("did not wait: ", sent)
+	case <-time.After(300 * time.Millisecond): // the other one takes its time
+	}
+	if _, err := a.catalog.Reshard("stream", what); err != nil {
+		t.Fatal(err)
+	}
+	if sent := <-done; len(sent) != 1 || sent[0].Err != nil || sent[0].Partition == 0 {
+		t.Error(sent)
+	}
+}
