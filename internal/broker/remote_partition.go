@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/narumq/naru/internal/commitlog"
+	"github.com/narumq/naru/internal/fault"
 	"github.com/narumq/naru/internal/peer"
 	"github.com/narumq/naru/internal/record"
 )
@@ -17,6 +18,10 @@ import (
 // boundsFresh is for how long what the owner said of a partition's bounds is taken for
 // true, where nobody watches it.
 const boundsFresh = 10 * time.Millisecond
+
+// silentFor is for how long an owner that did not answer is not asked for bounds: there
+// may be very many partitions of it.
+const silentFor = 200 * time.Millisecond
 
 // remotePartition stands in for a partition whose slot is not open here: it asks the
 // owner. While somebody watches it, the owner tells where it begins and ends.
@@ -164,11 +169,19 @@ func (r *remotePartition) look() {
 }
 
 func (r *remotePartition) lookAgain() {
-	ctx, cancel := r.of.broker.bounded(sizesMax)
+	b := r.of.broker
+	owner := b.Owner(r.writes.slot)
+	if at, ok := b.peers.silent.Load(owner); ok && time.Since(at.(time.Time)) < silentFor {
+		return
+	}
+	ctx, cancel := b.bounded(sizesMax)
 	defer cancel()
 	d, err := r.ask(ctx, askBounds, nil)
-	if err == nil {
+	switch code := fault.CodeOf(err); {
+	case err == nil:
 		r.heard(d)
+	case code == fault.Unavailable || code == fault.DeadlineExceeded:
+		b.peers.silent.Store(owner, time.Now())
 	}
 	r.asked.Store(time.Now().UnixNano()) // who does not answer is not asked for each
 }

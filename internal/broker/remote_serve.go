@@ -13,6 +13,7 @@ type peerSessions struct {
 	mu     sync.Mutex // guards list
 	list   map[*peer.Session]*peerSession
 	budget *peer.Room // of bytes that are read for them
+	silent sync.Map   // when an owner did not answer, by its number; 0: there was none
 }
 
 func (t *peerSessions) init() {
