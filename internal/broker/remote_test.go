@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"testing"
@@ -510,6 +511,11 @@ func TestOldView(t *testing.T) {
 	sent := make(chan []Sent, 2)
 	for range 2 {
 		go b.Produce(context.Background(), "t", nil, []NewRecord{{Timestamp: -1, Value: []byte("x")}}, func(s []Sent) { sent <- s })
+	}
+	for refused := false; !refused && len(sent) == 0; runtime.Gosched() {
+		there.away.mu.Lock()
+		refused = there.away.busy
+		there.away.mu.Unlock()
 	}
 	w.mu.Lock()
 	w.owners[slot] = 0
