@@ -10,14 +10,14 @@ import (
 // dev is a cluster to try.
 func dev(ctx context.Context, o options, dir string) error {
 	fmt.Println("building naru and versitygw, and starting etcd, versitygw and three brokers …")
-	p, err := startParts(ctx, dir, wants{naru: o.naru, lease: o.lease, first: brokerCount, amqp: true})
+	p, err := startParts(ctx, dir, wants{naru: o.naru, lease: o.lease, first: brokerCount, amqp: true, keys: o.keys})
 	if err != nil {
 		return err
 	}
 	defer p.close()
 	p.introduce()
 	if o.env != "" {
-		if err := os.WriteFile(o.env, []byte(p.shell()), 0o644); err != nil {
+		if err := writeWhole(o.env, p.shell()); err != nil {
 			return err
 		}
 	}
@@ -62,4 +62,12 @@ func (p *parts) shell() string {
 	}
 	return fmt.Sprintf("bootstrap=%s\nAWS_ENDPOINT_URL=http://%s\nNARU_HTTP=http://%s\nAMQP_URL=amqp://guest:guest@%s/\nAMQP_MANAGEMENT_URL=http://%s\n",
 		p.bootstrap(), b.aws, b.http, b.amqp, b.management)
+}
+
+// writeWhole lets nobody see a part of a file.
+func writeWhole(name, text string) error {
+	if err := os.WriteFile(name+".new", []byte(text), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(name+".new", name)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -110,9 +111,8 @@ func (l *link) carry(client net.Conn) {
 	if !l.keep(server) {
 		return
 	}
-	done := make(chan struct{}, 2)
+	done := make(chan error, 2)
 	pump := func(to, from net.Conn, cut func(wire) bool) {
-		defer func() { done <- struct{}{} }()
 		piece := make([]byte, pieceBytes)
 		for {
 			n, err := from.Read(piece)
@@ -121,13 +121,16 @@ func (l *link) carry(client net.Conn) {
 				err = errors.Join(err, werr)
 			}
 			if err != nil {
+				done <- err
 				return
 			}
 		}
 	}
 	go pump(server, client, func(w wire) bool { return w.cutThere })
 	go pump(client, server, func(w wire) bool { return w.cutBack })
-	<-done
+	if err := <-done; !errors.Is(err, io.EOF) {
+		abort(client) // as the server did
+	}
 }
 
 // keep notes a connection, unless there shall be none.

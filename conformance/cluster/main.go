@@ -27,6 +27,7 @@ type options struct {
 	limit  time.Duration
 	dev    bool
 	env    string
+	keys   string
 	lies   bool
 	logs   bool
 	keep   bool
@@ -49,6 +50,7 @@ func main() {
 	flag.DurationVar(&o.limit, "limit", 4*time.Minute, "nothing new goes wrong when only a minute of this is left")
 	flag.BoolVar(&o.dev, "dev", false, "only start a cluster, print its addresses, and wait for Ctrl-C")
 	flag.StringVar(&o.env, "env", "", "with --dev, a file for the addresses as lines that a shell can read")
+	flag.StringVar(&o.keys, "aws-keys", "", "with --dev, a file of access keys for the brokers")
 	flag.BoolVar(&o.lies, "break", false, "let the bucket lose on purpose what it acknowledged, and expect that it shows")
 	flag.BoolVar(&o.logs, "logs", false, "print the brokers' logs in the end")
 	flag.BoolVar(&o.keep, "keep", false, "remove nothing in the end: the directory has the logs, and all that etcd and the bucket have")

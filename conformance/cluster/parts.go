@@ -56,6 +56,9 @@ func (p *parts) newBroker(number int) (b *broker, err error) {
 		"serve", "--cluster", "s3://" + bucket + "/naru?endpoint=" + url.QueryEscape("http://"+b.toBucket.addr()), "--etcd", b.toEtcd.addr(),
 		"--lease", p.want.lease.String(), "--kafka", b.kafka, "--aws", b.aws, "--http", b.http, "--amqp", b.amqp, "--amqp-management", b.management, "--peer", b.peer,
 	}
+	if p.want.keys != "" {
+		b.args = append(b.args, "--aws-keys", p.want.keys)
+	}
 	if p.want.peerLinks {
 		err = b.standBehindLinks()
 	}
@@ -112,7 +115,8 @@ type wants struct {
 	naru  string
 	lease time.Duration
 	amqp  bool
-	first int // how many brokers run from the beginning
+	keys  string // file of access keys; empty: any will do
+	first int    // how many brokers run from the beginning
 	// peerLinks puts links between the brokers too. They need more of loopback than 127.0.0.1, as Linux has.
 	peerLinks bool
 }
