@@ -35,6 +35,12 @@ module.exports = async (suite, desk) => {
     assert.equal(await page().evaluate(() => navigator.clipboard.readText()), shown)
   })
 
+  await suite.run('a server that is alone has no page for its cluster', desk, async () => {
+    await desk.go('cluster')
+    await page().getByText('This server is alone').waitFor()
+    assert.equal(await page().getByRole('link', { name: 'Cluster', exact: true }).count(), 0)
+  })
+
   await suite.run('every page opens, and empty ones teach the next command', desk, async () => {
     for (const place of places) {
       await desk.go(place)

@@ -24,7 +24,8 @@ export function cluster(page) {
         ['Lease left', duration(c.leaseLeft ?? '0s'), 'of this broker'],
         ['etcd', bytes(c.etcdBytes ?? 0), 'in use']),
       panel('Brokers', { key: 'brokers' }, brokers(members)),
-      panel('This broker', { key: 'own' }, own(c)),
+      panel('This broker', { key: 'steps', note: 'since its process began' }, writes(c)),
+      panel('Its bucket and cache', { key: 'bucket' }, bucket(c)),
       panel('Slots', { key: 'slots', note: count(slots.length, 'slot') }, owners(slots)))
   })
 }
@@ -39,25 +40,24 @@ const brokers = members => table([
   ['Version', m => m.version || nothing],
 ], members, { key: m => m.broker, label: 'Brokers' })
 
-function own(c) {
-  const read = Number(c.cacheHits ?? 0) + Number(c.cacheMisses ?? 0)
-  return [
-    table([
-      ['Step', s => steps[s.name] ?? s.name],
-      ['Count', s => number(s.count ?? 0), 'n'],
-      ['p50', s => s.p50 ? duration(s.p50) : nothing, 'n'],
-      ['p99', s => s.p99 ? duration(s.p99) : nothing, 'n'],
-    ], c.steps ?? [], { key: s => s.name, label: 'Steps of a write' }),
-    facts(
-      ['Cache', `${bytes(c.cacheBytes ?? 0)} in memory, ${bytes(c.cacheDiskBytes ?? 0)} on disk`],
-      ['Found in it', read ? `${number(100 * Number(c.cacheHits ?? 0) / read)} % of ${number(read)} blocks` : nothing],
-      ['Objects', Number(c.objects ?? 0) ? `${number(c.objects)}, ${bytes(c.objectBytes ?? 0)}` : 'not counted yet'],
-      ['Orphans removed', number(c.orphansRemoved ?? 0)]),
-  ]
+const writes = c => table([
+  ['Step', s => steps[s.name] ?? s.name],
+  ['Count', s => number(s.count ?? 0), 'n'],
+  ['p50', s => s.p50 ? duration(s.p50) : nothing, 'n'],
+  ['p99', s => s.p99 ? duration(s.p99) : nothing, 'n'],
+], c.steps ?? [], { key: s => s.name, label: 'Steps of a write' })
+
+function bucket(c) {
+  const hits = Number(c.cacheHits ?? 0), read = hits + Number(c.cacheMisses ?? 0)
+  return facts(
+    ['Cache', `${bytes(c.cacheBytes ?? 0)} in memory, ${bytes(c.cacheDiskBytes ?? 0)} on disk`],
+    ['Found in it', read ? `${number(100 * hits / read)} % of ${number(read)} blocks` : nothing],
+    ['Objects', Number(c.objects ?? 0) ? `${number(c.objects)}, ${bytes(c.objectBytes ?? 0)}` : 'not counted yet'],
+    ['Orphans removed', number(c.orphansRemoved ?? 0)])
 }
 
 const owners = slots => table([
-  ['Slot', s => number(s.slot ?? 0), 'n'],
+  ['Slot', s => number(s.slot ?? 0)],
   ['Owner', s => [s.owner ? number(s.owner) : dot('bad', 'none'), s.wantedAt && s.wantedAt !== s.owner ? [' ', tag(`moving to ${s.wantedAt}`)] : null], 'nowrap'],
   ['Epoch', s => number(s.epoch ?? 0), 'n'],
   ['Objects', s => number(s.sequence ?? 0), 'n'],
