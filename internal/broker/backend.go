@@ -28,6 +28,8 @@ type partitionBackend interface {
 	// answers what it heard last.
 	LogStart() record.Offset
 	HighWatermark() record.Offset
+	// Bounds are both, as they are now.
+	Bounds() (start, high record.Offset, err error)
 	OffsetForTime(ms int64) (record.Offset, int64, error)
 	OffsetOfMaxTime() (record.Offset, int64, error)
 	SizeBytes() int64

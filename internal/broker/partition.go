@@ -190,6 +190,11 @@ func (p *Partition) Available(from record.Offset, max int) int {
 	return p.backend().Available(from, max)
 }
 
+// Bounds are LogStart and HighWatermark as they are now, for what is decided by them: those
+// answer what was heard last where nobody has the partition at the moment. Errors:
+// ErrNotOwner.
+func (p *Partition) Bounds() (start, high record.Offset, err error) { return p.backend().Bounds() }
+
 // LogStart is the first offset that can be read.
 func (p *Partition) LogStart() record.Offset { return p.backend().LogStart() }
 

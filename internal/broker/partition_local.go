@@ -80,6 +80,11 @@ func (l *localPartition) Append(ctx context.Context, batch []byte, done func(App
 	})
 }
 
+// Bounds implements partitionBackend.
+func (l *localPartition) Bounds() (start, high record.Offset, err error) {
+	return l.LogStart(), l.HighWatermark(), nil
+}
+
 // DeleteRecords implements partitionBackend.
 func (l *localPartition) DeleteRecords(before record.Offset) (record.Offset, error) {
 	return l.of.broker.deleteRecords(l.Partition, before)

@@ -354,14 +354,20 @@ func (q *openQueue) purge(idle bool) error {
 	if err := q.refuseStream(); err != nil {
 		return err
 	}
+	parts := q.partitions()
+	ends := make([]record.Offset, len(parts))
+	for i, p := range parts {
+		var err error
+		if _, ends[i], err = p.Bounds(); err != nil {
+			return err
+		}
+	}
 	q.mu.Lock()
 	if q.closed != nil {
 		defer q.mu.Unlock()
 		return q.closed
 	}
-	ends := make([]record.Offset, len(q.parts))
-	for i, p := range q.parts {
-		ends[i] = p.HighWatermark()
+	for i := range parts {
 		if cmd := q.core.FinishBelow(queue.Source(i), ends[i], idle); cmd != nil {
 			q.own = append(q.own, cmd)
 		}

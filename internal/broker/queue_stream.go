@@ -99,28 +99,30 @@ func (q *Queue) ReadStream(from StreamStart) (*StreamReader, error) {
 
 // in is the first offset to read of a partition.
 func (s StreamStart) in(p *Partition) (record.Offset, error) {
+	start, high, err := p.Bounds()
+	if err != nil {
+		return 0, err
+	}
 	switch s.At {
 	case AtFirst:
-		return p.LogStart(), nil
+		return start, nil
 	case AtOffset:
-		return max(s.Offset, p.LogStart()), nil
+		return max(s.Offset, start), nil
 	case AtTime:
-		high := p.HighWatermark()
 		o, _, err := p.OffsetForTime(s.Time)
 		if err != nil || o < 0 {
 			return high, err
 		}
 		return o, nil
 	case AtLast:
-		return lastBatch(p)
+		return lastBatch(p, start, high)
 	}
-	return p.HighWatermark(), nil
+	return high, nil
 }
 
 // lastBatch is where the last batch of a partition begins.
-func lastBatch(p *Partition) (record.Offset, error) {
-	high := p.HighWatermark()
-	if high == p.LogStart() {
+func lastBatch(p *Partition, start, high record.Offset) (record.Offset, error) {
+	if high == start {
 		return high, nil
 	}
 	slice, err := p.Read(high-1, 1, true)
@@ -129,7 +131,7 @@ func lastBatch(p *Partition) (record.Offset, error) {
 	}
 	defer slice.Release()
 	h, err := record.ParseHeader(slice.Payloads[0])
-	return max(h.BaseOffset, p.LogStart()), err
+	return max(h.BaseOffset, start), err
 }
 
 // C receives when there may be news after Peek found nothing.

@@ -186,6 +186,19 @@ func (r *remotePartition) lookAgain() {
 	r.asked.Store(time.Now().UnixNano()) // who does not answer is not asked for each
 }
 
+// Bounds implements partitionBackend.
+func (r *remotePartition) Bounds() (start, high record.Offset, err error) {
+	d, err := r.ask(nil, askBounds, nil)
+	if now := r.here(err); now != nil {
+		return now.Bounds()
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	r.heard(d)
+	return record.Offset(r.start.Load()), record.Offset(r.high.Load()), d.fail()
+}
+
 // LogStart implements partitionBackend.
 func (r *remotePartition) LogStart() record.Offset {
 	r.look()

@@ -73,7 +73,11 @@ func (b *Broker) bindTopic(topic *catalog.Topic, x *exchange.Binding) error {
 	}
 	state := linkState{topic: topic.ID, queue: q.id}
 	for _, p := range parts {
-		state.next = append(state.next, p.HighWatermark())
+		_, high, err := p.Bounds()
+		if err != nil {
+			return err
+		}
+		state.next = append(state.next, high)
 	}
 	if err := r.store([]statelog.Command{{Key: name.key(), Value: state.encode(linkMade)}}); err != nil {
 		return err

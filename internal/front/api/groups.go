@@ -84,9 +84,13 @@ func (s *Server) ResetOffsets(ctx context.Context, in *naruv1.ResetOffsetsReques
 		if err != nil {
 			return nil, err
 		}
-		at = min(max(at, p.LogStart()), p.HighWatermark())
+		start, high, err := p.Bounds()
+		if err != nil {
+			return nil, err
+		}
+		at = min(max(at, start), high)
 		commit.Partitions = append(commit.Partitions, broker.CommitPartition{Partition: i, Offset: at, LeaderEpoch: -1})
-		end := int64(p.HighWatermark())
+		end := int64(high)
 		out.Offsets = append(out.Offsets, &naruv1.GroupOffset{Topic: t.Name, Partition: i, Committed: int64(at), End: end, Lag: end - int64(at)})
 	}
 	if in.GetDryRun() {

@@ -129,15 +129,19 @@ func (s *Server) look(r *reader) error {
 
 // positionOf is where `from` is in a partition.
 func positionOf(p *broker.Partition, from string, now time.Time) (record.Offset, error) {
+	start, high, err := p.Bounds()
+	if err != nil {
+		return 0, err
+	}
 	switch from {
 	case "", "earliest":
-		return p.LogStart(), nil
+		return start, nil
 	case "latest":
-		return p.HighWatermark(), nil
+		return high, nil
 	}
 	if n, err := strconv.ParseInt(from, 10, 64); err == nil {
 		if n < 0 { // so many before the end
-			return max(p.LogStart(), p.HighWatermark()+record.Offset(n)), nil
+			return max(start, high+record.Offset(n)), nil
 		}
 		return record.Offset(n), nil
 	}
@@ -151,7 +155,7 @@ func positionOf(p *broker.Partition, from string, now time.Time) (record.Offset,
 	}
 	o, _, err := p.OffsetForTime(at.UnixMilli())
 	if err == nil && o < 0 {
-		o = p.HighWatermark()
+		o = high
 	}
 	return o, err
 }

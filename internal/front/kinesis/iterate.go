@@ -99,9 +99,11 @@ func (s *Server) place(t *catalog.Topic, shard int32, from start) (record.Offset
 	case bySequence:
 		return placeOfNumber(t, shard, p, from)
 	case from.kind == "TRIM_HORIZON":
-		return p.LogStart(), nil
+		start, _, err := p.Bounds()
+		return start, err
 	case from.kind == "LATEST":
-		return p.HighWatermark(), nil
+		_, high, err := p.Bounds()
+		return high, err
 	}
 	return s.placeOfTime(p, from.timestamp)
 }
@@ -115,7 +117,11 @@ func placeOfNumber(t *catalog.Topic, shard int32, p *broker.Partition, from star
 	if q.shard != shard {
 		return 0, invalidArgument("Invalid StartingSequenceNumber. It encodes %s, while it was used in a call to a shard with %s", shardID(q.shard), shardID(shard))
 	}
-	if q.born != bornOf(&t.Partitions[shard]) || q.after() > p.HighWatermark() {
+	_, high, err := p.Bounds()
+	if err != nil {
+		return 0, err
+	}
+	if q.born != bornOf(&t.Partitions[shard]) || q.after() > high {
 		return 0, invalidArgument("StartingSequenceNumber %s used in %s on shard %s in stream %s under account %s is invalid because it did not come from this stream.", where()...)
 	}
 	if from.kind == "AT_SEQUENCE_NUMBER" {
@@ -132,7 +138,10 @@ func (s *Server) placeOfTime(p *broker.Partition, at *aws.Time) (record.Offset, 
 	if ms > now {
 		return 0, invalidArgument("The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. timestampInMillis: %d, currentTimestampInMillis: %d", ms, now)
 	}
-	end := p.HighWatermark()
+	_, end, err := p.Bounds()
+	if err != nil {
+		return 0, err
+	}
 	o, _, err := p.OffsetForTime(ms)
 	if err != nil {
 		return 0, err
