@@ -395,10 +395,7 @@ func (q *openQueue) purge(idle bool) error {
 // floors tells up to where the partitions of owned topics are done with.
 func (b *Broker) floors() map[*Partition]record.Offset {
 	list := make(map[*Partition]record.Offset)
-	readers := make(map[string]int) // of topics
-	for _, q := range b.queues.handles() {
-		readers[q.Meta().Topic]++
-	}
+	readers := b.queues.readers()
 	for _, s := range b.slots.all() {
 		s.queues.floors(list, readers)
 		s.triggers.hold(list)

@@ -60,6 +60,8 @@ const (
 	redriveBatch = 10
 	// redrivesKept is how many ended redrives of a queue are remembered.
 	redrivesKept = 10
+	// redrivePause is before another try, where the other queue is nobody's.
+	redrivePause = time.Second
 )
 
 // StartRedrive begins to move messages from a queue to where they came from, or to
@@ -206,6 +208,10 @@ func (q *openQueue) redrive(t RedriveTask) {
 			if errors.Is(err, ErrQueueClosed) || ctx.Err() != nil {
 				return // the next start goes on
 			}
+			if passing(err) {
+				pauseFor(ctx, redrivePause)
+				continue
+			}
 			t.State, t.Failure = RedriveFailed, err.Error()
 			break
 		}
@@ -216,15 +222,18 @@ func (q *openQueue) redrive(t RedriveTask) {
 		}
 		q.noteProgress(t)
 		if t.PerSecond > 0 {
-			pause := time.Duration(n)*time.Second/time.Duration(t.PerSecond) - time.Since(began)
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
-			}
+			pauseFor(ctx, time.Duration(n)*time.Second/time.Duration(t.PerSecond)-time.Since(began))
 		}
 	}
 	if ctx.Err() == nil {
 		q.saveRedrive(t, nil)
+	}
+}
+
+func pauseFor(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
 	}
 }
 

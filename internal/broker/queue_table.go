@@ -37,6 +37,15 @@ func (t *queueTable) handles() []*Queue {
 	return slices.Collect(maps.Values(t.byName))
 }
 
+// readers are how many queues read each topic.
+func (t *queueTable) readers() map[string]int {
+	n := make(map[string]int)
+	for _, q := range t.handles() {
+		n[q.Meta().Topic]++
+	}
+	return n
+}
+
 // of are the queues whose home a slot is.
 func (t *queueTable) of(home journal.SlotID) []*Queue {
 	return slices.DeleteFunc(t.handles(), func(q *Queue) bool { return q.home() != home })

@@ -121,12 +121,16 @@ func (r *remoteQueue) Receive(ctx context.Context, req ReceiveRequest) ([]Delive
 			return now.Receive(ctx, req)
 		}
 		left := time.Until(until)
-		passing := errors.Is(err, ErrNotOwner) || errors.Is(err, peer.ErrUnknownOutcome) || errors.Is(err, peer.ErrNotSent)
-		if !passing || left <= 0 || r.of.ended() != nil {
+		if !passing(err) || left <= 0 || r.of.ended() != nil {
 			return list, r.why(err)
 		}
 		req.Wait = left
 	}
+}
+
+// passing tells whether an error is of a queue that somebody else will have soon.
+func passing(err error) bool {
+	return errors.Is(err, ErrNotOwner) || errors.Is(err, peer.ErrUnknownOutcome) || errors.Is(err, peer.ErrNotSent)
 }
 
 // receive asks once. What comes too late is given back.

@@ -29,6 +29,14 @@ func (b *Broker) retentionLoop(ctx context.Context) {
 // forgets producers that have been silent too long. Space is given back later,
 // by the relocator.
 func (b *Broker) Retain(now time.Time) error {
+	floors := b.floors()
+	// A queue that another broker made before these were taken needs what is below them.
+	ctx, cancel := b.bounded(lookUpMax)
+	defer cancel()
+	if err := b.catchUp(ctx); err != nil {
+		return err
+	}
+	readers := b.queues.readers()
 	starts := make(map[uint64]record.Offset)
 	var moved []*commitlog.Partition
 	for _, p := range b.topics.all() {
@@ -51,9 +59,9 @@ func (b *Broker) Retain(now time.Time) error {
 			moved = append(moved, log)
 		}
 	}
-	for p, floor := range b.floors() {
+	for p, floor := range floors {
 		log, err := p.local()
-		if err == nil && floor > max(p.LogStart(), starts[uint64(log.ID())]) {
+		if err == nil && readers[p.Topic().Name] <= 1 && floor > max(p.LogStart(), starts[uint64(log.ID())]) {
 			starts[uint64(log.ID())] = floor
 			moved = append(moved, log)
 		}
