@@ -55,13 +55,14 @@ func newRemotePartition(p *Partition) *remotePartition {
 	return r
 }
 
-// ask is a question about the partition; ctx nil stands for askMax.
-func (r *remotePartition) ask(ctx context.Context, m peer.Method, more func(*encoder)) (*decoder, error) {
-	if ctx == nil {
-		var cancel context.CancelFunc
-		ctx, cancel = r.of.broker.bounded(askMax)
-		defer cancel()
-	}
+// ask is a question about the partition, for who gives no ctx.
+func (r *remotePartition) ask(m peer.Method, more func(*encoder)) (*decoder, error) {
+	ctx, cancel := r.of.broker.bounded(askMax)
+	defer cancel()
+	return r.askIn(ctx, m, more)
+}
+
+func (r *remotePartition) askIn(ctx context.Context, m peer.Method, more func(*encoder)) (*decoder, error) {
 	answer, err := r.of.broker.askOwner(ctx, r.writes.slot, m, r.body(more)...)
 	return &decoder{b: answer}, err
 }
@@ -115,7 +116,7 @@ func (r *remotePartition) Append(ctx context.Context, batch []byte, done func(Ap
 
 // Read implements partitionBackend.
 func (r *remotePartition) Read(from record.Offset, maxBytes int, atLeastOne bool) (Slice, error) {
-	d, err := r.ask(nil, askRead, func(e *encoder) {
+	d, err := r.ask(askRead, func(e *encoder) {
 		e.number(int64(from))
 		e.number(int64(min(maxBytes, answerBytesMax)))
 		e.flag(atLeastOne)
@@ -176,7 +177,7 @@ func (r *remotePartition) lookAgain() {
 	}
 	ctx, cancel := b.bounded(sizesMax)
 	defer cancel()
-	d, err := r.ask(ctx, askBounds, nil)
+	d, err := r.askIn(ctx, askBounds, nil)
 	switch code := fault.CodeOf(err); {
 	case err == nil:
 		r.heard(d)
@@ -188,7 +189,7 @@ func (r *remotePartition) lookAgain() {
 
 // Bounds implements partitionBackend.
 func (r *remotePartition) Bounds() (start, high record.Offset, err error) {
-	d, err := r.ask(nil, askBounds, nil)
+	d, err := r.ask(askBounds, nil)
 	if now := r.here(err); now != nil {
 		return now.Bounds()
 	}
@@ -223,7 +224,7 @@ func (r *remotePartition) SizeBytes() int64 {
 
 // Available implements partitionBackend.
 func (r *remotePartition) Available(from record.Offset, max int) int {
-	d, err := r.ask(nil, askAvailable, func(e *encoder) {
+	d, err := r.ask(askAvailable, func(e *encoder) {
 		e.number(int64(from))
 		e.number(int64(max))
 	})
@@ -235,7 +236,7 @@ func (r *remotePartition) Available(from record.Offset, max int) int {
 
 // OffsetForTime implements partitionBackend.
 func (r *remotePartition) OffsetForTime(ms int64) (record.Offset, int64, error) {
-	d, err := r.ask(nil, askTime, func(e *encoder) { e.number(ms) })
+	d, err := r.ask(askTime, func(e *encoder) { e.number(ms) })
 	if now := r.here(err); now != nil {
 		return now.OffsetForTime(ms)
 	}
@@ -244,7 +245,7 @@ func (r *remotePartition) OffsetForTime(ms int64) (record.Offset, int64, error) 
 
 // OffsetOfMaxTime implements partitionBackend.
 func (r *remotePartition) OffsetOfMaxTime() (record.Offset, int64, error) {
-	d, err := r.ask(nil, askMaxTime, nil)
+	d, err := r.ask(askMaxTime, nil)
 	if now := r.here(err); now != nil {
 		return now.OffsetOfMaxTime()
 	}
@@ -261,7 +262,7 @@ func (d *decoder) place(err error) (record.Offset, int64, error) {
 
 // Producers implements partitionBackend.
 func (r *remotePartition) Producers() (list []commitlog.ProducerInfo) {
-	d, err := r.ask(nil, askProducers, nil)
+	d, err := r.ask(askProducers, nil)
 	if now := r.here(err); now != nil {
 		return now.Producers()
 	}
@@ -273,7 +274,7 @@ func (r *remotePartition) Producers() (list []commitlog.ProducerInfo) {
 
 // DeleteRecords implements partitionBackend.
 func (r *remotePartition) DeleteRecords(before record.Offset) (record.Offset, error) {
-	d, err := r.ask(nil, askDeleteRecords, func(e *encoder) { e.number(int64(before)) })
+	d, err := r.ask(askDeleteRecords, func(e *encoder) { e.number(int64(before)) })
 	if now := r.here(err); now != nil {
 		return now.DeleteRecords(before)
 	}
@@ -284,7 +285,7 @@ func (r *remotePartition) DeleteRecords(before record.Offset) (record.Offset, er
 
 // Close implements partitionBackend.
 func (r *remotePartition) Close(ctx context.Context) (record.Offset, error) {
-	d, err := r.ask(ctx, askClosePartition, nil)
+	d, err := r.askIn(ctx, askClosePartition, nil)
 	if now := r.here(err); now != nil {
 		return now.Close(ctx)
 	}
@@ -294,7 +295,7 @@ func (r *remotePartition) Close(ctx context.Context) (record.Offset, error) {
 
 // Reopen implements partitionBackend.
 func (r *remotePartition) Reopen() {
-	_, err := r.ask(nil, askReopen, nil)
+	_, err := r.ask(askReopen, nil)
 	if now := r.here(err); now != nil {
 		now.Reopen()
 	}
@@ -302,7 +303,7 @@ func (r *remotePartition) Reopen() {
 
 // Wake implements partitionBackend.
 func (r *remotePartition) Wake() {
-	_, err := r.ask(nil, askWake, nil)
+	_, err := r.ask(askWake, nil)
 	if now := r.here(err); now != nil {
 		now.Wake()
 	}
