@@ -78,7 +78,7 @@ func fillForImport(t *testing.T, w *machine) {
 		list := mustReceive(t, q, ReceiveRequest{Max: 6})
 		ackAll(t, q, list[3:])
 	}
-	if _, err := w.b.CreateTrigger(trigger.Spec{Name: "t", Queue: "work-1", Conditions: []trigger.Condition{{On: trigger.OnDepth, Depth: 1000}}}); err != nil {
+	if _, err := w.b.CreateTrigger(context.Background(), trigger.Spec{Name: "t", Queue: "work-1", Conditions: []trigger.Condition{{On: trigger.OnDepth, Depth: 1000}}}); err != nil {
 		t.Fatal(err)
 	}
 	password := "secret"

@@ -54,6 +54,11 @@ const (
 	askDeleteGroup
 
 	askPublishLetter
+
+	askTriggers
+	askNameTrigger
+	askCreateTrigger
+	askDeleteTrigger
 	askCount // how many there are
 )
 

@@ -61,6 +61,8 @@ func (b *Broker) ServePeer(c *peer.Call) {
 		s.publishLetter(c, d)
 	case ask >= askGroups && ask < askPublishLetter:
 		s.serveGroups(c, d)
+	case ask >= askTriggers && ask <= askDeleteTrigger:
+		s.serveTriggers(c, d)
 	default:
 		c.Fail(errUnknownCall)
 	}

@@ -217,6 +217,9 @@ func (s *slot) end(why error) error {
 		s.groups.close(why)
 	}
 	s.cancel()
+	if s.triggers != nil {
+		s.triggers.endNaming()
+	}
 	s.work.Wait()
 	if s.queues != nil {
 		s.queues.close(why)

@@ -4,13 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/narumq/naru/internal/fault"
 	"github.com/narumq/naru/internal/queue"
@@ -40,7 +36,8 @@ type TriggersConfig struct {
 	// Programs allows those to run that were defined by a client.
 	Programs bool
 	// Configured are those of the configuration file: others that came from there
-	// before are forgotten.
+	// before are forgotten. But with none at all, nil, a broker of a cluster leaves those
+	// of other brokers' files alone.
 	Configured []trigger.Spec
 }
 
@@ -54,6 +51,8 @@ type triggers struct {
 	table *trigger.Table // guarded by log; definitions and conditions by admin as well
 	log   *statelog.Log
 	wake  chan struct{} // takes one
+
+	naming chan struct{} // has one while a name of the slot is given to a trigger
 
 	admin    sync.Mutex // held while triggers are made, deleted and looked at
 	began    bool       // loop runs; guarded by admin
@@ -91,7 +90,8 @@ type triggering struct {
 
 func (s *slot) openTriggers() (err error) {
 	t := &triggers{
-		b: s.b, s: s, table: trigger.NewTable(), wake: make(chan struct{}, 1), watching: make(map[trigger.ID]*watching),
+		b: s.b, s: s, table: trigger.NewTable(), wake: make(chan struct{}, 1), naming: make(chan struct{}, 1),
+		watching: make(map[trigger.ID]*watching),
 	}
 	if t.log, err = s.openState(triggersTopic, t.table); err == nil {
 		s.triggers = t
@@ -124,22 +124,20 @@ func (t *triggers) begin() error {
 		return nil
 	}
 	t.began, t.cfg = true, *cfg
-	if err := t.configure(cfg.Configured); err != nil {
-		return err
-	}
-	t.s.work.Go(func() { t.loop(t.s.ctx) })
-	return nil
+	err := t.configure(cfg.Configured)
+	t.s.work.Go(func() { t.loop(t.s.ctx) }) // of a slot of a cluster those fire that are there
+	return err
 }
 
 // configure makes the triggers of the configuration file what they are there. Caller
 // holds admin.
 func (t *triggers) configure(specs []trigger.Spec) error {
-	named := make(map[string]bool)
+	if specs == nil && t.b.cfg.Cluster != nil {
+		return nil
+	}
+	named, here := make(map[string]bool), make(map[string]bool)
 	for i := range specs {
 		spec := specs[i]
-		if t.b.homeOf(spec.Queue) != t.s.id {
-			continue
-		}
 		spec.Configured = true
 		if err := spec.Validate(); err != nil {
 			return fmt.Errorf("trigger %s: %w", spec.Name, err)
@@ -148,13 +146,17 @@ func (t *triggers) configure(specs []trigger.Spec) error {
 			return fmt.Errorf("trigger %s: %w", spec.Name, ErrTriggerExists)
 		}
 		named[spec.Name] = true
+		if t.b.homeOf(spec.Queue) != t.s.id {
+			continue
+		}
+		here[spec.Name] = true
 		if err := t.define(&spec); err != nil {
 			return fmt.Errorf("trigger %s: %w", spec.Name, err)
 		}
 	}
 	var gone []trigger.Command
 	for _, x := range t.all() {
-		if x.Spec.Configured && !named[x.Spec.Name] {
+		if x.Spec.Configured && !here[x.Spec.Name] {
 			t.forget(x.ID)
 			gone = append(gone, trigger.Remove(x.ID))
 		}
@@ -227,69 +229,6 @@ func (q *openQueue) extent() (floors, ends []record.Offset) {
 	return floors, ends
 }
 
-// CreateTrigger makes a trigger.
-//
-// Errors: trigger.ErrInvalid, catalog.ErrUnknownQueue, ErrTriggerExists,
-// ErrProgramsOff, ErrTooManyTriggers, those of the log.
-func (b *Broker) CreateTrigger(spec trigger.Spec) (TriggerInfo, error) {
-	if err := spec.Validate(); err != nil {
-		return TriggerInfo{}, err
-	}
-	home := b.slot(b.homeOf(spec.Queue))
-	if home == nil {
-		return TriggerInfo{}, fmt.Errorf("queue %s: %w", spec.Queue, ErrNotOwner)
-	}
-	t := home.triggers
-	t.admin.Lock()
-	defer t.admin.Unlock()
-	if spec.Configured = false; spec.Program != nil && !t.cfg.Programs {
-		return TriggerInfo{}, ErrProgramsOff
-	}
-	for _, s := range b.slots.all() {
-		if s.triggers.find(spec.Name) != nil {
-			return TriggerInfo{}, fmt.Errorf("%w: %s", ErrTriggerExists, spec.Name)
-		}
-	}
-	if _, err := t.queue(spec.Queue); err != nil {
-		return TriggerInfo{}, err
-	}
-	if err := t.define(&spec); err != nil {
-		return TriggerInfo{}, err
-	}
-	b.log.Info("trigger created", "trigger", spec.Name, "queue", spec.Queue)
-	t.poke()
-	return b.Trigger(spec.Name)
-}
-
-// DeleteTrigger forgets a trigger. Its work that runs goes on; what waits does not
-// start.
-func (b *Broker) DeleteTrigger(name string) error {
-	for _, s := range b.slots.all() {
-		if err := s.triggers.delete(name); !errors.Is(err, ErrUnknownTrigger) {
-			return err
-		}
-	}
-	return fmt.Errorf("%w: %s", ErrUnknownTrigger, name)
-}
-
-func (t *triggers) delete(name string) error {
-	t.admin.Lock()
-	defer t.admin.Unlock()
-	x := t.find(name)
-	switch {
-	case x == nil:
-		return fmt.Errorf("%w: %s", ErrUnknownTrigger, name)
-	case x.Spec.Configured:
-		return fmt.Errorf("%w: %s: delete it there", ErrConfigured, name)
-	}
-	t.forget(x.ID)
-	if err := t.append([]trigger.Command{trigger.Remove(x.ID)}); err != nil {
-		return err
-	}
-	t.b.log.Info("trigger deleted", "trigger", name)
-	return nil
-}
-
 // append makes commands durable, and waits for it. Caller holds admin.
 func (t *triggers) append(cmds []trigger.Command) error {
 	if len(cmds) == 0 {
@@ -355,58 +294,4 @@ func (t *triggers) poke() {
 	case t.wake <- struct{}{}:
 	default:
 	}
-}
-
-// TriggerInfo is a trigger as it is now.
-type TriggerInfo struct {
-	Spec      trigger.Spec
-	ID        trigger.ID
-	CreatedAt time.Time
-	Armed     []bool
-	trigger.Totals
-	Waiting, Running int
-	Runs             []TriggerRun // the newest first
-}
-
-// TriggerRun is one of its runs.
-type TriggerRun struct {
-	trigger.Run
-	Running bool
-}
-
-// Triggers returns the triggers of all queues that are here, by name.
-func (b *Broker) Triggers() (list []TriggerInfo) {
-	for _, s := range b.slots.all() {
-		s.triggers.log.Read(func() {
-			for _, x := range s.triggers.table.Triggers() {
-				list = append(list, infoOf(x))
-			}
-		})
-	}
-	slices.SortStableFunc(list, func(x, y TriggerInfo) int { return strings.Compare(x.Spec.Name, y.Spec.Name) })
-	return list
-}
-
-// Trigger returns the trigger of that name, or ErrUnknownTrigger.
-func (b *Broker) Trigger(name string) (info TriggerInfo, err error) {
-	err = fmt.Errorf("%w: %s", ErrUnknownTrigger, name)
-	for _, s := range b.slots.all() {
-		s.triggers.log.Read(func() {
-			if x := s.triggers.table.Find(name); x != nil {
-				info, err = infoOf(x), nil
-			}
-		})
-	}
-	return info, err
-}
-
-func infoOf(x *trigger.Trigger) TriggerInfo {
-	info := TriggerInfo{
-		Spec: x.Spec, ID: x.ID, CreatedAt: time.UnixMilli(x.CreatedAt), Armed: x.Armed(), Totals: x.Totals(),
-		Waiting: x.Waiting(), Running: x.Running(),
-	}
-	for _, r := range x.Runs() {
-		info.Runs = append(info.Runs, TriggerRun{r, x.IsRunning(r.Number)})
-	}
-	return info
 }

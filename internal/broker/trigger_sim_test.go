@@ -132,7 +132,7 @@ func TestTriggerCrashes(t *testing.T) {
 				first: make(map[string]int), working: make(map[uint64]*try), over: make(map[uint64]bool),
 			}
 			makeQueue(t, s.b, "q", func(c *catalog.QueueSettings) { c.Lanes = 3 })
-			_, err := s.b.CreateTrigger(trigger.Spec{
+			_, err := s.b.CreateTrigger(context.Background(), trigger.Spec{
 				Name: "t", Queue: "q", MaxRunning: 3, AttemptsMax: 1_000,
 				Conditions: []trigger.Condition{
 					{On: trigger.OnEvery, MinPriority: 1}, {On: trigger.OnDepth, Depth: 5, MaxWait: time.Minute}, {On: trigger.OnFirst, MinPriority: 2},
@@ -182,7 +182,7 @@ func TestTriggerRunsProgram(t *testing.T) {
 	}
 	begin()
 	q := makeQueue(t, w.b, "q", nil)
-	_, err := w.b.CreateTrigger(trigger.Spec{
+	_, err := w.b.CreateTrigger(context.Background(), trigger.Spec{
 		Name: "t", Queue: "q", Conditions: []trigger.Condition{{On: trigger.OnDepth, Depth: 10, MaxWait: time.Minute}},
 		Program: &trigger.Program{Dir: dir, Argv: []string{"sh", "-c", `echo "$NARU_RUN $NARU_ATTEMPT $NARU_DEPTH" >> out; [ -e end ] || { mkfifo wait 2>&-; read x < wait; }`}},
 	})
@@ -230,7 +230,7 @@ func TestTriggerProgramsOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	makeQueue(t, w.b, "q", nil)
-	_, err := w.b.CreateTrigger(trigger.Spec{
+	_, err := w.b.CreateTrigger(context.Background(), trigger.Spec{
 		Name: "t", Queue: "q", Conditions: []trigger.Condition{{On: trigger.OnFirst}}, Program: &trigger.Program{Argv: []string{"true"}},
 	})
 	if err != nil {

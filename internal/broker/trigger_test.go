@@ -55,7 +55,7 @@ func (w *triggerWorld) begin(configured ...trigger.Spec) {
 
 func (w *triggerWorld) create(name string, conditions ...trigger.Condition) {
 	w.t.Helper()
-	if _, err := w.b.CreateTrigger(trigger.Spec{Name: name, Queue: "q", Conditions: conditions}); err != nil {
+	if _, err := w.b.CreateTrigger(context.Background(), trigger.Spec{Name: name, Queue: "q", Conditions: conditions}); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -73,7 +73,7 @@ func (w *triggerWorld) run() *try {
 	case x := <-w.runs:
 		return x
 	case <-time.After(20 * time.Second):
-		w.t.Fatalf("no run was started: %.600s", fmt.Sprintf("%+v", w.b.Triggers()))
+		w.t.Fatalf("no run was started: %.600s", fmt.Sprintf("%+v", w.b.triggersHere("")))
 		return nil
 	}
 }
@@ -100,7 +100,7 @@ func (w *triggerWorld) noRun(why string) {
 
 func (w *triggerWorld) info(name string) TriggerInfo {
 	w.t.Helper()
-	info, err := w.b.Trigger(name)
+	info, err := w.b.Trigger(context.Background(), name)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -294,7 +294,7 @@ func TestTriggerDeep(t *testing.T) {
 func TestTriggerWaitingIsBounded(t *testing.T) {
 	w := newTriggerWorld(t)
 	q := makeQueue(t, w.b, "q", nil)
-	if _, err := w.b.CreateTrigger(trigger.Spec{
+	if _, err := w.b.CreateTrigger(context.Background(), trigger.Spec{
 		Name: "t", Queue: "q", MaxRunning: 1_000, Conditions: []trigger.Condition{{On: trigger.OnEvery}, {On: trigger.OnDepth, Depth: 12_000}},
 	}); err != nil {
 		t.Fatal(err)
@@ -327,7 +327,7 @@ func TestTriggerWaitingIsBounded(t *testing.T) {
 func TestTriggerRetries(t *testing.T) {
 	w := newTriggerWorld(t)
 	q := makeQueue(t, w.b, "q", nil)
-	if _, err := w.b.CreateTrigger(trigger.Spec{
+	if _, err := w.b.CreateTrigger(context.Background(), trigger.Spec{
 		Name: "t", Queue: "q", AttemptsMax: 3, Conditions: []trigger.Condition{{On: trigger.OnFirst}},
 	}); err != nil {
 		t.Fatal(err)
@@ -433,13 +433,13 @@ func TestTriggerQueueMadeAnew(t *testing.T) {
 	if now := w.partition(triggersTopic).HighWatermark(); now != end {
 		t.Fatalf("what did not change was written again: %d commands", now-end)
 	}
-	if err := w.b.DeleteTrigger("c"); !errors.Is(err, ErrConfigured) {
+	if err := w.b.DeleteTrigger(context.Background(), "c"); !errors.Is(err, ErrConfigured) {
 		t.Fatal(err)
 	}
 	w.restart()
 	w.begin()
-	if list := w.b.Triggers(); len(list) != 0 {
-		t.Fatalf("%+v", list)
+	if list, err := w.b.Triggers(context.Background()); err != nil || len(list) != 0 {
+		t.Fatalf("%+v, %v", list, err)
 	}
 }
 
@@ -447,23 +447,23 @@ func TestTriggerRefusals(t *testing.T) {
 	w := newTriggerWorld(t)
 	first := []trigger.Condition{{On: trigger.OnFirst}}
 	spec := trigger.Spec{Name: "t", Queue: "q", Conditions: first}
-	if _, err := w.b.CreateTrigger(spec); !errors.Is(err, catalog.ErrUnknownQueue) {
+	if _, err := w.b.CreateTrigger(context.Background(), spec); !errors.Is(err, catalog.ErrUnknownQueue) {
 		t.Fatal(err)
 	}
 	makeQueue(t, w.b, "q", nil)
 	program := spec
 	program.Program = &trigger.Program{Argv: []string{"true"}}
-	if _, err := w.b.CreateTrigger(program); !errors.Is(err, ErrProgramsOff) {
+	if _, err := w.b.CreateTrigger(context.Background(), program); !errors.Is(err, ErrProgramsOff) {
 		t.Fatal(err)
 	}
 	w.create("t", first...)
-	if _, err := w.b.CreateTrigger(spec); !errors.Is(err, ErrTriggerExists) {
+	if _, err := w.b.CreateTrigger(context.Background(), spec); !errors.Is(err, ErrTriggerExists) {
 		t.Fatal(err)
 	}
-	if err := w.b.DeleteTrigger("t"); err != nil {
+	if err := w.b.DeleteTrigger(context.Background(), "t"); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.b.DeleteTrigger("t"); !errors.Is(err, ErrUnknownTrigger) {
+	if err := w.b.DeleteTrigger(context.Background(), "t"); !errors.Is(err, ErrUnknownTrigger) {
 		t.Fatal(err)
 	}
 }

@@ -12,9 +12,12 @@ import (
 )
 
 // ListTriggers implements naruv1connect.TriggerServiceHandler.
-func (s *Server) ListTriggers(context.Context, *naruv1.ListTriggersRequest) (*naruv1.ListTriggersResponse, error) {
+func (s *Server) ListTriggers(ctx context.Context, _ *naruv1.ListTriggersRequest) (*naruv1.ListTriggersResponse, error) {
 	out := &naruv1.ListTriggersResponse{}
-	list := s.broker.Triggers()
+	list, err := s.broker.Triggers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for i := range list {
 		out.Triggers = append(out.Triggers, showTrigger(&list[i]))
 	}
@@ -22,8 +25,8 @@ func (s *Server) ListTriggers(context.Context, *naruv1.ListTriggersRequest) (*na
 }
 
 // GetTrigger implements naruv1connect.TriggerServiceHandler.
-func (s *Server) GetTrigger(_ context.Context, in *naruv1.GetTriggerRequest) (*naruv1.Trigger, error) {
-	t, err := s.broker.Trigger(in.GetTrigger())
+func (s *Server) GetTrigger(ctx context.Context, in *naruv1.GetTriggerRequest) (*naruv1.Trigger, error) {
+	t, err := s.broker.Trigger(ctx, in.GetTrigger())
 	if err != nil {
 		return nil, err
 	}
@@ -31,12 +34,12 @@ func (s *Server) GetTrigger(_ context.Context, in *naruv1.GetTriggerRequest) (*n
 }
 
 // CreateTrigger implements naruv1connect.TriggerServiceHandler.
-func (s *Server) CreateTrigger(_ context.Context, in *naruv1.CreateTriggerRequest) (*naruv1.Trigger, error) {
+func (s *Server) CreateTrigger(ctx context.Context, in *naruv1.CreateTriggerRequest) (*naruv1.Trigger, error) {
 	spec, err := triggerSpec(in.GetSpec())
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.broker.CreateTrigger(spec)
+	t, err := s.broker.CreateTrigger(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +47,8 @@ func (s *Server) CreateTrigger(_ context.Context, in *naruv1.CreateTriggerReques
 }
 
 // DeleteTrigger implements naruv1connect.TriggerServiceHandler.
-func (s *Server) DeleteTrigger(_ context.Context, in *naruv1.DeleteTriggerRequest) (*naruv1.DeleteTriggerResponse, error) {
-	return &naruv1.DeleteTriggerResponse{}, s.broker.DeleteTrigger(in.GetTrigger())
+func (s *Server) DeleteTrigger(ctx context.Context, in *naruv1.DeleteTriggerRequest) (*naruv1.DeleteTriggerResponse, error) {
+	return &naruv1.DeleteTriggerResponse{}, s.broker.DeleteTrigger(ctx, in.GetTrigger())
 }
 
 // triggerSpec reads a spec; the broker checks it.
