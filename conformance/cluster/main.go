@@ -53,7 +53,7 @@ func main() {
 	flag.StringVar(&o.keys, "aws-keys", "", "with --dev, a file of access keys for the brokers")
 	flag.BoolVar(&o.lies, "break", false, "let the bucket lose on purpose what it acknowledged, and expect that it shows")
 	flag.BoolVar(&o.logs, "logs", false, "print the brokers' logs in the end")
-	flag.BoolVar(&o.keep, "keep", false, "remove nothing in the end: the directory has the logs, and all that etcd and the bucket have")
+	flag.BoolVar(&o.keep, "keep", false, "remove nothing in the end: the directory has the logs, with what each broker was at if one does not serve, and all that etcd and the bucket have")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -123,6 +123,9 @@ func play(ctx context.Context, o options, dir string) error {
 	}
 	if err != nil || o.logs {
 		fmt.Println(p.logs())
+	}
+	if err != nil && o.keep {
+		p.dump(ctx)
 	}
 	if err != nil {
 		return err

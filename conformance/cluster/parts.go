@@ -235,3 +235,11 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // peered tells whether brokers talk to each other, over wires that can be cut.
 func (p *parts) peered() bool { return len(p.brokers) > 0 && p.brokers[0].fromPeers != nil }
+
+// dump ends all brokers that are up, and has their goroutines in their logs.
+func (p *parts) dump(ctx context.Context) {
+	for _, b := range p.brokers {
+		_ = b.signal(syscall.SIGQUIT) // one that is down has none
+	}
+	pause(ctx, 2*time.Second)
+}

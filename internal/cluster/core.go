@@ -148,7 +148,8 @@ func (c *Core) Tick(now time.Time) {
 	}
 }
 
-// lapse ends a membership, though its keys may be there still.
+// lapse ends a membership, though its keys may be there still. Its lease is not kept alive any more, but revoked: requests may
+// arrive though answers are lost, and others could take over nothing for as long as that goes on.
 func (c *Core) lapse() {
 	c.DropAll()
 	c.alive = false
@@ -168,6 +169,8 @@ func (c *Core) Next(now time.Time) (Request, time.Time) {
 		return Request{}, now
 	case c.lease == 0:
 		return Request{What: Grant}, now
+	case !c.alive && !c.leaving:
+		return Request{What: Revoke, Lease: c.lease}, now
 	case !now.Before(c.keepAt) && !c.leaving:
 		return Request{What: Keep, Lease: c.lease}, now
 	}
@@ -278,8 +281,8 @@ func (c *Core) Answered(r Request, a Answer) {
 	case Release:
 		c.released(r, a)
 	case Revoke:
-		if a.Err == nil || !now.Before(c.ends) {
-			c.lease = 0
+		if a.Err == nil || c.leaving && !now.Before(c.ends) {
+			c.forget()
 		}
 	}
 }
@@ -298,10 +301,15 @@ func (c *Core) leaseGone(err error) bool {
 		return false
 	}
 	c.lapse()
+	c.forget()
+	return true
+}
+
+// forget is about a lease that has ended.
+func (c *Core) forget() {
 	for i := range c.slots {
 		c.slots[i].release = 0
 	}
 	c.lease, c.node, c.free, c.told, c.surplus = 0, 0, 0, "", Seen{}
 	c.idleTo = time.Time{}
-	return true
 }

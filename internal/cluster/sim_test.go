@@ -74,6 +74,7 @@ type simMember struct {
 	term    int64
 	slots   []simSlot
 	leaving bool
+	deaf    bool // its requests arrive, and no answer does
 }
 
 // simSlot is a slot as a member's shell has it.
@@ -302,6 +303,12 @@ func (s *sim) answer(m *simMember) {
 		return
 	}
 	fate := s.fate()
+	if m.deaf {
+		if m.call.Apply(); s.now.Sub(m.asked) < simTTL/4 { // which is how long an answer is waited for
+			return
+		}
+		fate = coord.FateOverdue
+	}
 	got := m.call.End(fate)
 	if got.Err != nil && s.rng.IntN(2) == 0 {
 		s.late = append(s.late, m.call)
