@@ -122,7 +122,8 @@ func (b *Broker) CreateQueue(spec catalog.QueueSpec) (*catalog.Queue, error) {
 	return q, nil
 }
 
-// AlterQueue changes a queue; see catalog.Catalog.AlterQueue.
+// AlterQueue changes a queue; see catalog.Catalog.AlterQueue. The change may look for queues
+// by FindQueue only.
 func (b *Broker) AlterQueue(name string, change func(*catalog.QueueSpec) error) (*catalog.Queue, error) {
 	if _, err := b.Queue(name); err != nil {
 		return nil, err
@@ -186,6 +187,16 @@ func (b *Broker) Queues() []*catalog.Queue {
 		return list
 	}
 	return slices.DeleteFunc(slices.Clone(list), (*catalog.Queue).Internal)
+}
+
+// FindQueue is Queue for a change that AlterQueue is given, and waits for nothing: that one holds
+// what Queue asks other brokers with, and plans again where it was behind.
+func (b *Broker) FindQueue(name string) (*catalog.Queue, error) {
+	q, err := b.catalog.Queue(name)
+	if err == nil && q.Internal() {
+		return nil, fmt.Errorf("%w: %s", catalog.ErrUnknownQueue, name)
+	}
+	return q, err
 }
 
 // Queue returns the queue of that name, or catalog.ErrUnknownQueue, as for one that

@@ -303,6 +303,38 @@ func settled(t *testing.T, f func(done func([]error))) {
 	}
 }
 
+// A change of a queue looks for another one, that nobody knows or that a broker made a moment ago.
+func TestAlteredQueueLooksForAnother(t *testing.T) {
+	_, a, b := newPair(t)
+	for _, name := range []string{"q", "dead"} {
+		if _, err := a.CreateQueue(catalog.QueueSpec{Name: name, Settings: catalog.DefaultQueueSettings()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name string
+		want error
+	}{{"dead", nil}, {"none", catalog.ErrUnknownQueue}} {
+		ended := make(chan error, 1)
+		go func() {
+			_, err := b.AlterQueue("q", func(s *catalog.QueueSpec) error {
+				_, err := b.FindQueue(c.name)
+				s.Settings.Delay = time.Second
+				return err
+			})
+			ended <- err
+		}()
+		select {
+		case err := <-ended:
+			if !errors.Is(err, c.want) {
+				t.Errorf("%s: %v", c.name, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("it waits for itself")
+		}
+	}
+}
+
 // A queue of another broker's does what one that is here does.
 func TestRemoteQueue(t *testing.T) {
 	w, _, _ := newPair(t)

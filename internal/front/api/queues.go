@@ -86,7 +86,7 @@ func (s *Server) CreateQueue(_ context.Context, in *naruv1.CreateQueueRequest) (
 		return nil, err
 	}
 	spec := catalog.QueueSpec{Name: in.GetQueue(), Topic: in.GetTopic(), Settings: catalog.DefaultQueueSettings(), Tags: in.GetTags()}
-	if err := s.changeSettings(&spec.Settings, in.GetSettings()); err != nil {
+	if err := changeSettings(s.known, &spec.Settings, in.GetSettings()); err != nil {
 		return nil, err
 	}
 	if _, err := s.broker.CreateQueue(spec); err != nil {
@@ -97,7 +97,9 @@ func (s *Server) CreateQueue(_ context.Context, in *naruv1.CreateQueueRequest) (
 
 // UpdateQueue implements naruv1connect.QueueServiceHandler.
 func (s *Server) UpdateQueue(_ context.Context, in *naruv1.UpdateQueueRequest) (*naruv1.Queue, error) {
-	_, err := s.broker.AlterQueue(in.GetQueue(), func(spec *catalog.QueueSpec) error { return s.changeSettings(&spec.Settings, in.GetSettings()) })
+	_, err := s.broker.AlterQueue(in.GetQueue(), func(spec *catalog.QueueSpec) error {
+		return changeSettings(s.broker.FindQueue, &spec.Settings, in.GetSettings())
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +109,16 @@ func (s *Server) UpdateQueue(_ context.Context, in *naruv1.UpdateQueueRequest) (
 // durationMax is more than any setting of a queue may be; the catalog knows better.
 const durationMax = 100 * 366 * 24 * time.Hour
 
-// changeSettings sets what is given.
-func (s *Server) changeSettings(set *catalog.QueueSettings, in *naruv1.NewQueueSettings) (err error) {
+func (s *Server) known(queue string) (*catalog.Queue, error) {
+	q, err := s.broker.Queue(queue)
+	if err != nil {
+		return nil, err
+	}
+	return q.Meta(), nil
+}
+
+// changeSettings sets what is given. find is for another queue.
+func changeSettings(find func(name string) (*catalog.Queue, error), set *catalog.QueueSettings, in *naruv1.NewQueueSettings) (err error) {
 	if in == nil {
 		return nil
 	}
@@ -138,7 +148,7 @@ func (s *Server) changeSettings(set *catalog.QueueSettings, in *naruv1.NewQueueS
 	}
 	if in.DeadLetter != nil {
 		if name := in.GetDeadLetter(); name != "" {
-			if _, err := s.broker.Queue(name); err != nil {
+			if _, err := find(name); err != nil {
 				return fmt.Errorf("dead-letter queue: %w", err)
 			}
 		}

@@ -42,7 +42,7 @@ func (x *attributeView) stats() *broker.QueueStats {
 
 // attributeEdit is a queue that attributes are being set of.
 type attributeEdit struct {
-	s    *Server
+	find func(name string) (*catalog.Queue, error) // another queue
 	c    *aws.Call
 	spec *catalog.QueueSpec
 }
@@ -228,14 +228,14 @@ func setRedrivePolicy(x *attributeEdit, value string) error {
 	if !ok {
 		return bad("Dead letter target is not a queue.")
 	}
-	q, err := x.s.b.Queue(name)
+	q, err := x.find(name)
 	if err != nil {
 		return bad("Dead letter target does not exist.")
 	}
-	if q.Meta().Settings.Ordered != set.Ordered {
+	if q.Settings.Ordered != set.Ordered {
 		return bad("Dead-letter queue must be same type of queue as the source.")
 	}
-	if !allowsSource(q.Meta().Labels[labelPrefix+"RedriveAllowPolicy"], x.spec.Name) {
+	if !allowsSource(q.Labels[labelPrefix+"RedriveAllowPolicy"], x.spec.Name) {
 		return bad("Queue does not have permissions to use " + p.DeadLetterTargetArn + " as a DLQ.")
 	}
 	set.DeadLetter, set.AttemptsMax = name, int32(n)

@@ -149,7 +149,7 @@ func setQueueAttributes(_ context.Context, s *Server, c *aws.Call, in *setAttrib
 		return nil, err
 	}
 	_, err = s.b.AlterQueue(name, func(spec *catalog.QueueSpec) error {
-		x := attributeEdit{s: s, c: c, spec: spec}
+		x := attributeEdit{find: s.b.FindQueue, c: c, spec: spec}
 		return x.setAttributes(in.Attributes)
 	})
 	return nil, err
