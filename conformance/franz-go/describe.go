@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -29,7 +30,7 @@ func (s *suite) describeCluster(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if m.Cluster == "" || len(m.Brokers) != 1 || m.Controller != m.Brokers[0].NodeID {
+		if m.Cluster == "" || len(m.Brokers) == 0 || !slices.Contains(m.Brokers.NodeIDs(), m.Controller) {
 			return fmt.Errorf("metadata: cluster %q, controller %d, brokers %+v", m.Cluster, m.Controller, m.Brokers)
 		}
 		c, err := s.client()
@@ -41,7 +42,7 @@ func (s *suite) describeCluster(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if r.ErrorCode != 0 || r.ClusterID != m.Cluster || len(r.Brokers) != 1 || r.Brokers[0].Port != m.Brokers[0].Port {
+		if r.ErrorCode != 0 || r.ClusterID != m.Cluster || len(r.Brokers) != len(m.Brokers) || !slices.ContainsFunc(m.Brokers, func(b kadm.BrokerDetail) bool { return b.Port == r.Brokers[0].Port }) {
 			return fmt.Errorf("describe cluster: %+v", r)
 		}
 		return nil
@@ -222,7 +223,7 @@ func produceRaw(ctx context.Context, c *kgo.Client, topic string, records []byte
 	p.Records = records
 	t.Partitions = append(t.Partitions, p)
 	req.Topics = append(req.Topics, t)
-	b, err := leader(ctx, c)
+	b, err := leader(ctx, c, topic)
 	if err != nil {
 		return -1, err
 	}
@@ -234,14 +235,15 @@ func produceRaw(ctx context.Context, c *kgo.Client, topic string, records []byte
 	return out.BaseOffset, kerr.ErrorForCode(out.ErrorCode)
 }
 
-// leader returns the only broker.
-func leader(ctx context.Context, c *kgo.Client) (*kgo.Broker, error) {
-	if err := c.Ping(ctx); err != nil {
+// leader returns the broker that has the topic's first partition.
+func leader(ctx context.Context, c *kgo.Client, topic string) (*kgo.Broker, error) {
+	m, err := kadm.NewClient(c).Metadata(ctx, topic)
+	if err != nil {
 		return nil, err
 	}
-	brokers := c.DiscoveredBrokers()
-	if len(brokers) != 1 {
-		return nil, fmt.Errorf("%d brokers", len(brokers))
+	p, ok := m.Topics[topic].Partitions[0]
+	if !ok || p.Leader < 0 {
+		return nil, fmt.Errorf("topic %s: no leader", topic)
 	}
-	return brokers[0], nil
+	return c.Broker(int(p.Leader)), nil
 }
