@@ -33,6 +33,9 @@ func (b *Broker) Members() []Member {
 	return b.cfg.Cluster.Members()
 }
 
+// Alone tells whether the broker has all there is, and is in no cluster.
+func (b *Broker) Alone() bool { return b.cfg.Cluster == nil }
+
 // Owns tells whether this broker has a slot: it is open here.
 func (b *Broker) Owns(slot journal.SlotID) bool { return b.slot(slot) != nil }
 

@@ -225,6 +225,11 @@ func (b *Broker) InternalQueue(name string) (*Queue, error) {
 	if err != nil && !errors.Is(err, catalog.ErrQueueExists) {
 		return nil, err
 	}
+	return b.FindInternalQueue(name)
+}
+
+// FindInternalQueue is InternalQueue for one that exists, else catalog.ErrUnknownQueue.
+func (b *Broker) FindInternalQueue(name string) (*Queue, error) {
 	q := b.queues.find(name)
 	if q == nil && b.missed() { // another broker made it
 		q = b.queues.find(name)

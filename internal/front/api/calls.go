@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,8 +23,9 @@ import (
 
 const (
 	// callsQueue is where answers to Request and Collect go, and nobody else receives
-	// from; channelPrefix begins the names of clients' own channels.
+	// from; each broker of a cluster has one, of its number. channelPrefix begins the names of clients' own channels.
 	callsQueue    = catalog.InternalPrefix + "replies"
+	callsQueueOf  = "-" // before the number of a broker
 	channelPrefix = "naru.replies."
 
 	requestTimeout = 30 * time.Second // of a Request that does not say
@@ -39,6 +41,7 @@ const (
 // correlation id, which nobody else can guess.
 type replies struct {
 	s               *Server
+	queue           string // where the answers come
 	delivered, late atomic.Int64
 	work            sync.WaitGroup
 
@@ -47,7 +50,12 @@ type replies struct {
 	waiting map[string]chan *naruv1.Message
 }
 
-func (r *replies) init(s *Server) { r.s, r.waiting = s, make(map[string]chan *naruv1.Message) }
+func (r *replies) init(s *Server) {
+	r.s, r.queue, r.waiting = s, callsQueue, make(map[string]chan *naruv1.Message)
+	if b := s.broker; !b.Alone() { // what another one takes from it does not come to who waits here
+		r.queue = fmt.Sprint(callsQueue, callsQueueOf, b.NodeID())
+	}
+}
 
 func (r *replies) wait() { r.work.Wait() }
 
@@ -57,7 +65,7 @@ func (r *replies) expect(n int) (id string, ch chan *naruv1.Message, err error) 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.open {
-		q, err := r.s.broker.InternalQueue(callsQueue)
+		q, err := r.s.broker.InternalQueue(r.queue)
 		if err != nil {
 			return "", nil, err
 		}
@@ -87,7 +95,7 @@ func (r *replies) read(q *broker.Queue) {
 		if err == nil || r.s.ctx.Err() != nil {
 			continue
 		}
-		r.s.log.Warn("answers cannot be read", "queue", callsQueue, "err", err)
+		r.s.log.Warn("answers cannot be read", "queue", r.queue, "err", err)
 		select {
 		case <-time.After(replyRetry):
 		case <-r.s.ctx.Done():
@@ -173,7 +181,7 @@ func (s *Server) Request(ctx context.Context, in *naruv1.RequestRequest) (*naruv
 	defer s.replies.forget(id)
 	ctx, cancel := context.WithTimeoutCause(ctx, cmp.Or(timeout, requestTimeout), errTimeout)
 	defer cancel()
-	m.Headers = withHeaders(m.Headers, callHeaders(id)...)
+	m.Headers = withHeaders(m.Headers, s.replies.headers(id)...)
 	if m.Expiry == 0 {
 		m.Expiry = cmp.Or(timeout, requestTimeout) // nobody waits for it any longer
 	}
@@ -193,8 +201,8 @@ func (s *Server) Request(ctx context.Context, in *naruv1.RequestRequest) (*naruv
 	}
 }
 
-func callHeaders(id string) []record.HeaderField {
-	return []record.HeaderField{{Key: headerReplyTo, Value: []byte(callsQueue)}, {Key: headerCorrelation, Value: []byte(id)}}
+func (r *replies) headers(id string) []record.HeaderField {
+	return []record.HeaderField{{Key: headerReplyTo, Value: []byte(r.queue)}, {Key: headerCorrelation, Value: []byte(id)}}
 }
 
 // withHeaders adds headers in place of those that have their names: whoever takes the
@@ -239,7 +247,7 @@ func (s *Server) Collect(ctx context.Context, in *naruv1.CollectRequest) (*naruv
 		return nil, err
 	}
 	defer s.replies.forget(id)
-	rec.Headers = withHeaders(rec.Headers, callHeaders(id)...)
+	rec.Headers = withHeaders(rec.Headers, s.replies.headers(id)...)
 	end := time.NewTimer(cmp.Or(timeout, collectTimeout))
 	defer end.Stop()
 	sent, err := s.produce(ctx, in.GetTopic(), nil, []broker.NewRecord{rec})
@@ -275,8 +283,11 @@ func (s *Server) Reply(ctx context.Context, in *naruv1.ReplyRequest) (*naruv1.Re
 		return nil, invalid("message is missing")
 	}
 	find := s.broker.Queue
-	if in.GetReplyTo() == callsQueue {
+	switch to := in.GetReplyTo(); {
+	case to == s.replies.queue:
 		find = s.broker.InternalQueue
+	case strings.HasPrefix(to, callsQueue+callsQueueOf):
+		find = s.broker.FindInternalQueue // of who asked; clients make none
 	}
 	q, err := find(in.GetReplyTo())
 	if err != nil {
