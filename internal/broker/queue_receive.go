@@ -187,6 +187,9 @@ func (q *openQueue) lease(req *ReceiveRequest, now, leaseMS int64) (list []Deliv
 		if list, err = q.fetch(list, q.got, now); err != nil {
 			failed = err
 		}
+		if errors.Is(err, ErrNotOwner) {
+			break // what was released would be met again at once, and for ever
+		}
 		for _, d := range list[had:] {
 			size += recordSize(&d.Record)
 		}

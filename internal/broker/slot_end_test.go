@@ -7,9 +7,11 @@ import (
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/journal"
+	"github.com/narumq/naru/internal/queue"
 )
 
 // A queue whose slot ends reads no more of it. It would ask the next owner, which waits for this one, which waits for the queue.
+// Who waits for messages that have come back is told so, instead of being looked for the same ones again and again.
 func TestQueueOfASlotThatEndsDoesNotWaitForTheNextOwner(t *testing.T) {
 	w, a, _ := newPair(t)
 	w.queue("work", nil)
@@ -18,7 +20,7 @@ func TestQueueOfASlotThatEndsDoesNotWaitForTheNextOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	sendAll(t, handle, text("one"), text("two"))
-	mustReceive(t, handle, ReceiveRequest{Max: 2}) // they are no longer in memory
+	given := mustReceive(t, handle, ReceiveRequest{Max: 2}) // they are no longer in memory
 	q, slot := handle.local(), journal.SlotID(catalog.SlotOfName("work", pairSlots))
 	q.mu.Lock()
 	ended := make(chan struct{})
@@ -35,6 +37,12 @@ func TestQueueOfASlotThatEndsDoesNotWaitForTheNextOwner(t *testing.T) {
 	}
 	if took := time.Since(began); took >= ownerWaitMax {
 		t.Errorf("it waited %v", took)
+	}
+	for _, d := range given {
+		q.core.Release(a.nowMS(), []queue.Tag{d.Tag}, 0, nil)
+	}
+	if list, err := q.receiveNow(&ReceiveRequest{Max: 2}); !errors.Is(err, ErrNotOwner) || len(list) != 0 {
+		t.Errorf("receive: %v, %v", list, err)
 	}
 	q.mu.Unlock()
 	<-ended
