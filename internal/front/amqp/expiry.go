@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/narumq/naru/internal/broker"
+	"github.com/narumq/naru/internal/catalog"
 )
 
 // CleanUp deletes the queues that do not outlive a process, and begins to watch those that expire. It is for the start, before
@@ -17,7 +18,9 @@ func (s *Server) CleanUp() error {
 				s.watchExpiry(vhost, q.Name, q.Queue)
 				continue
 			}
-			failed = errors.Join(failed, s.broker.DeleteNamespaceQueue(vhost, q.Name))
+			if err := s.broker.DeleteNamespaceQueue(vhost, q.Name); !errors.Is(err, catalog.ErrUnknownQueue) { // else somebody was faster
+				failed = errors.Join(failed, err)
+			}
 		}
 	}
 	return failed
