@@ -11,7 +11,7 @@
 // or both), slowed, torn, or refuse; the bucket answers 503, or does what it was asked for and does not say so. In the end one broker
 // is left. What must hold: nothing acknowledged is lost, offsets and values agree, each group of each kind is in order, nothing comes
 // again after its deletion was confirmed, no broker speaks for a log that it lost, no client meets an error that it must not try again
-// after, and everything is served again within the lease and --grace.
+// after, everything is served again within the lease and --grace, and etcd, once it forgets its past, has no more in use than before.
 //
 // It is also a cluster to try: with --dev it starts the same, prints the addresses, and waits for Ctrl-C.
 //

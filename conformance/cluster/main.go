@@ -91,6 +91,7 @@ type story struct {
 	queues []*queueScene
 	ends   *endsScene
 	owners *owners
+	space  space
 }
 
 // play runs the whole story and prints the verdict.
@@ -150,11 +151,14 @@ func (s *story) begin(ctx context.Context) (err error) {
 }
 
 // suffer is a cluster that grows, has troubles, and shrinks.
-func (s *story) suffer(ctx context.Context, end time.Time) error {
+func (s *story) suffer(ctx context.Context, end time.Time) (err error) {
 	if err := s.served(ctx, time.Now(), "one broker"); err != nil {
 		return err
 	}
 	if err := s.grow(ctx); err != nil {
+		return err
+	}
+	if s.space.before, err = inUse(ctx, s.etcdAddr); err != nil {
 		return err
 	}
 	if err := s.trouble.play(ctx, s.o.faults, s.o.only, end); err != nil {
@@ -188,7 +192,7 @@ func (s *story) lie(ctx context.Context) error {
 	return nil
 }
 
-func (s *story) end(ctx context.Context) error {
+func (s *story) end(ctx context.Context) (err error) {
 	if err := s.kafka.end(ctx); err != nil {
 		return fmt.Errorf("kafka: %w", err)
 	}
@@ -200,7 +204,8 @@ func (s *story) end(ctx context.Context) error {
 			return fmt.Errorf("sqs: %w", err)
 		}
 	}
-	return nil
+	s.space.after, err = inUse(ctx, s.etcdAddr)
+	return err
 }
 
 // verdict prints one check an anomaly's name.
@@ -230,6 +235,8 @@ func (s *story) verdict() error {
 		fmt.Printf("cluster: broker %d: %v\n", b.number, b.store)
 	}
 	fmt.Printf("cluster: %d faults, the longest time without service %v\n", s.count, s.slowest.Round(time.Millisecond))
+	fmt.Printf("cluster: etcd has %d KiB in use, %d at the beginning\n", s.space.after>>10, s.space.before>>10)
+	r.check("space of etcd", s.space.lost())
 	var late []string
 	for range s.slow {
 		late = append(late, fmt.Sprintf("see above; the limit is %v", s.lease+s.grace))

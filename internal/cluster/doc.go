@@ -19,7 +19,8 @@
 //
 // A lease chooses who tries; the comparison in each transaction is what protects the log. Beyond that, an owner says nothing to
 // anybody once its lease may have ended: it counts from the moment at which the last keep-alive that was answered was sent, by its
-// own monotonic clock, and stops a margin before. It needs no message to learn that it lost, least of all a watch.
+// own monotonic clock, and stops a margin before. It needs no message to learn that it lost, least of all a watch. Then it revokes the lease: what nobody
+// serves under it others may take, also while its requests arrive and no answer does.
 //
 // An ownership that was dropped is never taken up again: the owner's key is deleted, and what comes next has another revision.
 //
