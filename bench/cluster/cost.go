@@ -17,7 +17,7 @@ const (
 	dollarsGiB     = 0.023         // a GiB for a month
 	secondsMonth   = 730 * 3600
 	keptDays       = 7
-	mergedHours    = 2 // how long objects stay that were merged into others
+	mergedHours    = 2    // how long objects stay that were merged into others
 	pacedPerSecond = 1024 // records of 1 KiB: 1 MiB/s
 )
 
