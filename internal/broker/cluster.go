@@ -13,6 +13,9 @@ var ErrNotOwner = journal.ErrNotOwner
 type Cluster interface {
 	// Owner is the broker that has a slot, as was seen last; 0: nobody.
 	Owner(slot journal.SlotID) int32
+	// Fence is what a change compares to find out whether a slot still has the owner that was seen last; false if none was. The
+	// zero Fence compares nothing.
+	Fence(slot journal.SlotID) (catalog.Fence, bool)
 	// Peer asks another broker. It does not connect yet.
 	Peer(node int32) (*peer.Client, error)
 	// Members are the live brokers, by number.

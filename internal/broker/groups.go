@@ -90,6 +90,7 @@ type Groups struct {
 	mu       sync.Mutex
 	core     *group.Coordinator
 	log      StateLog // nil until Start and after CloseGroups
+	over     error    // why it is closed
 	tokens   group.Token
 	joins    map[group.Token]func(group.JoinResponse)
 	syncs    map[group.Token]func(group.SyncResponse)
@@ -147,7 +148,7 @@ func (g *Groups) CloseGroups() { g.close(group.ErrUnavailable) }
 // close is CloseGroups, with what those get who wait.
 func (g *Groups) close(why error) {
 	g.mu.Lock()
-	g.log = nil
+	g.log, g.over = nil, why
 	for tok, reply := range g.joins {
 		g.send(func() { reply(group.JoinResponse{Err: why, Generation: group.NoGeneration}) })
 		delete(g.joins, tok)
@@ -163,6 +164,14 @@ func (g *Groups) close(why error) {
 	for g.sending {
 		g.idle.Wait()
 	}
+}
+
+// away is why there is no log, and so no answer. g.mu is held.
+func (g *Groups) away() error {
+	if g.over != nil {
+		return g.over
+	}
+	return group.ErrUnavailable
 }
 
 // send puts something into the outbox. g.mu is held; unlock sends it.
@@ -245,8 +254,9 @@ func (g *Groups) JoinGroup(req group.JoinRequest, reply func(group.JoinResponse)
 	g.mu.Lock()
 	defer g.unlock()
 	if g.log == nil {
+		why := g.away()
 		g.send(func() {
-			reply(group.JoinResponse{Err: group.ErrUnavailable, Generation: group.NoGeneration, MemberID: req.MemberID})
+			reply(group.JoinResponse{Err: why, Generation: group.NoGeneration, MemberID: req.MemberID})
 		})
 		return
 	}
@@ -262,7 +272,8 @@ func (g *Groups) SyncGroup(req group.SyncRequest, reply func(group.SyncResponse)
 	g.mu.Lock()
 	defer g.unlock()
 	if g.log == nil {
-		g.send(func() { reply(group.SyncResponse{Err: group.ErrUnavailable}) })
+		why := g.away()
+		g.send(func() { reply(group.SyncResponse{Err: why}) })
 		return
 	}
 	g.tokens++
@@ -276,7 +287,7 @@ func (g *Groups) Heartbeat(req group.HeartbeatRequest) error {
 	g.mu.Lock()
 	defer g.unlock()
 	if g.log == nil {
-		return group.ErrUnavailable
+		return g.away()
 	}
 	return g.core.Heartbeat(g.cfg.Now(), req)
 }
@@ -286,7 +297,7 @@ func (g *Groups) LeaveGroup(req group.LeaveRequest) group.LeaveResponse {
 	g.mu.Lock()
 	defer g.unlock()
 	if g.log == nil {
-		return group.LeaveResponse{Err: group.ErrUnavailable}
+		return group.LeaveResponse{Err: g.away()}
 	}
 	resp, effects := g.core.Leave(g.cfg.Now(), req)
 	g.do(effects)

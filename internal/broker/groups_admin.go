@@ -14,7 +14,7 @@ func (g *Groups) DescribeGroup(id string) group.Description {
 	g.mu.Lock()
 	defer g.unlock()
 	if g.log == nil {
-		return group.Description{Err: group.ErrUnavailable, Group: id, State: group.Dead, Generation: group.NoGeneration}
+		return group.Description{Err: g.away(), Group: id, State: group.Dead, Generation: group.NoGeneration}
 	}
 	d := g.core.Describe(id)
 	if errors.Is(d.Err, group.ErrUnknownGroup) && g.machine.has(id) {
@@ -75,7 +75,7 @@ func (g *Groups) DeleteGroups(ids []string, reply func([]error)) {
 // commits under way, is not there.
 func (g *Groups) deleteGroup(id string) error {
 	if g.log == nil {
-		return group.ErrUnavailable
+		return g.away()
 	}
 	err := g.core.Delete(id)
 	if errors.Is(err, group.ErrUnknownGroup) && (g.machine.has(id) || g.inFlight[id] > 0) {
@@ -92,7 +92,8 @@ func (g *Groups) append(cmds []group.Command, done func(error)) {
 	case len(cmds) == 0:
 		g.send(func() { done(nil) })
 	case log == nil:
-		g.send(func() { done(group.ErrUnavailable) })
+		why := g.away()
+		g.send(func() { done(why) })
 	default:
 		g.send(func() { log.Append(cmds, done) })
 	}

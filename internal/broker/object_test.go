@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/coord"
 	"github.com/narumq/naru/internal/journal"
 	"github.com/narumq/naru/internal/objectstore"
@@ -89,8 +90,10 @@ func takeSlot(quorum coord.Store, f *journal.Flusher, id journal.SlotID, opt jou
 // alone is a cluster of one broker.
 type alone struct{}
 
-func (alone) Owner(journal.SlotID) int32 { return 1 }
-func (alone) Members() []Member          { return []Member{{Node: 1}} }
+func (alone) Owner(journal.SlotID) int32                 { return 1 }
+func (alone) Fence(journal.SlotID) (catalog.Fence, bool) { return catalog.Fence{}, true }
+
+func (alone) Members() []Member { return []Member{{Node: 1}} }
 
 func (alone) Peer(node int32) (*peer.Client, error) {
 	return nil, fmt.Errorf("%w: there is no broker %d", peer.ErrNotSent, node)

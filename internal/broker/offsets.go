@@ -121,7 +121,7 @@ func (g *Groups) commit(req *CommitOffsetsRequest, cmds []group.Command, errs []
 
 func (g *Groups) mayCommit(check group.CommitCheck) error {
 	if g.log == nil {
-		return group.ErrUnavailable
+		return g.away()
 	}
 	if err := g.core.CheckCommit(g.cfg.Now(), check); err != nil {
 		return err
@@ -209,7 +209,7 @@ func (g *Groups) serving() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.log == nil {
-		return group.ErrUnavailable
+		return g.away()
 	}
 	return nil
 }

@@ -88,6 +88,43 @@ func TestReshardWhileTheSlotMoves(t *testing.T) {
 	}
 }
 
+// Between the closing and the change of the catalog the slot goes to somebody who goes on appending: nothing is split.
+func TestReshardIsFenced(t *testing.T) {
+	w, a, b := newPair(t)
+	w.topic("stream", 1)
+	p, err := a.Partition("stream", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.give(p.Slot(), b)
+	what, err := halves(p.Topic())
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := b.topics.partitionsOf("stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if what.Fences, err = b.fencesOf(what.Close, parts); err != nil || len(what.Fences) != 1 {
+		t.Fatal(what.Fences, err)
+	}
+	if what.Close[0].End, err = p.backend().Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.give(p.Slot(), a) // who knows nothing of it
+	produceTo(t, a.Broker, "stream", "late")
+	what.At = time.Now().UnixMilli()
+	if _, err := b.catalog.Reshard("stream", what); !errors.Is(err, catalog.ErrFenced) {
+		t.Fatalf("split: %v", err)
+	}
+	if topic, err := a.Topic("stream"); err != nil || topic.Resharded {
+		t.Error("it was split", err)
+	}
+	if err := appendTo(t, b.Broker, "stream"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDrainedOfWhatWasHeardLongAgo(t *testing.T) {
 	w, a, b := newPair(t)
 	w.topic("stream", 1)

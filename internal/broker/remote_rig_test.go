@@ -149,6 +149,12 @@ func (n *pairNode) Owner(slot journal.SlotID) int32 {
 }
 
 // Members implements Cluster.
+func (n *pairNode) Fence(id journal.SlotID) (catalog.Fence, bool) {
+	key := fmt.Sprintf("owner/%d", id)
+	kv, ok, err := n.pair.quorum.Get(context.Background(), key)
+	return catalog.Fence{Key: key, Created: kv.CreateRevision}, ok && err == nil
+}
+
 func (n *pairNode) Members() []Member {
 	n.pair.mu.Lock()
 	defer n.pair.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/commitlog"
+	"github.com/narumq/naru/internal/journal"
 	"github.com/narumq/naru/internal/queue"
 	"github.com/narumq/naru/internal/record"
 )
@@ -107,6 +108,10 @@ func (b *Broker) Reshard(ctx context.Context, name string, plan func(*catalog.To
 
 // reshard closes partitions, all at once, and makes it durable.
 func (b *Broker) reshard(ctx context.Context, name string, what catalog.Reshard, parts []*Partition) (*catalog.Topic, error) {
+	var err error
+	if what.Fences, err = b.fencesOf(what.Close, parts); err != nil {
+		return nil, err
+	}
 	var wait sync.WaitGroup
 	errs := make([]error, len(what.Close))
 	for i := range what.Close {
@@ -119,6 +124,30 @@ func (b *Broker) reshard(ctx context.Context, name string, what catalog.Reshard,
 	}
 	what.At = b.nowMS()
 	return b.catalog.Reshard(name, what)
+}
+
+// fencesOf are of the owners of partitions that are to be closed, before they are asked: one who takes a slot in between
+// knows nothing of it, and goes on appending.
+func (b *Broker) fencesOf(list []catalog.Closing, parts []*Partition) (fences []catalog.Fence, err error) {
+	if b.cfg.Cluster == nil {
+		return nil, nil
+	}
+	known := make(map[journal.SlotID]bool)
+	for _, c := range list {
+		slot := parts[c.Partition].Slot()
+		if known[slot] {
+			continue
+		}
+		known[slot] = true
+		f, ok := b.cfg.Cluster.Fence(slot)
+		if !ok {
+			return nil, fmt.Errorf("slot %d: %w", slot, ErrNotOwner)
+		}
+		if f != (catalog.Fence{}) {
+			fences = append(fences, f)
+		}
+	}
+	return fences, nil
 }
 
 // turnstile lets one in at a time.

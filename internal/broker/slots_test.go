@@ -101,6 +101,13 @@ func (f *fleet) Owner(id journal.SlotID) int32 {
 	return f.owners[id]
 }
 
+// Fence implements Cluster.
+func (f *fleet) Fence(id journal.SlotID) (catalog.Fence, bool) {
+	key, _ := slotKeys(id)
+	kv, ok, err := f.quorum.Get(context.Background(), key)
+	return catalog.Fence{Key: key, Created: kv.CreateRevision}, ok && err == nil
+}
+
 // Members implements Cluster.
 func (f *fleet) Members() []Member { return nil }
 

@@ -38,7 +38,8 @@ func (w *triggerWorld) begin(configured ...trigger.Spec) {
 	w.t.Helper()
 	runs := make(chan *try, 1000) // those of the broker before end unseen
 	w.runs = runs
-	err := w.b.StartTriggers(TriggersConfig{Configured: configured, Run: func(ctx context.Context, work trigger.Work) error {
+	// The file says what there is, and be it nothing.
+	err := w.b.StartTriggers(TriggersConfig{Configured: append([]trigger.Spec{}, configured...), Run: func(ctx context.Context, work trigger.Work) error {
 		x := &try{work, make(chan error, 1)}
 		runs <- x
 		select {

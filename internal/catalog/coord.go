@@ -104,7 +104,10 @@ func NewCoord(cfg CoordConfig) *Coord {
 }
 
 // Apply implements Store, and Shared. ErrNotOwner: the broker's lease is over, and others know what the catalog is.
-func (s *Coord) Apply(ops []Op) error {
+func (s *Coord) Apply(ops []Op) error { return s.ApplyWhile(ops, nil) }
+
+// ApplyWhile implements Shared.
+func (s *Coord) ApplyWhile(ops []Op, fences []Fence) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mirror.empty() {
@@ -120,7 +123,7 @@ func (s *Coord) Apply(ops []Op) error {
 		return err
 	}
 	if len(ops) <= coordOpsMax {
-		return s.change(s.changesOf(ops))
+		return s.change(s.changesOf(ops), fences)
 	}
 	whole, err := json.Marshal(ops)
 	if err != nil {
@@ -130,7 +133,7 @@ func (s *Coord) Apply(ops []Op) error {
 		return fmt.Errorf("%w: a change of %d keys and %d bytes is more than the coordinator takes at once (%d bytes): nothing was changed",
 			ErrStorage, len(ops), len(whole), coordBytesMax)
 	}
-	if err := s.change([]coord.Op{coord.Put(coordRest, whole, 0)}); err != nil {
+	if err := s.change([]coord.Op{coord.Put(coordRest, whole, 0)}, fences); err != nil {
 		return err
 	}
 	s.rest = rest{ops, s.shown.Load()}
@@ -139,17 +142,21 @@ func (s *Coord) Apply(ops []Op) error {
 }
 
 // change makes a change of the catalog. s.mu is held.
-func (s *Coord) change(then []coord.Op) error {
+func (s *Coord) change(then []coord.Op, fences []Fence) error {
+	also := []coord.Compare{coord.Absent(coordRest)}
+	for _, f := range fences {
+		also = append(also, coord.CreatedAt(f.Key, f.Created))
+	}
 	if err := s.findLease(); err != nil {
 		return err
 	}
 	revision, err := s.commit(commit{
 		fence: s.cfg.Member, key: coordCommit, last: s.shown.Load(), mark: coordDone + s.cfg.Name, lease: s.lease,
-		also: []coord.Compare{coord.Absent(coordRest)}, then: then,
+		also: also, fenced: len(fences) > 0, then: then,
 	})
 	if err != nil {
 		// Nothing happened where it was refused; what others did the mirror will have.
-		s.known = errors.As(err, &final{}) || errors.Is(err, ErrConflict)
+		s.known = errors.As(err, &final{}) || errors.Is(err, ErrConflict) || errors.Is(err, ErrFenced)
 		return err
 	}
 	s.shown.Store(revision)
@@ -186,7 +193,9 @@ type commit struct {
 	mark  string // a key that only this broker puts, where the name is found again; it may be key
 	lease coord.LeaseID
 	also  []coord.Compare
-	then  []coord.Op
+	// fenced says that some of also are fences.
+	fenced bool
+	then   []coord.Op
 }
 
 // commit makes one transaction, and finds out what became of it: it is sent again as it
@@ -213,6 +222,9 @@ func (s *Coord) commit(c commit) (int64, error) {
 	}
 	if !owner.Found || owner.KV.CreateRevision != c.fence.Created {
 		return 0, fmt.Errorf("%w: %w", ErrStorage, ErrNotOwner)
+	}
+	if c.fenced && last.KV.ModRevision == c.last {
+		return 0, ErrFenced
 	}
 	if c.key == coordCommit {
 		s.mirror.expect(last.KV.ModRevision)

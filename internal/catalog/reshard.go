@@ -13,6 +13,8 @@ type Reshard struct {
 	Close []Closing
 	Open  []Opening
 	At    int64 // milliseconds since 1970
+	// Fences are of those who closed the partitions: the plan is applied only while they have them.
+	Fences []Fence
 }
 
 // Closing is a partition that gets no more records.
@@ -56,7 +58,7 @@ func (c *Catalog) Reshard(name string, plan Reshard) (*Topic, error) {
 			return nil, change{}, fmt.Errorf("%w: %s: %w", ErrReshard, name, err)
 		}
 		return &resharded, change{[]Op{encodeTopic(&resharded), encodeNumber(keyNextStream, next)}, func() { c.put(&resharded, next) }}, nil
-	})
+	}, plan.Fences...)
 }
 
 // mayReshard refuses what would not fit the topic as it is now; c.mu is held.

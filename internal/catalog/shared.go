@@ -11,10 +11,15 @@ import (
 // ErrConflict says that another broker changed the catalog first: what was to be changed is no more as it was.
 var ErrConflict = fault.New(fault.Unavailable, "others change the catalog at the same time")
 
+// ErrFenced says that a change was not made, because what it relied on has another owner now.
+var ErrFenced = fault.New(fault.Unavailable, "what was to be changed moved to another broker meanwhile")
+
 // Shared is a Store that other brokers change, too. Its Apply is on what the last Scan showed, and returns ErrConflict when that is
 // no more what there is: then nothing was changed. What Scan shows never changes.
 type Shared interface {
 	Store
+	// ApplyWhile is Apply if all the fences stand; else ErrFenced.
+	ApplyWhile(ops []Op, fences []Fence) error
 	// News tells that others changed something, or may have. It is closed by Close.
 	News() <-chan struct{}
 	// Changes shows what others changed since the last Scan or Changes, as Scan would show it: a nil Value is a key that is
@@ -41,7 +46,7 @@ type change struct {
 
 // changed makes a change: plan says which one, by what there is, and what is returned. Where another broker was faster it plans
 // again, on what there is then. A plan that fails, or finds nothing to do, is believed only when nobody changed anything.
-func changed[T any](c *Catalog, plan func() (T, change, error)) (T, error) {
+func changed[T any](c *Catalog, plan func() (T, change, error), fences ...Fence) (T, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var none T
@@ -63,7 +68,7 @@ func changed[T any](c *Catalog, plan func() (T, change, error)) (T, error) {
 		if err != nil || len(ch.ops) == 0 {
 			return result, err
 		}
-		err = c.apply(ch.ops)
+		err = c.apply(ch.ops, fences)
 		if err == nil {
 			ch.done()
 			return result, nil
@@ -92,8 +97,13 @@ func (c *Catalog) begin() error {
 }
 
 // apply makes a change durable; c.mu is held.
-func (c *Catalog) apply(ops []Op) error {
-	err := c.opt.Store.Apply(ops)
+func (c *Catalog) apply(ops []Op, fences []Fence) error {
+	var err error
+	if len(fences) > 0 && c.shared != nil {
+		err = c.shared.ApplyWhile(ops, fences)
+	} else {
+		err = c.opt.Store.Apply(ops)
+	}
 	if err != nil && !(errors.Is(err, ErrConflict) && c.shared.Behind()) {
 		c.stale = true
 	}
@@ -102,7 +112,7 @@ func (c *Catalog) apply(ops []Op) error {
 
 // coded is an error of the store: whatever that is, its errors are coded by the time they leave.
 func coded(err error) error {
-	if err == nil || errors.Is(err, ErrStorage) || errors.Is(err, ErrDiskFull) || errors.Is(err, ErrDamaged) || errors.Is(err, ErrClosed) {
+	if err == nil || errors.Is(err, ErrStorage) || errors.Is(err, ErrFenced) || errors.Is(err, ErrDiskFull) || errors.Is(err, ErrDamaged) || errors.Is(err, ErrClosed) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrStorage, err)

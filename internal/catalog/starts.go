@@ -23,7 +23,7 @@ func (c *Catalog) SetLogStarts(starts map[uint64]record.Offset) error {
 	}
 	exists := c.streams(starts)
 	if c.shared == nil {
-		return c.setStarts(exists, starts, c.apply)
+		return c.setStarts(exists, starts, func(ops []Op) error { return c.apply(ops, nil) })
 	}
 	bySlot := map[int]map[uint64]bool{}
 	for stream := range exists {

@@ -199,6 +199,16 @@ func (m *membership) Owner(slot journal.SlotID) int32 { return m.cluster.node.Lo
 // Changed implements broker.Cluster.
 func (m *membership) Changed() <-chan struct{} { return m.cluster.state().Changed }
 
+// Fence implements broker.Cluster.
+func (m *membership) Fence(slot journal.SlotID) (catalog.Fence, bool) {
+	v := m.cluster.state().View
+	if v.Owner(slot) == 0 {
+		return catalog.Fence{}, false
+	}
+	key, _ := cluster.Keys(slot)
+	return catalog.Fence{Key: key, Created: v.Owners[slot].Revision}, true
+}
+
 // Members implements broker.Cluster.
 func (m *membership) Members() []broker.Member {
 	var list []broker.Member

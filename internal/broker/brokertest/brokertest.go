@@ -54,6 +54,9 @@ func (c *Cluster) Owner(slot Slot) int32 {
 // Peer implements broker.Cluster: nobody answers.
 func (c *Cluster) Peer(int32) (*peer.Client, error) { return nil, broker.ErrNotOwner }
 
+// Fence implements broker.Cluster: owners have no keys here.
+func (c *Cluster) Fence(Slot) (catalog.Fence, bool) { return catalog.Fence{}, true }
+
 // Members implements broker.Cluster.
 func (c *Cluster) Members() []broker.Member {
 	c.mu.Lock()
