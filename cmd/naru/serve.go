@@ -100,6 +100,7 @@ func (a *app) serve(ctx context.Context, cfg server.Config) error {
 	for _, e := range s.Endpoints() {
 		fmt.Fprintf(a.out, "%-6s %s\n", e.Name, e.Addr)
 	}
+	server.GiveBackStart()
 	fmt.Fprintf(a.out, "ready in %v\n", s.StartTime().Round(100*time.Microsecond))
 
 	var failure error

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package server
+
+// GiveBackStart does nothing here.
+func GiveBackStart() {}
