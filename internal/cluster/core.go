@@ -148,7 +148,7 @@ func (c *Core) Tick(now time.Time) {
 	}
 }
 
-// lapse ends a membership, though its keys may be there still. Its lease is not kept alive any more, but revoked: requests may
+// lapse ends a membership, though its keys may be there still. Its lease is not kept alive any more, and revoked at its end: requests may
 // arrive though answers are lost, and others could take over nothing for as long as that goes on.
 func (c *Core) lapse() {
 	c.DropAll()
@@ -169,6 +169,8 @@ func (c *Core) Next(now time.Time) (Request, time.Time) {
 		return Request{}, now
 	case c.lease == 0:
 		return Request{What: Grant}, now
+	case !c.alive && !c.leaving && now.Before(c.ends): // what was being said meanwhile has been said by then
+		return Request{}, c.ends
 	case !c.alive && !c.leaving:
 		return Request{What: Revoke, Lease: c.lease}, now
 	case !now.Before(c.keepAt) && !c.leaving:
