@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"sort"
 	"sync"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/narumq/naru/conformance/history"
+	"github.com/narumq/naru/conformance/witness"
 )
 
 const (
@@ -26,13 +26,13 @@ const (
 
 // kafkaScene is idempotent producers, a reader, members of a group, and what they saw.
 type kafkaScene struct {
+	witness.Log
 	seeds []string
 	seed  uint64
 	rate  int           // records a second, of each producer
 	limit time.Duration // for each of the things that have to be waited for in the end
 
 	mu     sync.Mutex
-	events []history.Event
 	asked  [partitions]time.Time // when the record was sent that was acknowledged last
 	failed []string              // records that their producer gave up
 
@@ -46,20 +46,6 @@ func newKafkaScene(p *parts, seed uint64, rate int, limit time.Duration) *kafkaS
 		s.seeds = append(s.seeds, b.kafka)
 	}
 	return s
-}
-
-func (s *kafkaScene) note(e history.Event) {
-	e.Time = time.Now().UnixNano()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.events = append(s.events, e)
-}
-
-func (s *kafkaScene) sorted() []history.Event {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	sort.SliceStable(s.events, func(i, j int) bool { return s.events[i].Time < s.events[j].Time })
-	return s.events
 }
 
 func (s *kafkaScene) progress() (time.Time, string) {
@@ -101,17 +87,25 @@ func (s *kafkaScene) begin(ctx context.Context) error {
 		}
 		s.sends.Go(func() { s.produce(sends, ctx, p, fmt.Sprintf("p%d", i), s.seed+uint64(i)) })
 	}
-	r, err := s.fromStart("reader")
+	r, err := s.client(s.FromStart("reader", topic, partitions))
 	if err != nil {
 		return err
 	}
-	s.reads.Go(func() { s.read(reads, r, "reader") })
+	s.reads.Go(func() {
+		defer r.Close()
+		s.Read(reads, r, "reader")
+	})
 	for i := range members {
-		m, err := s.member(fmt.Sprintf("member%d", i))
+		name := fmt.Sprintf("member%d", i)
+		m, err := s.client(append(s.Member(name, group, topic),
+			kgo.SessionTimeout(6*time.Second), kgo.HeartbeatInterval(time.Second), kgo.RebalanceTimeout(10*time.Second))...)
 		if err != nil {
 			return err
 		}
-		s.reads.Go(func() { s.consume(reads, m, fmt.Sprintf("member%d", i)) })
+		s.reads.Go(func() {
+			defer m.Close()
+			s.Consume(reads, m, name, group)
+		})
 	}
 	return nil
 }
@@ -128,7 +122,7 @@ func (s *kafkaScene) produce(sends, ctx context.Context, c *kgo.Client, name str
 		}
 		p := rng.Int32N(partitions)
 		value, began := fmt.Sprintf("%s-%d", name, i), time.Now()
-		s.note(history.Event{Kind: history.Send, Process: name, Partition: p, Value: value})
+		s.Note(history.Event{Kind: history.Send, Process: name, Partition: p, Value: value})
 		c.Produce(ctx, &kgo.Record{Partition: p, Key: []byte(value), Value: pad[:rng.IntN(len(pad))]}, func(r *kgo.Record, err error) {
 			s.answered(ctx, name, value, began, r, err)
 		})
@@ -144,7 +138,7 @@ func (s *kafkaScene) produce(sends, ctx context.Context, c *kgo.Client, name str
 
 func (s *kafkaScene) answered(ctx context.Context, name, value string, began time.Time, r *kgo.Record, err error) {
 	if err == nil {
-		s.note(history.Event{Kind: history.Ack, Process: name, Partition: r.Partition, Offset: r.Offset, Value: value})
+		s.Note(history.Event{Kind: history.Ack, Process: name, Partition: r.Partition, Offset: r.Offset, Value: value})
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,34 +150,7 @@ func (s *kafkaScene) answered(ctx context.Context, name, value string, began tim
 	}
 }
 
-// fromStart is a client that consumes all partitions without a group.
-func (s *kafkaScene) fromStart(name string) (*kgo.Client, error) {
-	from := map[int32]kgo.Offset{}
-	for p := range int32(partitions) {
-		from[p] = kgo.NewOffset().AtStart()
-		s.note(history.Event{Kind: history.Assign, Process: name, Partition: p})
-	}
-	return s.client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}))
-}
-
-// read notes what it reads until ctx ends.
-func (s *kafkaScene) read(ctx context.Context, c *kgo.Client, name string) {
-	defer c.Close()
-	for ctx.Err() == nil {
-		c.PollFetches(ctx).EachRecord(func(r *kgo.Record) { s.polled(name, "", r) })
-	}
-}
-
-func (s *kafkaScene) polled(name, group string, r *kgo.Record) {
-	s.note(history.Event{Kind: history.Poll, Process: name, Group: group, Partition: r.Partition, Offset: r.Offset, Value: string(r.Key)})
-}
-
 func (s *kafkaScene) summary() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := map[history.Kind]int{}
-	for _, e := range s.events {
-		n[e.Kind]++
-	}
+	n := s.Counts()
 	return fmt.Sprintf("kafka: %d sent, %d acknowledged, %d read, %d commits", n[history.Send], n[history.Ack], n[history.Poll], n[history.Commit])
 }

@@ -16,11 +16,11 @@ import (
 func (s *kafkaScene) end(ctx context.Context) error {
 	s.stopSends()
 	s.sends.Wait()
-	_ = until(ctx, s.limit, s.caughtUp) // what is missing, the judge will tell
+	_ = until(ctx, s.limit, s.CaughtUp) // what is missing, the judge will tell
 	s.askCommitted(ctx)
 	s.stopReads()
 	s.reads.Wait()
-	c, err := s.fromStart("last")
+	c, err := s.client(s.FromStart("last", topic, partitions))
 	if err != nil {
 		return err
 	}
@@ -31,26 +31,12 @@ func (s *kafkaScene) end(ctx context.Context) error {
 	if err != nil {
 		fmt.Println("cluster: nobody says where the log ends:", err)
 	}
-	next := map[int32]int64{}
-	done := func() bool {
-		for p := range int32(partitions) {
-			if o, ok := ends.Lookup(topic, p); !ok || next[p] < o.Offset {
-				return false
-			}
-		}
-		return true
-	}
-	for !done() && limited.Err() == nil {
-		c.PollFetches(limited).EachRecord(func(r *kgo.Record) {
-			s.polled("last", "", r)
-			next[r.Partition] = r.Offset + 1
-		})
-	}
+	next := s.ReadTo(limited, c, "last", topic, partitions, ends)
 	for p := range int32(partitions) {
 		if o, _ := ends.Lookup(topic, p); next[p] < o.Offset {
 			fmt.Printf("cluster: partition %d could be read up to %d of %d\n", p, next[p], o.Offset)
 		}
-		s.note(history.Event{Kind: history.End, Process: "last", Partition: p, Offset: next[p]})
+		s.Note(history.Event{Kind: history.End, Process: "last", Partition: p, Offset: next[p]})
 	}
 	return ctx.Err()
 }
@@ -68,20 +54,14 @@ func (s *kafkaScene) askEnds(ctx context.Context, c *kgo.Client) (kadm.ListedOff
 	}
 }
 
-// caughtUp tells whether the group was handed every acknowledged value.
-func (s *kafkaScene) caughtUp() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	seen := map[string]bool{}
-	for i := range s.events {
-		if e := &s.events[i]; e.Kind == history.Poll && e.Group != "" {
-			seen[e.Value] = true
-		}
+// askCommitted reads back what the group has committed, if that is answered in time.
+func (s *kafkaScene) askCommitted(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	c, err := s.client()
+	if err != nil {
+		return
 	}
-	for i := range s.events {
-		if e := &s.events[i]; e.Kind == history.Ack && !seen[e.Value] {
-			return false
-		}
-	}
-	return true
+	defer c.Close()
+	s.AskCommitted(ctx, c, group)
 }

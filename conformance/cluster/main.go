@@ -211,7 +211,7 @@ func (s *story) end(ctx context.Context) (err error) {
 // verdict prints one check an anomaly's name.
 func (s *story) verdict() error {
 	var r report
-	records := s.kafka.sorted()
+	records := s.kafka.Sorted()
 	fmt.Println("cluster:", s.kafka.summary())
 	found := history.Check(records)
 	if s.o.lies {

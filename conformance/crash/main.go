@@ -59,7 +59,7 @@ func play(ctx context.Context, o lives.Options) (v lives.Verdict, err error) {
 		return v, err
 	}
 	fmt.Println("crash:", s.summary())
-	found := history.Check(s.sorted())
+	found := history.Check(s.Sorted())
 	return lives.Verdict{
 		Anomalies: lives.Strings(found), Names: history.Names(), Count: history.Summary(found),
 		Shows: []string{history.LostWrite, history.InconsistentOffset}, // values that are gone, and offsets that hold others
