@@ -17,7 +17,7 @@ func dev(ctx context.Context, o options, dir string) error {
 	defer p.close()
 	p.introduce()
 	if o.env != "" {
-		if err := writeWhole(o.env, p.shell()); err != nil {
+		if err := p.tell(ctx, o.env); err != nil {
 			return err
 		}
 	}
@@ -54,14 +54,18 @@ func (p *parts) bootstrap() string {
 	return strings.Join(list, ",")
 }
 
-// shell is the addresses as a shell reads them, those of one broker where there can be only one.
-func (p *parts) shell() string {
-	b := p.brokers[0]
-	if list := p.serving(); len(list) > 0 {
-		b = list[0]
+// tell writes the addresses as a shell reads them, when no slot moves any more: those of one broker where there can be only one.
+func (p *parts) tell(ctx context.Context, file string) error {
+	if err := p.settled(ctx); err != nil {
+		return fmt.Errorf("all slots where they belong: %w", err)
 	}
-	return fmt.Sprintf("bootstrap=%s\nAWS_ENDPOINT_URL=http://%s\nNARU_HTTP=http://%s\nAMQP_URL=amqp://guest:guest@%s/\nAMQP_MANAGEMENT_URL=http://%s\n",
-		p.bootstrap(), b.aws, b.http, b.amqp, b.management)
+	b, err := p.carrier(ctx)
+	if err != nil {
+		return err
+	}
+	return writeWhole(file, fmt.Sprintf(
+		"bootstrap=%s\nAWS_ENDPOINT_URL=http://%s\nNARU_HTTP=http://%s\nAMQP_URL=amqp://guest:guest@%s/\nAMQP_MANAGEMENT_URL=http://%s\n",
+		p.bootstrap(), b.aws, b.http, b.amqp, b.management))
 }
 
 // writeWhole lets nobody see a part of a file.
