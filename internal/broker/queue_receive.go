@@ -176,12 +176,16 @@ func (q *openQueue) lease(req *ReceiveRequest, now, leaseMS int64) (list []Deliv
 	if len(q.receives) == 0 { // else they come for those who wait already
 		q.tally()
 	}
+	receive := q.core.Receive
 	for len(list) < want && (req.BytesMax == 0 || size < req.BytesMax) {
 		n := want - len(list)
 		if req.BytesMax > 0 {
 			n = 1
 		}
-		q.got = q.core.Receive(now, n, leaseMS, q.got[:0])
+		q.got = receive(now, n, leaseMS, q.got[:0])
+		if req.Together {
+			receive = q.core.ReceiveMore
+		}
 		had := len(list)
 		var err error
 		if list, err = q.fetch(list, q.got, now); err != nil {

@@ -58,6 +58,9 @@ type ReceiveRequest struct {
 	BytesMax int           // of what is delivered, but for the last; 0 = no limit
 	Lease    time.Duration // 0 = the queue's; below 0: until released
 	Wait     time.Duration // for the first; below 0: the queue's
+	// Together has as many of a group of an ordered queue delivered as there are. Without
+	// it, and with BytesMax, they come one at a time.
+	Together bool
 	// AttemptID makes an ordered queue repeat, within five minutes, what it
 	// answered to the same id, unless something of it was settled or ran out.
 	AttemptID string

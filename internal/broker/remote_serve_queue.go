@@ -96,6 +96,7 @@ func (q queueCall) receive() {
 		q.c.Fail(err)
 		return
 	}
+	req.Together = req.Together || req.BytesMax <= 0
 	if req.BytesMax <= 0 || req.BytesMax > answerBytesMax {
 		req.BytesMax = answerBytesMax
 	}

@@ -392,6 +392,30 @@ func TestRemoteQueue(t *testing.T) {
 	}
 }
 
+// As many of a group come together as are there and may, wherever the queue is.
+func TestRemoteOrderedQueue(t *testing.T) {
+	_, a, b := newPair(t)
+	for name, c := range map[string]struct {
+		req  ReceiveRequest
+		want []string
+	}{
+		"all":     {ReceiveRequest{Max: 10}, []string{"one", "two", "three"}},
+		"bounded": {ReceiveRequest{Max: 10, BytesMax: 1 << 20, Together: true}, []string{"one", "two", "three"}},
+		"full":    {ReceiveRequest{Max: 10, BytesMax: 5, Together: true}, []string{"one", "two"}},
+		"turns":   {ReceiveRequest{Max: 10, BytesMax: 1 << 20}, []string{"one"}},
+	} {
+		for at, here := range map[string]*Broker{"here": a.Broker, "away": b.Broker} {
+			t.Run(name+" "+at, func(t *testing.T) {
+				q := makeQueue(t, here, name+"-"+at, func(s *catalog.QueueSettings) { s.Ordered = true })
+				for _, v := range []string{"one", "two", "three"} {
+					sendAll(t, q, Message{Key: []byte("g"), Value: []byte(v), Delay: -1})
+				}
+				wantValues(t, receiveFrom(t, q, c.req), c.want...)
+			})
+		}
+	}
+}
+
 // Who waits for a message gets the next one, and keeps none when it gives up.
 func TestRemoteReceiveWaits(t *testing.T) {
 	w, _, _ := newPair(t)

@@ -324,11 +324,13 @@ func (e *encoder) request(r *ReceiveRequest) {
 	e.number(int64(r.BytesMax))
 	e.number(int64(r.Lease))
 	e.number(int64(r.Wait))
+	e.flag(r.Together)
 	e.text(r.AttemptID)
 }
 
 func (d *decoder) request() ReceiveRequest {
 	return ReceiveRequest{
-		Max: int(d.number()), BytesMax: int(d.number()), Lease: time.Duration(d.number()), Wait: time.Duration(d.number()), AttemptID: d.text(),
+		Max: int(d.number()), BytesMax: int(d.number()), Lease: time.Duration(d.number()), Wait: time.Duration(d.number()),
+		Together: d.flag(), AttemptID: d.text(),
 	}
 }

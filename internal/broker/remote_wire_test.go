@@ -21,7 +21,7 @@ func wireExample() *encoder {
 	e.tags([]queue.Tag{{Source: 1, Offset: 1 << 40, Attempt: 2}})
 	e.errs([]error{nil, context.Canceled})
 	e.once(&Once{Key: "k", Digest: [32]byte{1}})
-	e.request(&ReceiveRequest{Max: 1, BytesMax: 2, Lease: -1, Wait: time.Second, AttemptID: "a"})
+	e.request(&ReceiveRequest{Max: 1, BytesMax: 2, Lease: -1, Wait: time.Second, Together: true, AttemptID: "a"})
 	return e
 }
 

@@ -99,6 +99,9 @@ func (q *Queue) leaveGroup(n int32) {
 	if g.busy > 0 || g.listed || len(g.line) > 0 {
 		return
 	}
+	if q.last.number == n {
+		q.last = lastGroup{} // the number goes to another one
+	}
 	delete(t.byHash, groupKey{g.source, g.hash})
 	t.unused = append(t.unused, n)
 }

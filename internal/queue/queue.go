@@ -63,6 +63,7 @@ type Queue struct {
 	unused  []int32
 	timers  timerHeap
 	groups  groupTable
+	last    lastGroup
 
 	inFlight int
 	released int // entries that are released: of those in flight

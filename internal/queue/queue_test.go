@@ -76,7 +76,8 @@ func (w *world) receive() {
 	if w.rng.IntN(5) == 0 {
 		lease = -1
 	}
-	got := w.q.Receive(w.now, n, lease, nil)
+	got := w.q.Receive(w.now, w.rng.IntN(n+1), lease, nil)
+	got = w.q.ReceiveMore(w.now, n-len(got), lease, got) // as if it were one
 	dead := w.q.Dead(nil)
 	want, wantDead := w.live.receive(w.now, n, lease)
 	var tags, gone []Tag

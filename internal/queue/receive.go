@@ -4,7 +4,29 @@ package queue
 // lease has no end, and none after a restart. Milliseconds. Deliveries are
 // appended to out. What has no attempts left or has expired goes to Dead.
 func (q *Queue) Receive(now int64, n int, lease int64, out []Delivery) []Delivery {
+	q.last = lastGroup{}
+	return q.receive(now, len(out)+n, lease, out)
+}
+
+// ReceiveMore goes on where the Receive before it ended: it delivers what now follows in
+// the group that was delivered from last, if nothing else has happened to the group, and
+// then does as Receive does. It is for a caller that let nobody else in between the two.
+func (q *Queue) ReceiveMore(now int64, n int, lease int64, out []Delivery) []Delivery {
 	want := len(out) + n
+	if g := q.last; g.busy > 0 && q.groups.at(g.number).busy == g.busy {
+		out = q.receiveGroup(g.number, now, lease, want, out)
+	}
+	return q.receive(now, want, lease, out)
+}
+
+// lastGroup is what was delivered from last of an ordered queue.
+type lastGroup struct {
+	number int32
+	busy   int32 // of the group, all delivered in turn; 0: nothing may follow
+}
+
+// receive delivers until there are `want` in out.
+func (q *Queue) receive(now int64, want int, lease int64, out []Delivery) []Delivery {
 	for len(out) < want && q.inFlight < q.cfg.InFlightMax {
 		w := q.nextSource()
 		if w == nil {
@@ -18,7 +40,11 @@ func (q *Queue) Receive(now int64, n int, lease int64, out []Delivery) []Deliver
 			}
 			continue
 		}
-		out = q.receiveGroup(^x.id, now, lease, want, out)
+		g := q.groups.at(^x.id)
+		g.listed = false
+		if g.busy == 0 { // else a record that was loaded later, after a restart, is leased
+			out = q.receiveGroup(^x.id, now, lease, want, out)
+		}
 	}
 	return out
 }
@@ -27,15 +53,13 @@ func (q *Queue) Receive(now int64, n int, lease int64, out []Delivery) []Deliver
 // want deliveries in all.
 func (q *Queue) receiveGroup(n int32, now, lease int64, want int, out []Delivery) []Delivery {
 	g := q.groups.at(n)
-	g.listed = false
-	if g.busy > 0 {
-		return out // a record that was loaded later, after a restart, is leased
-	}
 	for len(out) < want && q.inFlight < q.cfg.InFlightMax && q.headReady(g) {
 		var ok bool
 		if out, ok = q.deliver(q.popHead(g), now, lease, out); !ok {
-			break // what follows waits until that one is out of the way
+			q.last = lastGroup{} // what follows waits until that one is out of the way
+			break
 		}
+		q.last = lastGroup{n, g.busy}
 	}
 	q.leaveGroup(n) // its records may have been forgotten meanwhile
 	return out

@@ -23,6 +23,7 @@ import (
 //	hole [source=n] n=n                            offsets of the log that hold no record
 //	at s                                           the clock says
 //	receive [n=n] [lease=s|none]                   loads what is wanted first
+//	more [n=n] [lease=s|none]                      goes on with that
 //	ack|reject|extend|nack tag… [for=s]            for: the lease, or the delay
 //	finish|return tag… [until=s]                   ends what "dead" handed out
 //	drain                                          commands go on their way to the log
@@ -80,7 +81,7 @@ func (s *stage) do(t *testing.T, d *datadriven.TestData) string {
 		if s.cfg.ExpireReady {
 			s.sayDead()
 		}
-	case "receive":
+	case "receive", "more":
 		s.receive(d)
 	case "ack", "reject", "extend", "nack", "finish", "return":
 		s.settle(d)
@@ -213,7 +214,11 @@ func (s *stage) load() {
 
 func (s *stage) receive(d *datadriven.TestData) {
 	s.load()
-	for _, x := range s.q.Receive(s.now, number(d, "n", 1), s.duration(d, "lease", 30_000), nil) {
+	receive := s.q.Receive
+	if d.Cmd == "more" {
+		receive = s.q.ReceiveMore
+	}
+	for _, x := range receive(s.now, number(d, "n", 1), s.duration(d, "lease", 30_000), nil) {
 		again := ""
 		if x.Tag.Attempt > 1 {
 			again = ", first at " + inSeconds(x.FirstAt)

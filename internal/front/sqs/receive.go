@@ -19,9 +19,8 @@ type receiveRequest struct {
 const (
 	receiveMax = 10
 	waitMax    = 20 * time.Second
-	// receiveBytesMax bounds one answer of a standard queue. SQS has no such limit,
-	// but its messages are of 1 MiB at most; records of a topic may be longer. One
-	// comes always. On a FIFO queue several of one group must be taken at once.
+	// receiveBytesMax bounds one answer. SQS has no such limit, but its messages are of
+	// 1 MiB at most; records of a topic may be longer. One comes always.
 	receiveBytesMax = 16 << 20
 )
 
@@ -126,7 +125,7 @@ func (r *receiveRequest) show(d *broker.Delivery, handle []byte, ordered bool, a
 // Behaviour: takes as many as there are, up to the number asked for; if there are
 // none it waits, until the server shuts down or the client goes away.
 // Deviations: all of the queue is looked at, not a sample. A visibility timeout of
-// 0 is one millisecond. One answer of a standard queue has 16 MiB of bodies or one
+// 0 is one millisecond. One answer has 16 MiB of bodies or one
 // message. SenderId is the account.
 func receiveMessage(ctx context.Context, t *target, in *receiveIn) (*receiveOut, error) {
 	var r receiveRequest
@@ -137,9 +136,7 @@ func receiveMessage(ctx context.Context, t *target, in *receiveIn) (*receiveOut,
 	if err := setAttemptID(&r.broker, in.ReceiveRequestAttemptId, t.rules.ordered); err != nil {
 		return nil, err
 	}
-	if !t.rules.ordered {
-		r.broker.BytesMax = receiveBytesMax
-	}
+	r.broker.BytesMax, r.broker.Together = receiveBytesMax, t.rules.ordered
 	if r.system, err = r.system.add(in.AttributeNames); err != nil {
 		return nil, err
 	}
