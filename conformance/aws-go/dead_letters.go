@@ -79,6 +79,7 @@ func moveTask(t *tester) {
 		in.DestinationArn, in.MaxNumberOfMessagesPerSecond = aws.String(t.arn(other)), aws.Int32(2)
 	}))
 	t.take(other, 1)
+	t.until("it is counted", func() bool { return t.task(dead).ApproximateNumberOfMessagesMoved >= 1 })
 	running := t.task(dead)
 	equal("task", []string{*running.Status, *running.DestinationArn, *running.TaskHandle}, []string{"RUNNING", t.arn(other), handle})
 	_, err := t.start(t.arn(dead), nil)

@@ -34,6 +34,7 @@ async function moved(sqs) {
   await bury(10)
   const { TaskHandle } = await c.startMessageMoveTask({ SourceArn, DestinationArn: otherArn, MaxNumberOfMessagesPerSecond: 2 })
   await sqs.take(other, 1)
+  await until('it is counted', async () => (await task()).ApproximateNumberOfMessagesMoved >= 1)
   const running = await task()
   assert.deepEqual([running.Status, running.DestinationArn, running.MaxNumberOfMessagesPerSecond, running.TaskHandle], ['RUNNING', otherArn, 2, TaskHandle])
   await fails('UnsupportedOperation', c.startMessageMoveTask({ SourceArn }))

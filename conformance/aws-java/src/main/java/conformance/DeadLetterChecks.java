@@ -74,6 +74,7 @@ final class DeadLetterChecks {
         String to = sqs.arn(other);
         String handle = c.startMessageMoveTask(r -> r.sourceArn(arn).destinationArn(to).maxNumberOfMessagesPerSecond(2)).taskHandle();
         sqs.take(other, 1);
+        until("it is counted", () -> task(arn).approximateNumberOfMessagesMoved() >= 1);
         ListMessageMoveTasksResultEntry running = task(arn);
         equal(List.of(running.status(), running.destinationArn(), running.maxNumberOfMessagesPerSecond(), running.taskHandle()),
                 List.of("RUNNING", to, 2, handle), "task");
