@@ -65,7 +65,7 @@ public final class Worker {
         LeaseManagementConfig c = all.leaseManagementConfig().failoverTimeMillis(4000).shardSyncIntervalMillis(2000).maxLeasesToStealAtOneTime(2)
                 .leasesRecoveryAuditorExecutionFrequencyMillis(3000).listShardsBackoffTimeInMillis(200);
         // A worker that has not reported for twice this time gets no lease: less is too short for a busy machine.
-        c.workerUtilizationAwareAssignmentConfig().disableWorkerMetrics(true).workerMetricsReporterFreqInMillis(2000)
+        c.workerUtilizationAwareAssignmentConfig().disableWorkerMetrics(true).workerMetricsReporterFreqInMillis(5000)
                 .varianceBalancingFrequency(1).dampeningPercentage(100);
         return c;
     }
