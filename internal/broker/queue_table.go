@@ -70,6 +70,9 @@ func (t *queueTable) show(b *Broker, meta *catalog.Queue) error {
 	if q != nil { // another one had the name
 		t.hide(b, q)
 	}
+	if topic, err := b.catalog.Topic(meta.Topic); err == nil && b.topics.byIDOf(topic.ID) == nil {
+		b.topics.put(b, topic) // another broker has made both since topics were taken up
+	}
 	q = newQueue(b, meta)
 	t.mu.Lock()
 	t.byName[meta.Name] = q

@@ -61,3 +61,44 @@ func TestRedriveWaitsForAQueueThatNobodyHas(t *testing.T) {
 		t.Errorf("%d were moved, %v; %+v", len(list), err, a.Redrives("from"))
 	}
 }
+
+func TestAQueueThatCameSinceTopicsWereTakenUpHasItsPartitions(t *testing.T) {
+	_, a, b := newPair(t)
+	a.following.mu.Lock() // it has taken up topics
+	if _, err := b.CreateQueue(catalog.QueueSpec{Name: "q", Settings: catalog.DefaultQueueSettings()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.catalog.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.takeUpQueues()
+	a.following.mu.Unlock()
+	if err := a.catchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	q, err := b.Queue("q")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sendTo(t, q, "m")
+}
+
+func TestATopicThatGrewElsewhereAndIsAlteredHereGrowsForItsQueues(t *testing.T) {
+	w, a, b := newPair(t)
+	w.topic("t", 1)
+	q, err := a.CreateQueue(catalog.QueueSpec{Name: "q", Topic: "t", Settings: catalog.DefaultQueueSettings()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.following.mu.Lock() // it takes up nothing
+	defer a.following.mu.Unlock()
+	if err := b.AddPartitions("t", 3, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.AnnotateTopic("t", func(_, labels map[string]string) error { labels["x"] = "y"; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if n := a.queues.find(q.Name).local().partsN.Load(); n != 3 {
+		t.Errorf("the queue reads %d partitions", n)
+	}
+}

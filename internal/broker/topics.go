@@ -69,13 +69,14 @@ func (t *topics) openAll(b *Broker, existing []*catalog.Topic) {
 }
 
 // put shows a topic as the catalog has it now, which may be later than what the
-// caller has: changes come here in any order. Partitions that are new are opened.
-func (t *topics) put(b *Broker, topic *catalog.Topic) {
+// caller has: changes come here in any order. Partitions that are new are opened; grew tells
+// whether they are of a topic that was shown before, perhaps by another broker's doing.
+func (t *topics) put(b *Broker, topic *catalog.Topic) (grew bool) {
 	t.changing.Lock()
 	defer t.changing.Unlock()
 	topic, err := b.catalog.TopicByID(topic.ID)
 	if err != nil {
-		return // it was deleted
+		return false // it was deleted
 	}
 	t.register(topic)
 	t.mu.RLock()
@@ -86,6 +87,7 @@ func (t *topics) put(b *Broker, topic *catalog.Topic) {
 	}
 	state.meta.Store(topic)
 	partitions := append([]*Partition(nil), state.partitions...)
+	grew = len(partitions) > 0 && len(partitions) < len(topic.Partitions)
 	for i := len(partitions); i < len(topic.Partitions); i++ {
 		p := &Partition{broker: b, topic: state, index: int32(i)}
 		p.away.b, p.away.slot = b, p.Slot()
@@ -99,6 +101,7 @@ func (t *topics) put(b *Broker, topic *catalog.Topic) {
 	state.partitions = partitions
 	t.byName[topic.Name] = state
 	t.byID[topic.ID] = state
+	return grew
 }
 
 // closeThose closes the logs of partitions that the catalog has closed: whoever did that
@@ -308,7 +311,9 @@ func (b *Broker) AnnotateTopic(name string, edit func(tags, labels map[string]st
 	if err != nil {
 		return err
 	}
-	b.topics.put(b, topic)
+	if b.topics.put(b, topic) {
+		b.topicGrew(topic)
+	}
 	return nil
 }
 
@@ -318,6 +323,8 @@ func (b *Broker) AlterTopic(name string, changes []catalog.Change, validateOnly 
 	if err != nil || validateOnly {
 		return err
 	}
-	b.topics.put(b, topic)
+	if b.topics.put(b, topic) {
+		b.topicGrew(topic)
+	}
 	return nil
 }
