@@ -2,11 +2,13 @@ package broker
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/commitlog"
+	"github.com/narumq/naru/internal/coord"
 )
 
 // halves splits partition 0 of a topic.
@@ -88,6 +90,33 @@ func TestReshardWhileTheSlotMoves(t *testing.T) {
 	}
 }
 
+func TestReshardWaitsForAnOwner(t *testing.T) {
+	w, a, b := newPair(t)
+	w.topic("stream", 1)
+	slot := mustPartition(t, a.Broker, "stream").Slot()
+	taken, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		_, err := b.Reshard(t.Context(), "stream", func(topic *catalog.Topic) (catalog.Reshard, error) {
+			w.take(slot)
+			_, err := w.quorum.Txn(t.Context(), nil, []coord.Op{coord.Delete(fmt.Sprintf("owner/%d", slot))}, nil)
+			close(taken)
+			what, planned := halves(topic)
+			return what, errors.Join(err, planned)
+		})
+		ended <- err
+	}()
+	<-taken
+	select {
+	case err := <-ended:
+		t.Fatalf("it did not wait: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	w.give(slot, a)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Between the closing and the change of the catalog the slot goes to somebody who goes on appending: nothing is split.
 func TestReshardIsFenced(t *testing.T) {
 	w, a, b := newPair(t)
@@ -105,7 +134,7 @@ func TestReshardIsFenced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if what.Fences, err = b.fencesOf(what.Close, parts); err != nil || len(what.Fences) != 1 {
+	if what.Fences, err = b.fencesOf(t.Context(), what.Close, parts); err != nil || len(what.Fences) != 1 {
 		t.Fatal(what.Fences, err)
 	}
 	if what.Close[0].End, err = p.backend().Close(t.Context()); err != nil {

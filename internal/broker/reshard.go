@@ -109,7 +109,7 @@ func (b *Broker) Reshard(ctx context.Context, name string, plan func(*catalog.To
 // reshard closes partitions, all at once, and makes it durable.
 func (b *Broker) reshard(ctx context.Context, name string, what catalog.Reshard, parts []*Partition) (*catalog.Topic, error) {
 	var err error
-	if what.Fences, err = b.fencesOf(what.Close, parts); err != nil {
+	if what.Fences, err = b.fencesOf(ctx, what.Close, parts); err != nil {
 		return nil, err
 	}
 	var wait sync.WaitGroup
@@ -127,8 +127,8 @@ func (b *Broker) reshard(ctx context.Context, name string, what catalog.Reshard,
 }
 
 // fencesOf are of the owners of partitions that are to be closed, before they are asked: one who takes a slot in between
-// knows nothing of it, and goes on appending.
-func (b *Broker) fencesOf(list []catalog.Closing, parts []*Partition) (fences []catalog.Fence, err error) {
+// knows nothing of it, and goes on appending. It waits for an owner, as what asks one does.
+func (b *Broker) fencesOf(ctx context.Context, list []catalog.Closing, parts []*Partition) (fences []catalog.Fence, err error) {
 	if b.cfg.Cluster == nil {
 		return nil, nil
 	}
@@ -139,6 +139,9 @@ func (b *Broker) fencesOf(list []catalog.Closing, parts []*Partition) (fences []
 			continue
 		}
 		known[slot] = true
+		if _, err := b.awaitOwner(ctx, slot); err != nil {
+			return nil, err
+		}
 		f, ok := b.cfg.Cluster.Fence(slot)
 		if !ok {
 			return nil, fmt.Errorf("slot %d: %w", slot, ErrNotOwner)
