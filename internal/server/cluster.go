@@ -152,11 +152,8 @@ func (c *Cluster) reach() error {
 
 // prepare finds out whether the bucket and etcd are there, and fit for it.
 func (c *Cluster) prepare(ctx context.Context) error {
-	name, err := randomName()
-	if err != nil {
-		return err
-	}
-	err = objectstore.Probe(ctx, c.bucket, "probe/"+name)
+	name := randomName()
+	err := objectstore.Probe(ctx, c.bucket, "probe/"+name)
 	c.health.bucket(err)
 	if err != nil {
 		return fmt.Errorf("--cluster %s: %w", c.cfg.Cluster, err)
@@ -227,13 +224,9 @@ func (c *Cluster) prepareLater(ctx context.Context) {
 }
 
 func (c *Cluster) self() cluster.Member {
-	name, err := randomName()
-	if err != nil {
-		panic(err) // the system has no random numbers
-	}
 	host, _ := os.Hostname() // "" is as good as any
 	m := cluster.Member{
-		Name: name, Host: host, Version: c.version, Started: c.started.UnixMilli(), LeaseMS: c.cfg.Lease.Milliseconds(), Endpoints: map[string]string{},
+		Name: randomName(), Host: host, Version: c.version, Started: c.started.UnixMilli(), LeaseMS: c.cfg.Lease.Milliseconds(), Endpoints: map[string]string{},
 	}
 	for _, e := range c.addresses() {
 		m.Endpoints[e.Name] = e.Addr
@@ -242,12 +235,10 @@ func (c *Cluster) self() cluster.Member {
 }
 
 // randomName is one that nobody else ever has.
-func randomName() (string, error) {
+func randomName() string {
 	var b [12]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(b[:]), nil
+	rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
 }
 
 // openGates takes the ports.

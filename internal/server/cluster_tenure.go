@@ -48,11 +48,17 @@ const (
 	orphanAge    = 12 * objectAgeMax
 )
 
+func (c *Cluster) newMembership(t *cluster.Tenure) *membership {
+	return &membership{
+		cluster: c, tenure: t, name: randomName(), metrics: c.metrics, slots: make(map[journal.SlotID]*openSlot), trouble: make(chan error, 1),
+	}
+}
+
 // serve runs a tenure: it opens the broker and the endpoints, and returns when all that is gone again.
 func (c *Cluster) serve(t *cluster.Tenure) {
 	c.metrics.tenures.Inc()
 	began := time.Now()
-	m := &membership{cluster: c, tenure: t, metrics: c.metrics, slots: make(map[journal.SlotID]*openSlot), trouble: make(chan error, 1)}
+	m := c.newMembership(t)
 	err := m.run()
 	text := ""
 	switch took := time.Since(began).Round(time.Millisecond); {
@@ -82,10 +88,7 @@ func (m *membership) cutOff(err error) {
 	}
 }
 
-func (m *membership) run() (err error) {
-	if m.name, err = randomName(); err != nil {
-		return err
-	}
+func (m *membership) run() error {
 	cfg := m.cluster.cfg
 	peering := peer.Config{Node: m.tenure.Node, Cluster: m.cluster.identity.Load().ID, TLS: m.cluster.tls, Log: m.cluster.log}
 	m.peers = peer.NewPeers(peering)

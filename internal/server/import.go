@@ -125,11 +125,7 @@ func (i *importing) copy(ctx context.Context, t *cluster.Tenure) (sum broker.Imp
 	case <-t.Context().Done():
 		return sum, fmt.Errorf("waiting for the cluster's slots: %w", journal.ErrNotOwner)
 	}
-	name, err := randomName()
-	if err != nil {
-		return sum, err
-	}
-	m := &membership{cluster: i.c, tenure: t, name: name, metrics: i.c.metrics, slots: map[journal.SlotID]*openSlot{}, trouble: make(chan error, 1)}
+	m := i.c.newMembership(t)
 	i.mu.Lock()
 	for id, owner := range i.owners {
 		m.slots[id] = &openSlot{owner: owner}
