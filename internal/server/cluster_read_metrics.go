@@ -50,9 +50,7 @@ func describeReads(ch chan<- *prometheus.Desc) {
 
 // collectReads tells what the flusher has read, if there is one.
 func (m *membership) collectReads(ch chan<- prometheus.Metric) {
-	m.mu.Lock()
-	f := m.flusher
-	m.mu.Unlock()
+	f := m.flusher.Load()
 	if f == nil {
 		return
 	}

@@ -42,9 +42,7 @@ func (m *membership) openFlusher(observed *metrics) *journal.Flusher {
 		opt.CacheFS, opt.CacheDir, opt.CacheDiskBytes = vfs.OS(), filepath.ToSlash(cfg.CacheDir), cfg.CacheDisk
 	}
 	f := journal.NewFlusher(opt)
-	m.mu.Lock()
-	m.flusher = f
-	m.mu.Unlock()
+	m.flusher.Store(f)
 	if !m.tenure.Valid() {
 		f.Close()
 	}
@@ -59,7 +57,7 @@ func (m *membership) Open(ctx context.Context, id journal.SlotID, owner int64) e
 	m.mu.Unlock()
 	err := m.server.broker.OpenSlot(id, func(opt journal.Options) (broker.Medium, error) {
 		opt.RelocateEvery = manifestCheckEvery
-		s, err := m.flusher.Open(ctx, id, owner, opt)
+		s, err := m.flusher.Load().Open(ctx, id, owner, opt)
 		if err != nil {
 			return nil, err
 		}

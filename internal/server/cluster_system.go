@@ -58,10 +58,7 @@ func (s system) fares(out *naruv1.Cluster) {
 			out.Steps = append(out.Steps, step)
 		}
 	}
-	m.mu.Lock()
-	f := m.flusher
-	m.mu.Unlock()
-	if f != nil {
+	if f := m.flusher.Load(); f != nil {
 		r := f.ReadStats()
 		out.CacheBytes, out.CacheDiskBytes, out.CacheHits, out.CacheMisses = r.CacheBytes, r.DiskBytes, r.BlockHits, r.BlockMisses
 	}

@@ -28,9 +28,10 @@ type membership struct {
 
 	amqp, management *switchboard // nil: off
 
-	mu      sync.Mutex
-	flusher *journal.Flusher             // guarded by mu; nil until the server starts
-	slots   map[journal.SlotID]*openSlot // guarded by mu
+	flusher atomic.Pointer[journal.Flusher] // nil until the server starts
+
+	mu    sync.Mutex
+	slots map[journal.SlotID]*openSlot // guarded by mu
 
 	trouble chan error  // takes one: why the tenure has to end
 	planned atomic.Bool // the broker leaves in an orderly way
@@ -179,10 +180,7 @@ func (m *membership) cut() {
 	for _, d := range m.doors {
 		d.shut()
 	}
-	m.mu.Lock()
-	f := m.flusher
-	m.mu.Unlock()
-	if f != nil {
+	if f := m.flusher.Load(); f != nil {
 		f.Close()
 	}
 	m.peers.Close()

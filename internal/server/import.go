@@ -136,12 +136,12 @@ func (i *importing) copy(ctx context.Context, t *cluster.Tenure) (sum broker.Imp
 		return sum, err
 	}
 	defer func() { err = errors.Join(err, cat.Close()) }()
-	m.openFlusher(newMetrics(i.c.version))
-	defer m.flusher.Close()
+	flusher := m.openFlusher(newMetrics(i.c.version))
+	defer flusher.Close()
 	im := &broker.Import{
 		Source: i.source, Catalog: cat, Progress: i.progress, Now: func() int64 { return time.Now().UnixMilli() },
 		Open: func(id journal.SlotID, opt journal.Options) (broker.Medium, error) {
-			s, err := m.flusher.Open(ctx, id, m.slots[id].owner, opt)
+			s, err := flusher.Open(ctx, id, m.slots[id].owner, opt)
 			if err != nil {
 				return nil, err
 			}
