@@ -74,19 +74,23 @@ func StartCluster(cfg Config, opt ClusterOptions) (*Cluster, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	if opt.Log == nil {
-		opt.Log = slog.New(slog.DiscardHandler)
-	}
-	c := &Cluster{
-		cfg: cfg, log: opt.Log, version: opt.Version, started: time.Now(), metrics: newClusterMetrics(), failed: make(chan error, 4),
-		bucket: opt.Bucket, quorum: opt.Quorum, lease: opt.Lease,
-	}
+	c := newCluster(cfg, opt)
 	if err := c.start(); err != nil {
 		c.release()
 		return nil, err
 	}
 	c.ready = time.Since(c.started)
 	return c, nil
+}
+
+func newCluster(cfg Config, opt ClusterOptions) *Cluster {
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Cluster{
+		cfg: cfg, log: opt.Log, version: opt.Version, started: time.Now(), metrics: newClusterMetrics(), failed: make(chan error, 4),
+		bucket: opt.Bucket, quorum: opt.Quorum, lease: opt.Lease,
+	}
 }
 
 func (c *Cluster) start() error {

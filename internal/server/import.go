@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -29,12 +28,7 @@ func Import(ctx context.Context, cfg Config, dir string, opt ClusterOptions, pro
 	if _, err := os.Stat(filepath.Join(dir, catalog.BoltFile)); err != nil {
 		return sum, fmt.Errorf("--data %s: no data directory: %w", dir, err)
 	}
-	if opt.Log == nil {
-		opt.Log = slog.New(slog.DiscardHandler)
-	}
-	c := &Cluster{
-		cfg: cfg, log: opt.Log, version: opt.Version, started: time.Now(), metrics: newClusterMetrics(), bucket: opt.Bucket, quorum: opt.Quorum, lease: opt.Lease,
-	}
+	c := newCluster(cfg, opt)
 	defer func() {
 		for _, end := range c.closes {
 			err = errors.Join(err, end())
@@ -53,7 +47,7 @@ func Import(ctx context.Context, cfg Config, dir string, opt ClusterOptions, pro
 	if err != nil {
 		return sum, err
 	}
-	source, err := broker.Open(broker.Config{Dir: dir, RetentionEvery: -1, Logger: opt.Log})
+	source, err := broker.Open(broker.Config{Dir: dir, RetentionEvery: -1, Logger: c.log})
 	if err != nil {
 		return sum, fmt.Errorf("--data %s: %w", dir, err)
 	}
