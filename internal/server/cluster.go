@@ -292,16 +292,24 @@ func (c *Cluster) Ready() error {
 	if s := c.current.Load(); s != nil {
 		return s.Ready()
 	}
-	st := c.state()
-	switch away := c.health.why(); {
-	case st.View.Err != nil:
-		return fmt.Errorf("etcd is away: %w", st.View.Err)
-	case away != nil:
-		return fmt.Errorf("the bucket is away: %w", away)
-	case c.problem.Load() != nil && *c.problem.Load() != "":
-		return errors.New(*c.problem.Load())
+	if err := c.away(); err != nil {
+		return err
+	}
+	if why := c.problem.Load(); why != nil && *why != "" {
+		return errors.New(*why)
 	}
 	return errors.New("joining the cluster")
+}
+
+// away says which of etcd and the bucket does not answer, nil if both do.
+func (c *Cluster) away() error {
+	if err := c.state().View.Err; err != nil {
+		return fmt.Errorf("etcd is away: %w", err)
+	}
+	if err := c.health.why(); err != nil {
+		return fmt.Errorf("the bucket is away: %w", err)
+	}
+	return nil
 }
 
 // Failed gives the error that ends the process.

@@ -199,11 +199,8 @@ func (s *slotMedium) Close() (err error) {
 
 // ready is nil while the bucket and etcd answer, and slots were seen to have owners.
 func (m *membership) ready() error {
-	if err := m.cluster.health.why(); err != nil {
-		return fmt.Errorf("the bucket is away: %w", err)
-	}
-	if err := m.cluster.state().View.Err; err != nil {
-		return fmt.Errorf("etcd is away: %w", err)
+	if err := m.cluster.away(); err != nil {
+		return err
 	}
 	if !m.whole.Load() {
 		return fmt.Errorf("%d of %d slots have no owner yet", m.ownerless(), m.cluster.slots())
