@@ -251,10 +251,10 @@ func (c *Cluster) openGates() error {
 	if err != nil {
 		return err
 	}
-	for _, ln := range l.each() {
-		if *ln != nil {
-			g := newGate(*ln)
-			*ln = g
+	for _, e := range l.each() {
+		if *e.at != nil {
+			g := newGate(*e.at)
+			*e.at = g
 			c.doors = append(c.doors, g)
 		}
 	}
@@ -323,16 +323,15 @@ func (c *Cluster) Endpoints() []Endpoint { return c.addresses() }
 
 func (c *Cluster) addresses() []Endpoint {
 	var list []Endpoint
-	names := []string{"kafka", "aws", "amqp", "amqp-management", "http", "peer"}
-	for i, ln := range c.gates.each() {
-		if *ln == nil {
+	for _, e := range c.gates.each() {
+		if *e.at == nil {
 			continue
 		}
-		e := Endpoint{names[i], c.cfg.reachable((*ln).Addr())}
-		if names[i] == "aws" || names[i] == "amqp-management" || names[i] == "http" {
-			e.Addr = "http://" + e.Addr
+		addr := c.cfg.reachable((*e.at).Addr())
+		if e.name == "aws" || e.name == "amqp-management" || e.name == "http" {
+			addr = "http://" + addr
 		}
-		list = append(list, e)
+		list = append(list, Endpoint{e.name, addr})
 	}
 	return list
 }

@@ -163,11 +163,11 @@ func (m *membership) watch(s *Server) error {
 // openDoors lets clients in, behind a fence: nothing is said to them when the tenure is over.
 func (m *membership) openDoors() {
 	m.listeners = m.cluster.gates
-	for _, ln := range m.listeners.each() {
-		if g, ok := (*ln).(*gate); ok {
+	for _, e := range m.listeners.each() {
+		if g, ok := (*e.at).(*gate); ok {
 			d := g.open(m.tenure.Valid)
 			m.doors = append(m.doors, d)
-			*ln = d
+			*e.at = d
 		}
 	}
 }

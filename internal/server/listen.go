@@ -43,14 +43,11 @@ func (c *Config) listen() (l listeners, err error) {
 	if c.Cluster != "" {
 		peer = c.PeerAddr
 	}
-	for _, e := range []struct {
-		name, addr string
-		to         *net.Listener
-	}{
-		{"kafka", c.KafkaAddr, &l.kafka}, {"aws", c.AWSAddr, &l.aws}, {"amqp", c.AMQPAddr, &l.amqp},
-		{"amqp-management", management, &l.management}, {"http", c.HTTPAddr, &l.http}, {"peer", peer, &l.peer},
-	} {
-		if *e.to, err = listen(e.name, e.addr); err != nil {
+	addr := map[string]string{
+		"kafka": c.KafkaAddr, "aws": c.AWSAddr, "amqp": c.AMQPAddr, "amqp-management": management, "http": c.HTTPAddr, "peer": peer,
+	}
+	for _, e := range l.each() {
+		if *e.at, err = listen(e.name, addr[e.name]); err != nil {
 			l.close()
 			return listeners{}, err
 		}
@@ -58,14 +55,22 @@ func (c *Config) listen() (l listeners, err error) {
 	return l, nil
 }
 
-func (l *listeners) each() []*net.Listener {
-	return []*net.Listener{&l.kafka, &l.aws, &l.amqp, &l.management, &l.http, &l.peer}
+// namedListener is where the listener of an endpoint is, off ones included.
+type namedListener struct {
+	name string // of the endpoint, and of the setting that is its address
+	at   *net.Listener
+}
+
+func (l *listeners) each() []namedListener {
+	return []namedListener{
+		{"kafka", &l.kafka}, {"aws", &l.aws}, {"amqp", &l.amqp}, {"amqp-management", &l.management}, {"http", &l.http}, {"peer", &l.peer},
+	}
 }
 
 func (l *listeners) close() {
-	for _, ln := range l.each() {
-		if *ln != nil {
-			(*ln).Close()
+	for _, e := range l.each() {
+		if *e.at != nil {
+			(*e.at).Close()
 		}
 	}
 }
