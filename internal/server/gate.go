@@ -21,24 +21,31 @@ func newGate(ln net.Listener) *gate {
 	return g
 }
 
-// acceptPause is after an error of accepting, such as too many open files.
-const acceptPause = 50 * time.Millisecond
-
 func (g *gate) run() {
-	for {
-		c, err := g.Accept()
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			time.Sleep(acceptPause)
-			continue
-		}
+	acceptAll(g.Listener, func(c net.Conn) {
 		g.mu.Lock()
 		d := g.door
 		g.mu.Unlock()
 		if d == nil || !d.take(c) {
 			reset(c)
+		}
+	})
+}
+
+// acceptPause is after an error of accepting, such as too many open files.
+const acceptPause = 50 * time.Millisecond
+
+// acceptAll takes the connections of a listener until that is closed.
+func acceptAll(ln net.Listener, take func(net.Conn)) {
+	for {
+		c, err := ln.Accept()
+		switch {
+		case err == nil:
+			take(c)
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			time.Sleep(acceptPause)
 		}
 	}
 }

@@ -1,11 +1,9 @@
 package server
 
 import (
-	"errors"
 	"io"
 	"net"
 	"sync"
-	"time"
 )
 
 // switchboard takes an endpoint's connections where only one broker of a cluster can serve them: it hands them to the server here, or
@@ -39,17 +37,7 @@ func (s *switchboard) close() {
 
 // serve takes the connections of a listener until that is closed.
 func (s *switchboard) serve(ln net.Listener) {
-	for {
-		c, err := ln.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil {
-			time.Sleep(acceptPause)
-			continue
-		}
-		go s.connect(c)
-	}
+	acceptAll(ln, func(c net.Conn) { go s.connect(c) })
 }
 
 func (s *switchboard) connect(c net.Conn) {
