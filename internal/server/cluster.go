@@ -100,7 +100,7 @@ func (c *Cluster) start() error {
 	if err := c.openGates(); err != nil {
 		return err
 	}
-	(&Server{cfg: c.cfg, log: c.log}).warn()
+	c.cfg.warn(c.log)
 	c.metrics.state = c.state
 	c.openStandby()
 	ctx, stop := context.WithCancel(context.Background())

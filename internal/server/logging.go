@@ -15,10 +15,10 @@ func (c *Config) NewLogger(w io.Writer) *slog.Logger {
 }
 
 // warn says what a careful operator would want to know about the configuration.
-func (s *Server) warn() {
-	for _, e := range []struct{ flag, addr string }{{"kafka", s.cfg.KafkaAddr}, {"http", s.cfg.HTTPAddr}} {
+func (c *Config) warn(log *slog.Logger) {
+	for _, e := range []struct{ flag, addr string }{{"kafka", c.KafkaAddr}, {"http", c.HTTPAddr}} {
 		if e.addr != Off && !loopback(e.addr) {
-			s.log.Warn("endpoint is open to other machines and there is no authentication: "+
+			log.Warn("endpoint is open to other machines and there is no authentication: "+
 				"whoever reaches it can read, write and delete", "endpoint", e.flag, "address", e.addr)
 		}
 	}

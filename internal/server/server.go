@@ -84,7 +84,7 @@ func Start(cfg Config, opt Options) (*Server, error) {
 	s.httpConns.protocol, s.awsConns.protocol, s.managementConns.protocol = httpProtocol, awsProtocol, managementProtocol
 	s.notReady("starting")
 	if s.member == nil { // else the process has said so
-		s.warn()
+		s.cfg.warn(s.log)
 	} else {
 		s.metrics.registry.MustRegister(s.member.metrics)
 	}
