@@ -124,7 +124,7 @@ func (c *Cluster) start() error {
 func (c *Cluster) reach() error {
 	where, err := c.cfg.bucket()
 	if err != nil {
-		return fmt.Errorf("--cluster: %w", err)
+		return err
 	}
 	if c.cfg.PeerCert != "" {
 		if c.tls, err = peer.LoadTLS(c.cfg.PeerCert, c.cfg.PeerKey, c.cfg.PeerCA); err != nil {
@@ -144,7 +144,7 @@ func (c *Cluster) reach() error {
 		if *to.store != nil {
 			continue
 		}
-		e, err := c.cfg.quorum(where, to.limit)
+		e, err := c.cfg.quorum(to.limit)
 		if err != nil {
 			return err
 		}

@@ -19,8 +19,8 @@ func (c *Config) validateCluster() error {
 		}
 		return nil
 	}
-	if _, err := objectstore.ParseS3URL(c.Cluster); err != nil {
-		return fmt.Errorf("--cluster: %w", err)
+	if _, err := c.bucket(); err != nil {
+		return err
 	}
 	if c.Etcd == "" {
 		return fmt.Errorf("--cluster needs --etcd HOST:PORT, where the brokers agree on who owns what")
@@ -55,11 +55,22 @@ func (c *Config) endpoints() []string {
 	return list
 }
 
-// bucket prepares access to the cluster's bucket.
-func (c *Config) bucket() (objectstore.S3Config, error) { return objectstore.ParseS3URL(c.Cluster) }
+// bucket is where the cluster's bucket is.
+func (c *Config) bucket() (objectstore.S3Config, error) {
+	where, err := objectstore.ParseS3URL(c.Cluster)
+	if err != nil {
+		return where, fmt.Errorf("--cluster: %w", err)
+	}
+	return where, nil
+}
 
-// quorum prepares access to the cluster's etcd, whose keys begin with the bucket's name, so that one etcd serves many clusters.
-func (c *Config) quorum(bucket objectstore.S3Config, limit time.Duration) (*coord.Etcd, error) {
+// quorum prepares access to the cluster's etcd, whose keys begin with the bucket's name, so that one etcd serves many clusters. A
+// request may take limit; 0: coord.RequestTimeoutDefault.
+func (c *Config) quorum(limit time.Duration) (*coord.Etcd, error) {
+	bucket, err := c.bucket()
+	if err != nil {
+		return nil, err
+	}
 	prefix := "naru/" + bucket.Bucket + "/"
 	if bucket.Prefix != "" {
 		prefix += bucket.Prefix + "/"

@@ -81,11 +81,7 @@ func (c *Config) askQuorum(ask func(coord.Store) error) error {
 	if err := c.validateCluster(); err != nil {
 		return err
 	}
-	where, err := c.bucket()
-	if err != nil {
-		return fmt.Errorf("--cluster: %w", err)
-	}
-	e, err := c.quorum(where, 0)
+	e, err := c.quorum(0)
 	if err != nil {
 		return err
 	}
