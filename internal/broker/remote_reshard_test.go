@@ -26,6 +26,29 @@ func appendTo(t *testing.T, b *Broker, topic string) error {
 	return (<-done)[0].Err
 }
 
+// splitOf is partition 0 of a topic as a broker has it, and what splits it.
+func splitOf(t *testing.T, n *pairNode, topic string) (*Partition, catalog.Reshard) {
+	t.Helper()
+	p, err := n.Partition(topic, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	what, err := halves(p.Topic())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, what
+}
+
+// closeFor closes a partition for its split, of which the catalog does not know yet.
+func closeFor(t *testing.T, p *Partition, what *catalog.Reshard) {
+	t.Helper()
+	var err error
+	if what.Close[0].End, err = p.backend().Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestReshardAtTwoBrokers(t *testing.T) {
 	w, a, b := newPair(t)
 	w.topic("stream", 1)
@@ -64,18 +87,9 @@ func TestReshardRefusedOpensAgain(t *testing.T) {
 func TestReshardWhileTheSlotMoves(t *testing.T) {
 	w, a, b := newPair(t)
 	w.topic("stream", 1)
-	p, err := a.Partition("stream", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p, what := splitOf(t, a, "stream")
 	w.give(p.Slot(), b)
-	what, err := halves(p.Topic())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if what.Close[0].End, err = p.backend().Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	closeFor(t, p, &what)
 	w.give(p.Slot(), a) // who knows nothing of it
 	if err := appendTo(t, a.Broker, "stream"); err != nil {
 		t.Fatal(err)
@@ -121,15 +135,8 @@ func TestReshardWaitsForAnOwner(t *testing.T) {
 func TestReshardIsFenced(t *testing.T) {
 	w, a, b := newPair(t)
 	w.topic("stream", 1)
-	p, err := a.Partition("stream", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p, what := splitOf(t, a, "stream")
 	w.give(p.Slot(), b)
-	what, err := halves(p.Topic())
-	if err != nil {
-		t.Fatal(err)
-	}
 	parts, err := b.topics.partitionsOf("stream")
 	if err != nil {
 		t.Fatal(err)
@@ -137,9 +144,7 @@ func TestReshardIsFenced(t *testing.T) {
 	if what.Fences, err = b.fencesOf(t.Context(), what.Close, parts); err != nil || len(what.Fences) != 1 {
 		t.Fatal(what.Fences, err)
 	}
-	if what.Close[0].End, err = p.backend().Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	closeFor(t, p, &what)
 	w.give(p.Slot(), a) // who knows nothing of it
 	produceTo(t, a.Broker, "stream", "late")
 	what.At = time.Now().UnixMilli()
@@ -175,17 +180,8 @@ func TestDrainedOfWhatWasHeardLongAgo(t *testing.T) {
 func TestProduceWaitsForAnotherBrokersReshard(t *testing.T) {
 	w, a, b := newPair(t)
 	w.topic("stream", 1)
-	p, err := a.Partition("stream", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	what, err := halves(p.Topic())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if what.Close[0].End, err = p.backend().Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	p, what := splitOf(t, a, "stream")
+	closeFor(t, p, &what)
 	done := make(chan []Sent, 1)
 	go func() {
 		sent, err := b.ProduceWait(t.Context(), "stream", []NewRecord{{Partition: -1, Timestamp: -1, Key: []byte("k")}})
