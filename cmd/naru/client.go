@@ -33,6 +33,7 @@ func (a *app) connect(ctx context.Context, opts ...kgo.Opt) (*client, error) {
 		kgo.DialTimeout(min(a.timeout, 10*time.Second)),
 		kgo.RetryTimeout(a.timeout),
 		kgo.RequestTimeoutOverhead(a.timeout),
+		kgo.MetadataMinAge(askAgainAfter), // else it takes five seconds to hear of another leader
 	}
 	cl, err := kgo.NewClient(append(base, opts...)...)
 	if err != nil {

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // position is a place in a partition as a person names it.
@@ -86,11 +89,11 @@ func (o offsets) set(topic string, partition int32, at int64) {
 
 // topicBounds asks for the bounds of every partition of the topics.
 func (cl *client) topicBounds(ctx context.Context, topics ...string) (map[string]map[int32]bounds, error) {
-	starts, err := listed(cl.adm.ListStartOffsets(ctx, topics...))
+	starts, err := cl.listed(ctx, func() (kadm.ListedOffsets, error) { return cl.adm.ListStartOffsets(ctx, topics...) })
 	if err != nil {
 		return nil, err
 	}
-	ends, err := listed(cl.adm.ListEndOffsets(ctx, topics...))
+	ends, err := cl.listed(ctx, func() (kadm.ListedOffsets, error) { return cl.adm.ListEndOffsets(ctx, topics...) })
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +114,33 @@ func (cl *client) topicBounds(ctx context.Context, topics ...string) (map[string
 		}
 	}
 	return all, nil
+}
+
+// listed asks for offsets, again and again for --timeout while a partition's leader is away: a cluster has another one soon.
+func (cl *client) listed(ctx context.Context, ask func() (kadm.ListedOffsets, error)) (kadm.ListedOffsets, error) {
+	ctx, cancel := context.WithTimeout(ctx, cl.timeout)
+	defer cancel()
+	for {
+		l, err := listed(ask())
+		if !leaderAway(err) {
+			return l, err
+		}
+		select {
+		case <-time.After(askAgainAfter):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+// askAgainAfter is how long a question waits whose answer was that somebody else knows.
+const askAgainAfter = 250 * time.Millisecond
+
+// leaderAway tells whether err may be over when the client knows of another leader.
+func leaderAway(err error) bool {
+	var broken *net.OpError
+	return errors.As(err, &broken) || kgo.IsRetryableBrokerErr(err) ||
+		errors.Is(err, kerr.NotLeaderForPartition) || errors.Is(err, kerr.LeaderNotAvailable)
 }
 
 // listed turns errors hidden in a list of offsets into an error.
@@ -140,7 +170,8 @@ func (cl *client) resolve(ctx context.Context, pos position, within map[string]m
 			topics = append(topics, t)
 		}
 		var err error
-		if byTime, err = listed(cl.adm.ListOffsetsAfterMilli(ctx, pos.n, topics...)); err != nil {
+		ask := func() (kadm.ListedOffsets, error) { return cl.adm.ListOffsetsAfterMilli(ctx, pos.n, topics...) }
+		if byTime, err = cl.listed(ctx, ask); err != nil {
 			return nil, err
 		}
 	}
