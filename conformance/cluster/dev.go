@@ -9,8 +9,8 @@ import (
 
 // dev is a cluster to try.
 func dev(ctx context.Context, o options, dir string) error {
-	fmt.Println("building naru and versitygw, and starting etcd, versitygw and three brokers …")
-	p, err := startParts(ctx, dir, wants{naru: o.naru, lease: o.lease, first: brokerCount, amqp: true, keys: o.keys})
+	fmt.Println("building what is not given, and starting etcd, versitygw and three brokers …")
+	p, err := startParts(ctx, dir, wants{naru: o.naru, s3: o.versitygw, lease: o.lease, first: brokerCount, amqp: true, keys: o.keys})
 	if err != nil {
 		return err
 	}

@@ -16,21 +16,22 @@ import (
 )
 
 type options struct {
-	naru   string
-	dir    string
-	faults int
-	only   string
-	seed   uint64
-	rate   int
-	lease  time.Duration
-	grace  time.Duration
-	limit  time.Duration
-	dev    bool
-	env    string
-	keys   string
-	lies   bool
-	logs   bool
-	keep   bool
+	naru      string
+	versitygw string
+	dir       string
+	faults    int
+	only      string
+	seed      uint64
+	rate      int
+	lease     time.Duration
+	grace     time.Duration
+	limit     time.Duration
+	dev       bool
+	env       string
+	keys      string
+	lies      bool
+	logs      bool
+	keep      bool
 }
 
 func main() {
@@ -40,6 +41,7 @@ func main() {
 	}
 	var o options
 	flag.StringVar(&o.naru, "naru", "", "a naru binary; built from this repository if empty")
+	flag.StringVar(&o.versitygw, "versitygw", "", "a versitygw binary; built if empty")
 	flag.StringVar(&o.dir, "dir", "", "where everything is kept; a temporary directory if empty")
 	flag.IntVar(&o.faults, "faults", 0, "how many things go wrong; 0: as many as there is time for")
 	flag.StringVar(&o.only, "only", "", "only what has this in its name goes wrong")
@@ -97,7 +99,7 @@ type story struct {
 // play runs the whole story and prints the verdict.
 func play(ctx context.Context, o options, dir string) error {
 	fmt.Printf("cluster: seed %d, limit %v, lease %v\n", o.seed, o.limit, o.lease)
-	p, err := startParts(ctx, dir, wants{naru: o.naru, lease: o.lease, first: 1, peerLinks: runtime.GOOS == "linux"})
+	p, err := startParts(ctx, dir, wants{naru: o.naru, s3: o.versitygw, lease: o.lease, first: 1, peerLinks: runtime.GOOS == "linux"})
 	if err != nil {
 		return err
 	}

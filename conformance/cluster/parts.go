@@ -113,6 +113,7 @@ func get(url string) (ok bool, body string) {
 // wants say what cluster it shall be.
 type wants struct {
 	naru  string
+	s3    string // a versitygw binary; built if empty
 	lease time.Duration
 	amqp  bool
 	keys  string // file of access keys; empty: any will do
@@ -147,7 +148,7 @@ func startParts(ctx context.Context, dir string, want wants) (p *parts, err erro
 	if p.etcd, p.etcdAddr, err = newEtcd(dir); err != nil {
 		return p, err
 	}
-	if p.gateway, p.endpoint, err = newBucket(ctx, dir); err != nil {
+	if p.gateway, p.endpoint, err = newBucket(ctx, dir, want.s3); err != nil {
 		return p, err
 	}
 	if err := errors.Join(p.etcd.start(), p.gateway.start()); err != nil {
@@ -168,7 +169,7 @@ func startParts(ctx context.Context, dir string, want wants) (p *parts, err erro
 			return p, err
 		}
 	}
-	return p, until(ctx, 30*time.Second, func() bool { return len(p.serving()) > 0 })
+	return p, until(ctx, 30*time.Second, func() bool { return len(p.serving()) == want.first })
 }
 
 // serving are the brokers that serve clients now.

@@ -127,11 +127,13 @@ func build(ctx context.Context, dir, out, what string) error {
 	return nil
 }
 
-// newBucket builds versitygw, to run over a directory.
-func newBucket(ctx context.Context, dir string) (p *process, endpoint string, err error) {
-	program := filepath.Join(dir, "versitygw")
-	if err := build(ctx, ".", program, "github.com/versity/versitygw/cmd/versitygw"); err != nil {
-		return nil, "", err
+// newBucket is versitygw, which it builds if program is empty, to run over a directory.
+func newBucket(ctx context.Context, dir, program string) (p *process, endpoint string, err error) {
+	if program == "" {
+		program = filepath.Join(dir, "versitygw")
+		if err := build(ctx, ".", program, "github.com/versity/versitygw/cmd/versitygw"); err != nil {
+			return nil, "", err
+		}
 	}
 	if err := os.MkdirAll(filepath.Join(dir, "s3", bucket), 0o755); err != nil {
 		return nil, "", err

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Drives a broker with the command-line tools that come with Apache Kafka.
-# Usage: tools.sh BOOTSTRAP ARGSFILE   (ARGSFILE: java's options and class path)
+# Usage: tools.sh BOOTSTRAP ARGSFILE   (ARGSFILE: java's options and class path), with BROKERS in the environment if there are more than one
 set -uo pipefail
 
 bootstrap=${1:?bootstrap address}
@@ -10,6 +10,7 @@ trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
 topic="tools-$$-$(date +%s)"
 group="$topic-group"
+brokers=${BROKERS:-1}
 
 tool() { timeout 60 java "@$args" "$@"; }
 topics() { tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$bootstrap" "$@"; }
@@ -19,10 +20,10 @@ offsets() { tool org.apache.kafka.tools.GetOffsetShell --bootstrap-server "$boot
 produce() { tool org.apache.kafka.tools.ConsoleProducer --bootstrap-server "$bootstrap" --topic "$topic" "$@"; }
 consume() { tool org.apache.kafka.tools.consumer.ConsoleConsumer --bootstrap-server "$bootstrap" --topic "$topic" --timeout-ms 20000 "$@"; }
 
-# run TITLE FUNCTION counts one check; its output is shown when it fails.
+# run TITLE COMMAND… counts one check; its output is shown when it fails.
 run() {
   local start=$SECONDS
-  if "$2" >"$work/log" 2>&1; then
+  if "${@:2}" >"$work/log" 2>&1; then
     passed=$((passed + 1))
     echo "ok   $1 ($((SECONDS - start))s)"
   else
@@ -86,6 +87,22 @@ delete_records() {
     sum_offsets earliest 3
 }
 log_dirs() { shows "\"partition\":\"$topic-0\"" tool org.apache.kafka.tools.LogDirsCommand --bootstrap-server "$bootstrap" --describe --topic-list "$topic"; }
+# counted COMMAND… tells whether the command prints as many different lines as there are brokers.
+counted() {
+  "$@" >"$work/counted" || return 1
+  cat "$work/counted"
+  [[ $(sort -u "$work/counted" | wc -l) == "$brokers" ]]
+}
+endpoints() { tool org.apache.kafka.tools.ClusterTool list-endpoints --bootstrap-server "$bootstrap" | sed -n 's/^\([0-9][0-9]*\) .*/\1/p'; }
+leaders() { topics --describe --topic "$topic-wide" | sed -n 's/.*Leader: \([0-9][0-9]*\).*/\1/p'; }
+spread() { topics --create --topic "$topic-wide" --partitions 24 && counted leaders && topics --delete --topic "$topic-wide"; }
+coordinator() { # the tool names the coordinator as HOST:PORT (ID)
+  local id
+  id=$(groups --describe --state --group "$group" 2>/dev/null | sed -n "s/^$group .*(\([0-9][0-9]*\)).*/\1/p")
+  endpoints | grep -qx "$id"
+}
+api_versions_of_all() { counted versions_of; }
+versions_of() { tool org.apache.kafka.tools.BrokerApiVersionsCommand --bootstrap-server "$bootstrap" | sed -n 's/^[^ ]* (id: \([0-9]*\) .*/\1/p'; }
 api_versions() { shows "Produce\(0\): [03] to 13" tool org.apache.kafka.tools.BrokerApiVersionsCommand --bootstrap-server "$bootstrap"; }
 cluster_id() { shows "Cluster ID: ..." tool org.apache.kafka.tools.ClusterTool cluster-id --bootstrap-server "$bootstrap"; }
 producer_perf() {
@@ -120,6 +137,7 @@ run "kafka-console-consumer --group" group_read
 run "kafka-consumer-groups --list" group_list
 run "kafka-consumer-groups --describe" group_describe
 run "kafka-consumer-groups --describe --state" group_state
+run "kafka-consumer-groups --describe --state names a coordinator that is there" coordinator
 run "kafka-consumer-groups --reset-offsets --to-earliest" reset_earliest
 run "kafka-consumer-groups --reset-offsets --to-latest" reset_latest
 run "kafka-consumer-groups --reset-offsets --shift-by" reset_shift
@@ -129,7 +147,10 @@ run "kafka-consumer-groups --delete" group_delete
 run "kafka-delete-records" delete_records
 run "kafka-log-dirs" log_dirs
 run "kafka-broker-api-versions" api_versions
+run "kafka-broker-api-versions asks all brokers" api_versions_of_all
 run "kafka-cluster cluster-id" cluster_id
+run "kafka-cluster list-endpoints shows all brokers" counted endpoints
+run "kafka-topics --describe: all brokers lead partitions" spread
 run "kafka-producer-perf-test" producer_perf
 run "kafka-consumer-perf-test" consumer_perf
 run "kafka-verifiable-producer" verifiable

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Drives a broker with kcat, Debian's command-line client on librdkafka.
-# Usage: suite.sh BOOTSTRAP
+# Usage: suite.sh BOOTSTRAP, with BROKERS in the environment if there are more than one
 set -uo pipefail
 
 bootstrap=${1:?bootstrap address}
@@ -29,7 +29,7 @@ same() { cmp "$1" "$2"; }
 
 metadata() {
   echo x | kc -P -t "$topic" && kc -L >"$work/all" && kc -L -t "$topic" >"$work/one" &&
-    grep -q " 1 brokers:" "$work/all" && grep -q "topic \"$topic\" with" "$work/all" &&
+    grep -q "^ ${BROKERS:-1} brokers:" "$work/all" && [[ $(grep -c "^  broker [0-9]* at " "$work/all") == "${BROKERS:-1}" ]] && grep -q "topic \"$topic\" with" "$work/all" &&
     grep -q "partition 0, leader" "$work/one" && kc -L -J | grep -q '"controllerid":'
 }
 
