@@ -232,6 +232,35 @@ func TestClusterAMQP(t *testing.T) {
 	}
 }
 
+// What a client gives back is there when it looks next, wherever the queue is.
+func TestClusterAMQPKeepsOrder(t *testing.T) {
+	c := newCloud(t)
+	a, b := c.join(nil), c.join(nil)
+	c.balanced(a, b)
+	ch := amqpChannel(t, a)
+	if err := ch.Confirm(false); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 8 { // of which some are at the other broker
+		q, err := ch.QueueDeclare(fmt.Sprint("q", i), true, false, false, false, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := ch.Publish("", q.Name, false, false, amqp091.Publishing{Body: []byte("m")}); err != nil {
+			t.Fatal(err)
+		}
+		for turn := range 50 {
+			d, ok, err := ch.Get(q.Name, false)
+			if err != nil || !ok {
+				t.Fatalf("%s, turn %d: %v, %v", q.Name, turn, ok, err)
+			}
+			if err := d.Nack(false, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 func amqpChannel(t *testing.T, b *Cluster) *amqp091.Channel {
 	t.Helper()
 	conn, err := amqp091.Dial("amqp://guest:guest@" + addr(b, "amqp"))

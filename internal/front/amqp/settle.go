@@ -226,6 +226,8 @@ func (ch *channel) basicNack(tag uint64, multiple, again bool) error {
 
 // settle ends deliveries. done, if there is one, is called when that holds: once, with the first error. A delivery that is
 // not in force any more, because its queue was deleted or purged, is no error.
+//
+// What looks into a queue next finds what was given back, and dead letters that are on their way: the queue may be another broker's.
 func (ch *channel) settle(how settling, list []delivery, done func(error)) {
 	groups := byQueue(nil, list)
 	outcome := &settleOutcome{left: len(groups) + 1, done: done}
@@ -235,10 +237,17 @@ func (ch *channel) settle(how settling, list []delivery, done func(error)) {
 		case ack:
 			s.queue.Ack(s.tags, outcome.add)
 		case requeue:
-			s.queue.Nack(s.tags, 0, outcome.add)
+			ch.c.window.enter(0)
+			s.queue.Nack(s.tags, 0, func(errs []error) {
+				outcome.add(errs)
+				ch.c.window.exit(0)
+			})
 		default:
-			s.queue.Reject(s.tags, outcome.add)
-			ch.c.afterBurials(s.queue)
+			ch.c.window.enter(0)
+			s.queue.Reject(s.tags, func(errs []error) {
+				outcome.add(errs)
+				s.queue.AfterBurials(func() { ch.c.window.exit(0) })
+			})
 		}
 	}
 	outcome.add(nil)
