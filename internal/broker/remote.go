@@ -60,6 +60,9 @@ const (
 	askCreateTrigger
 	askDeleteTrigger
 	askCount // how many there are
+
+	// askFirst goes with a method: nothing that its asker asked before is under way.
+	askFirst peer.Method = 1 << 7
 )
 
 const (
@@ -103,11 +106,13 @@ type question struct {
 	done func([]byte, error) // is called once, unless here was; must be quick and must not block
 
 	number uint64    // its place among those of its asker
+	first  bool      // none of these is under way
 	until  time.Time // when it is given up, once it met no owner
 }
 
 // asker asks the owner of a slot. It repeats what met no owner that could have done
-// anything, for ownerWaitMax, and keeps its questions in order when it does.
+// anything, for ownerWaitMax, and keeps its questions in order when it does: the other
+// broker refuses what comes behind one that it refused (see peerSession.inTurn).
 type asker struct {
 	b    *Broker
 	slot journal.SlotID
@@ -118,6 +123,7 @@ type asker struct {
 	busy    bool        // somebody asks those again
 	flying  int         // questions that were sent, and not answered
 	to      int32       // the broker that has those: no other one, nor this, gets any meanwhile
+	refused bool        // one of those was, or did not get there: the rest has to come back first
 
 	pending atomic.Bool // busy or flying: what comes after has to wait its turn
 }
@@ -129,10 +135,13 @@ func (a *asker) note() { a.pending.Store(a.busy || a.flying > 0) }
 func (a *asker) fly(q *question, node int32) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.flying > 0 && a.to != node || len(a.stalled) > 0 && a.stalled[0].number < q.number {
+	if a.flying > 0 && (a.to != node || a.refused) || len(a.stalled) > 0 && a.stalled[0].number < q.number {
 		return false
 	}
 	a.drop(q)
+	if q.first = a.flying == 0; q.first {
+		a.refused = false
+	}
 	a.flying++
 	a.to = node
 	a.note()
@@ -230,8 +239,12 @@ func (a *asker) send(q *question) bool {
 		a.landed()
 		return a.met(q, nil, fmt.Errorf("%w: %w", peer.ErrNotSent, err))
 	}
+	m := q.method
+	if q.first {
+		m |= askFirst
+	}
 	var back atomic.Bool
-	client.Start(q.ctx, peer.Request{Method: q.method, Payload: q.body, Push: q.push}, func(answer []byte, err error) {
+	client.Start(q.ctx, peer.Request{Method: m, Payload: q.body, Push: q.push}, func(answer []byte, err error) {
 		again := !a.met(q, answer, err)
 		a.landed() // what waits is known to
 		if again {
@@ -252,6 +265,7 @@ func (a *asker) met(q *question, answer []byte, err error) bool {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.refused = true
 	a.wait(q)
 	return false
 }

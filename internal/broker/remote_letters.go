@@ -64,7 +64,7 @@ func (b *Broker) askForLetter(l letter, done func(error)) {
 }
 
 // publishLetter answers askForLetter.
-func (s *peerSession) publishLetter(c *peer.Call, d *decoder) {
+func (s *peerSession) publishLetter(c *peer.Call, d *decoder, first bool) {
 	l := letter{namespace: d.text(), exchange: d.text(), key: d.text()}
 	for range d.count(1) {
 		l.more = append(l.more, d.text())
@@ -81,7 +81,7 @@ func (s *peerSession) publishLetter(c *peer.Call, d *decoder) {
 	}
 	l.Message = list[0]
 	s.lanes.do(HomeSlot, func() {
-		if s.b.routing().here() != nil {
+		if !s.inTurn(HomeSlot, first, s.b.routing().here() == nil) {
 			refuse(c)
 			return
 		}

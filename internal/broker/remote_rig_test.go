@@ -148,13 +148,14 @@ func (n *pairNode) Owner(slot journal.SlotID) int32 {
 	return n.pair.owners[slot]
 }
 
-// Members implements Cluster.
+// Fence implements Cluster.
 func (n *pairNode) Fence(id journal.SlotID) (catalog.Fence, bool) {
 	key := fmt.Sprintf("owner/%d", id)
 	kv, ok, err := n.pair.quorum.Get(context.Background(), key)
 	return catalog.Fence{Key: key, Created: kv.CreateRevision}, ok && err == nil
 }
 
+// Members implements Cluster.
 func (n *pairNode) Members() []Member {
 	n.pair.mu.Lock()
 	defer n.pair.mu.Unlock()
@@ -192,6 +193,9 @@ func (w *pair) give(slot journal.SlotID, to *pairNode) {
 	w.t.Helper()
 	w.take(slot)
 	revision := w.put(fmt.Sprintf("owner/%d", slot))
+	w.mu.Lock()
+	w.owners[slot] = to.node // others see it from the owner's key on
+	w.mu.Unlock()
 	err := to.OpenSlot(slot, func(opt journal.Options) (Medium, error) {
 		opt.RelocateEvery = 0
 		return to.flusher.Open(context.Background(), slot, revision, opt)
@@ -199,12 +203,9 @@ func (w *pair) give(slot journal.SlotID, to *pairNode) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.mu.Lock()
-	w.owners[slot] = to.node
-	w.mu.Unlock()
 }
 
-// topicAt makes a topic, and sees that both brokers know it.
+// topic makes a topic, and sees that both brokers know it.
 func (w *pair) topic(name string, partitions int32) {
 	w.t.Helper()
 	topic, err := w.nodes[1].CreateTopic(catalog.TopicSpec{Name: name, Partitions: partitions}, false)

@@ -28,6 +28,30 @@ type peerSession struct {
 	lanes  lanes
 	watch  peerWatches
 	leases sessionLeases
+
+	mu   sync.Mutex   // guards line
+	line map[any]bool // what is asked for in order, and was not refused last
+}
+
+// lineMax bounds what is known of a peer's calls that are in order: queues come and go.
+const lineMax = 64 << 10
+
+// inTurn tells whether a call that is one of several in order is taken. What is refused is
+// asked again later, so what was sent behind it is refused too, though the slot is here by
+// then; and what was sent behind calls of a session that broke, until it is known what
+// became of those.
+func (s *peerSession) inTurn(of any, first, here bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !here || !first && !s.line[of] {
+		delete(s.line, of)
+		return false
+	}
+	if len(s.line) >= lineMax {
+		clear(s.line) // who has something under way asks again
+	}
+	s.line[of] = true
+	return true
 }
 
 // of is the session's, made with its first call.
@@ -36,7 +60,7 @@ func (t *peerSessions) of(b *Broker, s *peer.Session) *peerSession {
 	defer t.mu.Unlock()
 	p := t.list[s]
 	if p == nil {
-		p = &peerSession{b: b, ctx: s.Context()}
+		p = &peerSession{b: b, ctx: s.Context(), line: make(map[any]bool)}
 		t.list[s] = p
 		context.AfterFunc(s.Context(), func() {
 			t.mu.Lock()
@@ -52,13 +76,15 @@ func (t *peerSessions) of(b *Broker, s *peer.Session) *peerSession {
 func (b *Broker) ServePeer(c *peer.Call) {
 	d := &decoder{b: c.Payload}
 	s := b.peers.of(b, c.Session)
+	first := c.Method&askFirst != 0
+	c.Method &^= askFirst
 	switch ask := c.Method; {
 	case ask >= askAppend && ask < askSend:
-		s.servePartition(c, d)
+		s.servePartition(c, d, first)
 	case ask >= askSend && ask < askGroups:
-		s.serveQueue(c, d)
+		s.serveQueue(c, d, first)
 	case ask == askPublishLetter:
-		s.publishLetter(c, d)
+		s.publishLetter(c, d, first)
 	case ask >= askGroups && ask < askPublishLetter:
 		s.serveGroups(c, d)
 	case ask >= askTriggers && ask <= askDeleteTrigger:
@@ -80,43 +106,41 @@ func reply(c *peer.Call, e *encoder, err error) {
 	c.Answer(e.payload()...)
 }
 
+// partitionKey is a partition on the wire.
+type partitionKey struct {
+	topic catalog.UUID
+	index int32
+}
+
 // servePartition answers what is about a partition.
-func (s *peerSession) servePartition(c *peer.Call, d *decoder) {
+func (s *peerSession) servePartition(c *peer.Call, d *decoder, first bool) {
 	topic, index := d.partition()
 	if err := d.fail(); err != nil {
 		c.Fail(err)
 		return
 	}
-	handle, err := s.b.topics.partitionByID(topic, index)
-	if err != nil {
-		s.lanes.do(index, func() { s.catchUp(c, func() { s.latePartition(c, d, topic, index) }) })
-		return
-	}
-	s.lanes.do(handle, func() { s.onPartition(c, d, handle) })
+	key := partitionKey{topic, index}
+	s.lanes.do(key, func() {
+		handle, err := s.b.topics.partitionByID(topic, index)
+		if err != nil {
+			if err = s.b.catchUp(c.Context()); err == nil { // the other broker may have seen more
+				handle, err = s.b.topics.partitionByID(topic, index)
+			}
+		}
+		if err != nil {
+			c.Fail(err)
+			return
+		}
+		here, _ := handle.backend().(*localPartition)
+		if c.Method == askAppend && !s.inTurn(key, first, here != nil) {
+			here = nil
+		}
+		s.onPartition(c, d, handle, here)
+	})
 }
 
-// catchUp lets go on once the catalog here is as new as anybody's: the other broker may
-// have seen more.
-func (s *peerSession) catchUp(c *peer.Call, then func()) {
-	if err := s.b.catchUp(c.Context()); err != nil {
-		c.Fail(err)
-		return
-	}
-	then()
-}
-
-func (s *peerSession) latePartition(c *peer.Call, d *decoder, topic catalog.UUID, index int32) {
-	handle, err := s.b.topics.partitionByID(topic, index)
-	if err != nil {
-		c.Fail(err)
-		return
-	}
-	s.onPartition(c, d, handle)
-}
-
-func (s *peerSession) onPartition(c *peer.Call, d *decoder, handle *Partition) {
-	here, ok := handle.backend().(*localPartition)
-	if !ok {
+func (s *peerSession) onPartition(c *peer.Call, d *decoder, handle *Partition, here *localPartition) {
+	if here == nil {
 		refuse(c)
 		return
 	}
@@ -136,30 +160,46 @@ func (s *peerSession) onPartition(c *peer.Call, d *decoder, handle *Partition) {
 }
 
 // serveQueue answers what is about a queue.
-func (s *peerSession) serveQueue(c *peer.Call, d *decoder) {
+func (s *peerSession) serveQueue(c *peer.Call, d *decoder, first bool) {
 	id, name := d.queue()
 	if err := d.fail(); err != nil {
 		c.Fail(err)
 		return
 	}
-	handle := s.b.queues.find(name)
-	if handle == nil || handle.id != id {
-		s.lanes.do(id, func() {
-			s.catchUp(c, func() {
-				if handle = s.b.queues.find(name); handle == nil || handle.id != id {
-					c.Fail(ErrQueueDeleted)
-					return
-				}
-				s.onQueue(c, d, handle)
-			})
-		})
+	handle := s.queue(id, name)
+	ordered := c.Method == askSend || c.Method == askForward
+	if handle != nil && !ordered {
+		s.onQueue(c, d, handle, handle.local())
 		return
 	}
-	s.onQueue(c, d, handle)
+	s.lanes.do(id, func() {
+		if handle == nil {
+			if err := s.b.catchUp(c.Context()); err != nil { // the other broker may have seen more
+				c.Fail(err)
+				return
+			}
+			if handle = s.queue(id, name); handle == nil {
+				c.Fail(ErrQueueDeleted)
+				return
+			}
+		}
+		here := handle.local()
+		if ordered && !s.inTurn(id, first, here != nil) {
+			here = nil
+		}
+		s.onQueue(c, d, handle, here)
+	})
 }
 
-func (s *peerSession) onQueue(c *peer.Call, d *decoder, handle *Queue) {
-	here := handle.local()
+// queue is what the other broker means; nil: it is not known here.
+func (s *peerSession) queue(id uint64, name string) *Queue {
+	if q := s.b.queues.find(name); q != nil && q.id == id {
+		return q
+	}
+	return nil
+}
+
+func (s *peerSession) onQueue(c *peer.Call, d *decoder, handle *Queue, here *openQueue) {
 	if here == nil {
 		refuse(c)
 		return
@@ -167,9 +207,9 @@ func (s *peerSession) onQueue(c *peer.Call, d *decoder, handle *Queue) {
 	call := queueCall{s, c, d, handle, here}
 	switch c.Method {
 	case askSend:
-		s.lanes.do(handle, call.send)
+		call.send()
 	case askForward:
-		s.lanes.do(handle, call.forward)
+		call.forward()
 	case askAck, askNack, askReject, askExtend:
 		call.settle()
 	default: // what may wait, and has no order
