@@ -169,7 +169,7 @@ func startParts(ctx context.Context, dir string, want wants) (p *parts, err erro
 			return p, err
 		}
 	}
-	return p, until(ctx, 30*time.Second, func() bool { return len(p.serving()) == want.first })
+	return p, until(ctx, time.Minute, func() bool { return len(p.serving()) == want.first })
 }
 
 // serving are the brokers that serve clients now.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -20,14 +21,24 @@ const (
 	bucket               = "naru-cluster"
 )
 
+// Ports that are given away before somebody listens there are below those that Linux gives by itself (ip_local_port_range), so that no
+// connection and no listener at port 0 takes one in between. They follow each other from a place of chance: several clusters may start at once.
+const firstPort, lastPort = 10_000, 32_767
+
+var nextPort = firstPort + rand.IntN(lastPort-firstPort)
+
 // freeAddress is one of a port that was free a moment ago.
-func freeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+func freeAddress() (_ string, err error) {
+	for range lastPort - firstPort {
+		if nextPort++; nextPort > lastPort {
+			nextPort = firstPort
+		}
+		var ln net.Listener
+		if ln, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", nextPort)); err == nil {
+			return ln.Addr().String(), ln.Close()
+		}
 	}
-	defer ln.Close()
-	return ln.Addr().String(), nil
+	return "", err
 }
 
 // process is a program that ends with this one, its output in a file. It can be started again.
