@@ -287,7 +287,8 @@ func (b *Broker) JournalStats() (out journal.Stats) {
 	return out
 }
 
-// FreeBytes is what the disk still has room for. Without a slot there is none.
+// FreeBytes is what the disk still has room for. Without a slot there is none, and a bucket has no bound that anybody knows of
+// (errors.ErrUnsupported).
 func (b *Broker) FreeBytes() (int64, error) {
 	for _, s := range b.slots.all() {
 		return s.journal.FreeBytes()

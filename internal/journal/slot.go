@@ -2,8 +2,8 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -218,8 +218,8 @@ func (s *Slot) Stats() Stats {
 	return st
 }
 
-// FreeBytes is without bound: a bucket has no size.
-func (s *Slot) FreeBytes() (int64, error) { return math.MaxInt64, nil }
+// FreeBytes is errors.ErrUnsupported: a bucket has no size, so that there is nothing to tell.
+func (s *Slot) FreeBytes() (int64, error) { return 0, errors.ErrUnsupported }
 
 // Close stops the slot at once: what is on its way fails with ErrNotOwner. Drain comes before a planned end.
 func (s *Slot) Close() error {

@@ -72,7 +72,13 @@ func TestClusterByAPI(t *testing.T) {
 	if code, text := status(t, a, "/v1/cluster"); code != 200 || !strings.Contains(text, `"clustered":true`) {
 		t.Errorf("/v1/cluster: %d %s", code, text)
 	}
+	if s := (system{a.current.Load()}).Status(); s.FreeBytes != 0 || s.DataDir != a.cfg.Cluster {
+		t.Errorf("status: %d bytes free in %s: a bucket has no size", s.FreeBytes, s.DataDir)
+	}
 	alone := start(t, testConfig(t), Options{})
+	if s := (system{alone}).Status(); s.FreeBytes <= 0 || s.DataDir != alone.cfg.DataDir {
+		t.Errorf("status alone: %d bytes free in %s", s.FreeBytes, s.DataDir)
+	}
 	if got, err := (system{alone}).Cluster(t.Context()); err != nil || got.Clustered || len(got.Members) != 0 {
 		t.Errorf("alone: %v, %v", got, err)
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net"
@@ -198,6 +199,9 @@ func (c *Config) validate() error {
 	}
 	return nil
 }
+
+// keptIn is where everything is, for people to read.
+func (c *Config) keptIn() string { return cmp.Or(c.Cluster, c.DataDir) }
 
 func unspecified(host string) bool {
 	ip := net.ParseIP(host)

@@ -72,7 +72,7 @@ func (s *Server) node() management.Node {
 		host = "localhost"
 	}
 	n := management.Node{
-		Name: "naru@" + host, Cluster: s.broker.ClusterID(), Version: s.version, OSPid: os.Getpid(), Started: s.started, DataDir: s.cfg.DataDir,
+		Name: "naru@" + host, Cluster: s.broker.ClusterID(), Version: s.version, OSPid: os.Getpid(), Started: s.started, DataDir: s.cfg.keptIn(),
 		MemoryBytes: heldBytes(), Processors: runtime.GOMAXPROCS(0), Goroutines: runtime.NumGoroutine(),
 	}
 	if most := debug.SetMemoryLimit(-1); most < math.MaxInt64 {

@@ -26,7 +26,7 @@ func (s system) Status() *naruv1.Status {
 	stored := s.broker.JournalStats().DiskBytes
 	out := &naruv1.Status{
 		Version: s.version, ClusterId: s.broker.ClusterID(), NodeId: s.broker.NodeID(), StartedTime: timestamppb.New(s.started),
-		DataDir: s.cfg.DataDir, StoredBytes: stored, Ready: true,
+		DataDir: s.cfg.keptIn(), StoredBytes: stored, Ready: true,
 	}
 	if free, err := s.broker.FreeBytes(); err == nil {
 		out.FreeBytes = free

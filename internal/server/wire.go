@@ -41,7 +41,7 @@ func (s *Server) kafkaConfig() kafka.Config {
 		Broker:     s.broker,
 		Advertised: s.advertised(),
 		Settings:   s.kafkaSettings(),
-		DataDir:    s.cfg.DataDir,
+		DataDir:    s.cfg.keptIn(),
 		Limits: kafka.Limits{
 			ConnectionsMax:  s.cfg.ConnectionsMax,
 			RequestBytesMax: s.cfg.RequestBytesMax,
@@ -76,7 +76,7 @@ func (s *Server) kafkaSettings() map[string]string {
 		"broker.id": node, "node.id": node,
 		"process.roles": "broker",
 		"listeners":     listener, "advertised.listeners": advertised,
-		"log.dir": s.cfg.DataDir, "log.dirs": s.cfg.DataDir,
+		"log.dir": s.cfg.keptIn(), "log.dirs": s.cfg.keptIn(),
 		"auto.create.topics.enable":        strconv.FormatBool(s.cfg.AutoCreateTopics),
 		"num.partitions":                   fmt.Sprint(s.cfg.DefaultPartitions),
 		"default.replication.factor":       "1",

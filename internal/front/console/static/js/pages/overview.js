@@ -94,9 +94,9 @@ function server(status) {
     ['Groups', h('a', { href: '#/groups' }, number(status.groups))],
     ['Triggers', h('a', { href: '#/triggers' }, number(status.triggers))],
     ['Stored', bytes(status.storedBytes)],
-    ['Free on the disk', bytes(status.freeBytes)],
+    Number(status.freeBytes) > 0 && ['Free on the disk', bytes(status.freeBytes)],
     status.brokers > 1 && ['Brokers', number(status.brokers)],
-    ['Data directory', h('code', {}, status.dataDir ?? '–')],
+    [status.dataDir?.includes('://') ? 'Bucket' : 'Data directory', h('code', {}, status.dataDir ?? '–')],
     ['Cluster', h('code', {}, status.clusterId ?? '–')],
     ['Started', date(status.startedTime)]))
 }
