@@ -394,3 +394,32 @@ func TestParseS3URL(t *testing.T) {
 		}
 	}
 }
+
+// A body is only left out of the signature where nobody is between here and the server. Its checksum is signed always.
+func TestBodiesAreSignedUnlessNobodyIsBetween(t *testing.T) {
+	for endpoint, unsigned := range map[string]bool{
+		"": true, "https://s3.example": true, "http://127.0.0.1:9000": true, "http://[::1]:9000": true,
+		"http://s3.example": false, "http://10.0.0.1:9000": false, "http://localhost:9000": false,
+	} {
+		var header http.Header
+		s, err := objectstore.NewS3(t.Context(), objectstore.S3Config{
+			Bucket: "bucket", Region: "r", Endpoint: endpoint, PathStyle: true, AccessKey: "a", SecretKey: "s",
+			Transport: transport(func(r *http.Request) (*http.Response, error) {
+				header = r.Header
+				return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+			}),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Put(t.Context(), "key", []byte("body")); err != nil {
+			t.Fatal(err)
+		}
+		if got := header.Get("X-Amz-Content-Sha256") == "UNSIGNED-PAYLOAD"; got != unsigned {
+			t.Errorf("%q: the body is not signed: %v, want %v", endpoint, got, unsigned)
+		}
+		if !strings.Contains(header.Get("Authorization"), "x-amz-checksum-crc32c") {
+			t.Errorf("%q: the checksum is not signed: %s", endpoint, header.Get("Authorization"))
+		}
+	}
+}
