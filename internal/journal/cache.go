@@ -16,6 +16,7 @@ type chunk struct {
 	n     int          // bytes used; the committer's alone until closed
 	used  atomic.Int64 // len(mem) while the chunk may grow, then n
 	refs  atomic.Int32 // the cache, and each reader
+	reuse func([]byte) // takes mem when nobody refers to it; may be nil
 }
 
 // close says that nothing more will be added: bytes behind n are old ones.
@@ -60,7 +61,12 @@ func (c *cache) buffer(n int, whole bool) *chunk {
 
 // release gives one reference back.
 func (c *cache) release(k *chunk) {
-	if k.refs.Add(-1) == 0 && len(k.mem) == c.chunkCap {
+	if k.refs.Add(-1) != 0 {
+		return
+	}
+	if k.reuse != nil {
+		k.reuse(k.mem)
+	} else if len(k.mem) == c.chunkCap {
 		c.free.Put(k)
 	}
 }

@@ -87,6 +87,7 @@ type flush struct {
 	busy    bool      // a PUT or a transaction is under way
 	retryAt time.Time // zero: not waiting
 	tries   int
+	doubted bool // a PUT failed: it may still be reading body
 
 	salt uint32
 	body []byte
@@ -107,6 +108,7 @@ type flushing struct {
 	limits  flushLimits
 	newKey  func() string
 	newSalt func() uint32
+	buffer  func(bytes int64) []byte // for an object of about so many
 	lanes   map[SlotID]*lane
 	open    *flush
 	bytes   int64 // of open
@@ -126,8 +128,8 @@ type failure struct {
 	err     error
 }
 
-func newFlushing(limits flushLimits, newKey func() string, newSalt func() uint32) *flushing {
-	return &flushing{limits: limits, newKey: newKey, newSalt: newSalt, lanes: make(map[SlotID]*lane)}
+func newFlushing(limits flushLimits, newKey func() string, newSalt func() uint32, buffer func(int64) []byte) *flushing {
+	return &flushing{limits: limits, newKey: newKey, newSalt: newSalt, buffer: buffer, lanes: make(map[SlotID]*lane)}
 }
 
 // own begins to take appends of a slot, whose newest objects are in its chain.
@@ -220,7 +222,7 @@ func (c *flushing) close(now time.Time) {
 		p.head = *plan
 	}
 	slices.SortFunc(f.parts, func(a, b *part) int { return cmp.Compare(a.lane.slot, b.lane.slot) })
-	f.encode(c.newSalt())
+	f.encode(c.newSalt(), c.buffer)
 	for _, p := range f.parts {
 		p.lane.planned.LastBytes = int64(len(f.body))
 		p.head = p.lane.planned
@@ -318,6 +320,7 @@ func (c *flushing) storedAs(f *flush, now time.Time, err error) {
 		}
 		f.stored = true // given up: next drops it
 	default:
+		f.doubted = true
 		f.retry(now)
 	}
 	c.next(now)

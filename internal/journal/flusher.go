@@ -87,6 +87,7 @@ type Flusher struct {
 	store  objectstore.Store
 	cache  *cache
 	blocks *blockCache
+	spare  spareBodies
 	ahead  chan struct{} // a place for each request that reads ahead; nil: none does
 	nextID atomic.Uint64 // of segments, within this process
 	names  atomic.Uint64
@@ -132,7 +133,7 @@ func newFlusher(opt FlusherOptions) *Flusher {
 	f := &Flusher{opt: opt, store: opt.Store, cache: newCache(opt.CacheBytes), slots: make(map[*lane]*Slot), wanted: make(map[*Slot]bool), unsound: make(map[string]bool), tidying: make(chan struct{}, 1), commits: make(chan *flush, 1)}
 	f.change = sync.NewCond(&f.mu)
 	limits := flushLimits{every: opt.FlushEvery, bytes: opt.FlushBytes, inFlight: opt.InFlight, ageMax: opt.AgeMax}
-	f.core = newFlushing(limits, f.objectKey, newSalt)
+	f.core = newFlushing(limits, f.objectKey, newSalt, f.spare.get)
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.blocks = newBlockCache(f.ctx, opt.Store, opt.BlockCacheBytes)
 	return f
@@ -140,6 +141,11 @@ func newFlusher(opt FlusherOptions) *Flusher {
 
 // EntryBytesMax is the longest payload.
 func (f *Flusher) EntryBytesMax() int { return f.opt.EntryBytesMax }
+
+// GatheredBytesMax is how much can be on its way to the bucket at a time, and be gathered for the next object.
+func (f *Flusher) GatheredBytesMax() int64 {
+	return min(f.opt.PendingBytesMax, int64(f.opt.InFlight+1)*f.opt.FlushBytes)
+}
 
 // Keys of objects begin with a name that no other process has: never derived from offsets.
 func (f *Flusher) objectKey() string { return fmt.Sprintf("log/%s/%016x", f.opt.Name, f.names.Add(1)) }
@@ -430,6 +436,9 @@ func (f *Flusher) publish(o *flush, done []*part) {
 	f.bytesStored.Add(int64(len(o.body)))
 	id := SegmentID(f.nextID.Add(1))
 	k := &chunk{seg: id, mem: o.body, n: len(o.body)}
+	if !o.doubted {
+		k.reuse = f.spare.put
+	}
 	k.refs.Store(1)
 	k.close()
 	for _, p := range done {

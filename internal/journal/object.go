@@ -16,7 +16,7 @@ const (
 
 // encode makes the flush's object. Frames of one stream lie together, so that they form one run. Afterwards the entries'
 // payloads are not needed any more.
-func (f *flush) encode(salt uint32) {
+func (f *flush) encode(salt uint32, buffer func(bytes int64) []byte) {
 	size := int64(segmentHeaderBytes)
 	var links []link
 	for _, p := range f.parts {
@@ -26,7 +26,7 @@ func (f *flush) encode(salt uint32) {
 		}
 		links = append(links, link{p.lane.slot, p.head.Sequence, p.prev})
 	}
-	w := newObjectWriter(salt, size)
+	w := newObjectWriter(salt, buffer(objectBytes(size)))
 	for _, p := range f.parts {
 		first := len(w.runs)
 		for _, e := range p.entries {
@@ -46,10 +46,11 @@ type objectWriter struct {
 	runs []*run // of streams, in order
 }
 
-func newObjectWriter(salt uint32, size int64) *objectWriter {
-	w := &objectWriter{salt: salt, body: make([]byte, segmentHeaderBytes, size+size/64+4096)}
-	copy(w.body, segmentHeader{salt: salt}.encode())
-	return w
+// objectBytes is how long an object becomes, about, whose header and frames have so many bytes.
+func objectBytes(size int64) int64 { return size + size/64 + 4096 }
+
+func newObjectWriter(salt uint32, buffer []byte) *objectWriter {
+	return &objectWriter{salt: salt, body: append(buffer[:0], segmentHeader{salt: salt}.encode()...)}
 }
 
 // frame adds a frame behind the last.

@@ -323,7 +323,7 @@ func (m *merging) write(ctx context.Context) error {
 	for i := range m.frames {
 		size += m.frames[i].size()
 	}
-	w := newObjectWriter(newSalt(), size)
+	w := newObjectWriter(newSalt(), make([]byte, 0, objectBytes(size)))
 	for _, f := range m.frames {
 		w.frame(f.frame, f.payload)
 	}
