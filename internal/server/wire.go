@@ -44,11 +44,22 @@ func (s *Server) kafkaConfig() kafka.Config {
 		DataDir:    s.cfg.keptIn(),
 		Limits: kafka.Limits{
 			ConnectionsMax:  s.cfg.ConnectionsMax,
-			RequestBytesMax: s.cfg.RequestBytesMax,
+			RequestBytesMax: s.cfg.RequestBytesMax, PipelineBytesMax: s.pipelineBytes(),
 		},
 		Logger:   s.log,
 		Observer: s.metrics.kafkaObserver(),
 	}
+}
+
+// pipelineBytes is what one connection may have in flight. In a cluster answers take long: a producer that could not fill all objects
+// that are stored at a time would leave most of the bucket's time unused.
+func (s *Server) pipelineBytes() int64 {
+	if s.member == nil {
+		return 0 // the default
+	}
+	s.member.mu.Lock()
+	defer s.member.mu.Unlock()
+	return max(kafka.PipelineBytesDefault, s.member.flusher.GatheredBytesMax())
 }
 
 // advertised is what clients are told to connect to; nil is the address that

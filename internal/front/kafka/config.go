@@ -40,7 +40,8 @@ type Limits struct {
 	// each kind. A frame that is not Produce counts controlWeight times.
 	RequestMemory int64
 	// PipelineMax and PipelineBytesMax are what one connection may have in
-	// flight: 64 requests, 8 MiB. One frame is always let through.
+	// flight: 64 requests, 8 MiB. One frame is always let through. As many bytes of
+	// buffers are kept for what comes next.
 	PipelineMax      int
 	PipelineBytesMax int64
 
@@ -64,6 +65,9 @@ type Limits struct {
 	FrameMax time.Duration // 30 s for a frame to arrive, and 1 s for each 256 KiB
 	WriteMax time.Duration // 60 s for an answer to be taken, and 1 s for each 64 KiB
 }
+
+// PipelineBytesDefault is Limits.PipelineBytesMax if it is zero.
+const PipelineBytesDefault = 8 << 20
 
 const (
 	// controlWeight is about what a control request costs for each of its bytes,
@@ -91,7 +95,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.RequestMemory, 256<<20)
 	l.RequestMemory = max(l.RequestMemory, int64(l.RequestBytesMax), controlWeight*int64(l.ControlBytesMax))
 	orDefault(&l.PipelineMax, 64)
-	orDefault(&l.PipelineBytesMax, 8<<20)
+	orDefault(&l.PipelineBytesMax, PipelineBytesDefault)
 	orDefault(&l.FetchBytesMax, 55<<20)
 	orDefault(&l.FetchMemory, 256<<20)
 	orDefault(&l.FetchSessionsMax, 10_000)

@@ -18,10 +18,10 @@ const (
 	// frameBytesMin is the shortest header: key, version, correlation id, client id.
 	frameBytesMin = 10
 	// frameStepBytes is how much is allocated for a frame before its first byte
-	// came; past that, a buffer doubles as it fills. Producers' frames are
-	// smaller: to copy them over and over would cost more than it saves, and
+	// came; past that, a buffer doubles as it fills. Nearly all producers' frames
+	// are smaller: to copy them over and over would cost more than it saves, and
 	// the server's request memory bounds what liars can hold.
-	frameStepBytes = 8 << 20
+	frameStepBytes = 16 << 20
 )
 
 // errFrame is the reason to close a connection whose frames make no sense.

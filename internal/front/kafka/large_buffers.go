@@ -8,15 +8,19 @@ type bufferList struct {
 	mu       sync.Mutex
 	kept     []*[]byte // guarded by mu; oldest first
 	bytes    int       // guarded by mu: of kept
-	bytesMax int
+	bytesMax int       // guarded by mu
 }
 
-const (
-	largeBufferStep  = 256 << 10 // lengths are multiples of it
-	largeBuffersKept = 8 << 20
-)
+const largeBufferStep = 256 << 10 // lengths are multiples of it
 
-var largeBuffers = bufferList{bytesMax: largeBuffersKept}
+var largeBuffers bufferList
+
+// keep sets how many bytes are kept.
+func (l *bufferList) keep(bytesMax int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bytesMax = bytesMax
+}
 
 // get returns the smallest buffer kept that has room for n bytes and is not
 // more than twice as long, or a new one.

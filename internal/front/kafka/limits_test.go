@@ -63,9 +63,9 @@ func TestBudgetForgetAfterGrant(t *testing.T) {
 
 func TestFramesLargerThanAStep(t *testing.T) {
 	rig := newRig(t)
-	rig.createTopic("t", 1, "max.message.bytes", "20000000")
+	rig.createTopic("t", 1, "max.message.bytes", "33000000")
 	c := rig.dial()
-	for i, size := range []int{1, frameStepBytes, 5 << 20, 10 << 20, 100} {
+	for i, size := range []int{1, frameStepBytes, 5 << 20, 20 << 20, 100} {
 		if r := c.produced("t", batch(t, 1, size)); r.ErrorCode != 0 || r.BaseOffset != int64(i) {
 			t.Fatalf("%d bytes: %+v", size, r)
 		}

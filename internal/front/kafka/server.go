@@ -50,6 +50,7 @@ func New(cfg Config) (*Server, error) {
 		draining: make(chan struct{}), listeners: map[net.Listener]struct{}{}, conns: map[*conn]struct{}{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	largeBuffers.keep(int(s.limits.PipelineBytesMax))
 	s.requestMemory.left = s.limits.RequestMemory
 	s.fetchMemory.left.Store(s.limits.FetchMemory)
 	s.sessions = newSessions(s.limits)
