@@ -57,9 +57,7 @@ func (s *Server) pipelineBytes() int64 {
 	if s.member == nil {
 		return 0 // the default
 	}
-	s.member.mu.Lock()
-	defer s.member.mu.Unlock()
-	return max(kafka.PipelineBytesDefault, s.member.flusher.GatheredBytesMax())
+	return max(kafka.PipelineBytesDefault, s.member.flusher.Load().GatheredBytesMax())
 }
 
 // advertised is what clients are told to connect to; nil is the address that
