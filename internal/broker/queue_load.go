@@ -127,7 +127,11 @@ func (q *openQueue) metaOf(rec *record.Record) queue.Meta {
 		}
 	}
 	meta := q.Meta()
-	if keep := meta.Settings.Retention.Milliseconds(); keep > 0 && meta.Owned {
+	keep := meta.Settings.Retention.Milliseconds()
+	if meta.Settings.ExpireUnwaited && !q.b.Alone() {
+		keep = 0 // that is over before what somebody waits for is durable
+	}
+	if keep > 0 && meta.Owned {
 		if end := rec.Timestamp + keep; m.ExpiresAt == 0 || end < m.ExpiresAt {
 			m.ExpiresAt = end
 		}

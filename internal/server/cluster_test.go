@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	amqp091 "github.com/rabbitmq/amqp091-go"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/narumq/naru/internal/coord"
@@ -202,77 +201,6 @@ func TestClusterServesEverywhere(t *testing.T) {
 			c.call(all[(j+2)%3], "/v1/queues/"+name+"/messages:ack", `{"delivery":"`+tag[1]+`"}`)
 		}
 	}
-}
-
-// AMQP is served by every broker, though the exchanges are at one of them.
-func TestClusterAMQP(t *testing.T) {
-	c := newCloud(t)
-	a, b := c.join(nil), c.join(nil)
-	c.balanced(a, b)
-	for _, x := range []struct{ from, to *Cluster }{{a, b}, {b, a}} {
-		publisher, consumer := amqpChannel(t, x.from), amqpChannel(t, x.to)
-		q, err := publisher.QueueDeclare("", true, false, false, false, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := publisher.Confirm(false); err != nil {
-			t.Fatal(err)
-		}
-		deliveries, err := consumer.Consume(q.Name, "", false, false, false, false, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sent, err := publisher.PublishWithDeferredConfirm("", q.Name, false, false, amqp091.Publishing{Body: []byte("hello")})
-		if err != nil || !sent.Wait() {
-			t.Fatalf("not confirmed: %v", err)
-		}
-		if d := <-deliveries; string(d.Body) != "hello" || d.Ack(false) != nil {
-			t.Errorf("delivered %q", d.Body)
-		}
-	}
-}
-
-// What a client gives back is there when it looks next, wherever the queue is.
-func TestClusterAMQPKeepsOrder(t *testing.T) {
-	c := newCloud(t)
-	a, b := c.join(nil), c.join(nil)
-	c.balanced(a, b)
-	ch := amqpChannel(t, a)
-	if err := ch.Confirm(false); err != nil {
-		t.Fatal(err)
-	}
-	for i := range 8 { // of which some are at the other broker
-		q, err := ch.QueueDeclare(fmt.Sprint("q", i), true, false, false, false, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := ch.Publish("", q.Name, false, false, amqp091.Publishing{Body: []byte("m")}); err != nil {
-			t.Fatal(err)
-		}
-		for turn := range 50 {
-			d, ok, err := ch.Get(q.Name, false)
-			if err != nil || !ok {
-				t.Fatalf("%s, turn %d: %v, %v", q.Name, turn, ok, err)
-			}
-			if err := d.Nack(false, true); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-}
-
-func amqpChannel(t *testing.T, b *Cluster) *amqp091.Channel {
-	t.Helper()
-	conn, err := amqp091.Dial("amqp://guest:guest@" + addr(b, "amqp"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	ch, err := conn.Channel()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ch
 }
 
 // A broker that leaves hands its slots over, and one that joins gets some; the log goes on.
