@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	gometrics "runtime/metrics"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,13 +89,28 @@ func (s *Server) node() management.Node {
 	if err := s.Ready(); err != nil {
 		n.Problem = err.Error()
 	}
-	for _, e := range s.Endpoints() {
-		host, port, err := net.SplitHostPort(strings.TrimPrefix(e.Addr, "http://"))
-		if err == nil {
-			n.Listeners = append(n.Listeners, management.Listener{Protocol: e.Name, Host: host, Port: port})
+	n.Listeners = s.listeners()
+	return n
+}
+
+// listeners are the endpoints of all brokers: any of them may be where a client of the management API has connected.
+func (s *Server) listeners() (list []management.Listener) {
+	add := func(name, addr string) {
+		host, port, err := net.SplitHostPort(strings.TrimPrefix(addr, "http://"))
+		l := management.Listener{Protocol: name, Host: host, Port: port}
+		if err == nil && !slices.Contains(list, l) {
+			list = append(list, l)
 		}
 	}
-	return n
+	for _, e := range s.Endpoints() {
+		add(e.Name, e.Addr)
+	}
+	for _, m := range s.broker.Members() {
+		for _, name := range slices.Sorted(maps.Keys(m.Endpoints)) {
+			add(name, m.Endpoints[name])
+		}
+	}
+	return list
 }
 
 // heldBytes is the memory that the process has of the system.

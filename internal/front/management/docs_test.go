@@ -19,7 +19,7 @@ var notes = map[string]string{
 	"definitions/{vhost}":                  "see below",
 	"exchanges/{vhost}/{exchange}":         "`if-unused`. `amq.default` is the default exchange",
 	"exchanges/{vhost}/{exchange}/publish": "answers when the message is durable",
-	"nodes":                                "one; `naru@HOST`",
+	"nodes":                                "one; `naru@HOST`. In a cluster the owner of slot 0, with the listeners of all brokers",
 	"overview":                             "",
 	"queues/{vhost}/{queue}":               "`if-unused`, `if-empty`",
 	"queues/{vhost}/{queue}/contents":      "what is not delivered",
