@@ -14,7 +14,7 @@ import (
 const (
 	slotCount     = 64 // the brokers' --slots, if nobody says another
 	settledFor    = 1500 * time.Millisecond
-	settledWithin = time.Minute
+	settledWithin = 2 * time.Minute
 )
 
 // settled waits until all brokers serve, and each slot is where it belongs: as brokers come, slots move, which ends what clients are at.

@@ -189,14 +189,14 @@ def get_beside(t):
 @check("edges: requeued past its time, or past the bound, is gone")
 def requeued_late(t):
     ch = t.channel()
-    q = t.queue(ch, {"x-message-ttl": 300, "x-max-length": 1})
+    q = t.queue(ch, {"x-message-ttl": 1000, "x-max-length": 1})
     publish(ch, q, b"1")
     tag = get(ch, q, auto_ack=False)[0].delivery_tag
     publish(ch, q, b"2")
     settled(ch, q, 1)
     ch.basic_nack(tag, requeue=True)
     settled(ch, q, 1)
-    ch.connection.sleep(0.5)
+    ch.connection.sleep(1.2)
     equal(counts(ch, q)[0], 0)
 
 
@@ -270,5 +270,5 @@ def both_ways(t):
 
     got = consume(ch, q, again)
     publish(ch, q, b"0")
-    until(ch, lambda: len(got) == n + 1, "the last", 20)
+    until(ch, lambda: len(got) == n + 1, "the last", 90)
     equal(got.bodies(), [str(i).encode() for i in range(n + 1)])
