@@ -180,7 +180,7 @@ def routed():
 def priority():
     """While both workers are busy: what is urgent comes first."""
     for i in range(4):
-        tasks.slow.apply_async((f"busy {i}", 1), priority=0)
+        tasks.slow.apply_async((f"busy {i}", 4), priority=0)
     until("all are busy", lambda: len([x for x in lines("begin") if x[3].startswith("busy")]) == 4)
     time.sleep(0.3)
     for i in range(8):
