@@ -20,7 +20,8 @@ import (
 const (
 	consumeBatch    = 100 // deliveries of one response
 	consumeBytesMax = 1 << 20
-	reasonBytesMax  = 120 // RFC 6455 section 5.5.1
+	settlingMax     = 1_000 // steps of one stream whose outcome is not known yet
+	reasonBytesMax  = 120   // RFC 6455 section 5.5.1
 )
 
 // Consume implements naruv1connect.QueueServiceHandler.
@@ -40,6 +41,14 @@ type consumer struct {
 	credit  int        // deliveries that may be in hand
 	hand    map[string]queue.Tag
 	room    chan struct{} // holds one when there may be room in hand
+
+	settling chan settlement // in the order in which they were asked for
+}
+
+// settlement is what the consumer asked for and has to hear the outcome of.
+type settlement struct {
+	names   []string
+	outcome func() []error
 }
 
 // consume serves a stream, whoever carries it. in ends with io.EOF; it may be called
@@ -52,7 +61,7 @@ func (s *Server) consume(ctx context.Context, name string, in func() (*naruv1.Co
 	if err != nil {
 		return unlessEOF(err)
 	}
-	c := &consumer{s: s, out: out, hand: make(map[string]queue.Tag), room: make(chan struct{}, 1)}
+	c := &consumer{s: s, out: out, hand: make(map[string]queue.Tag), room: make(chan struct{}, 1), settling: make(chan settlement, settlingMax)}
 	if name == "" {
 		name = first.GetQueue()
 	}
@@ -75,13 +84,27 @@ func (s *Server) consume(ctx context.Context, name string, in func() (*naruv1.Co
 		}()
 		cancel(c.deliver(ctx))
 	}()
+	telling := make(chan struct{})
+	go func() {
+		defer close(telling)
+		defer func() {
+			if p := recover(); p != nil {
+				cancel(s.recovered("Consume", p))
+			}
+		}()
+		if err := c.tell(); err != nil {
+			cancel(err)
+		}
+	}()
 	defer func() {
+		close(c.settling)
+		<-telling
 		cancel(nil)
 		<-delivering
 		c.giveBack()
 	}()
 	for step := first; err == nil; {
-		if err = c.step(step); err == nil {
+		if err = c.step(ctx, step); err == nil {
 			step, err = s.nextStep(ctx, steps)
 		}
 	}
@@ -180,7 +203,7 @@ func (c *consumer) send(r *naruv1.ConsumeResponse) error {
 }
 
 // step does what the consumer asks.
-func (c *consumer) step(in *naruv1.ConsumeRequest) error {
+func (c *consumer) step(ctx context.Context, in *naruv1.ConsumeRequest) error {
 	if n := len(in.GetAck()) + len(in.GetNack()) + len(in.GetReject()) + len(in.GetExtend()); n > itemsMax {
 		return invalid("%d deliveries, at most %d are allowed", n, itemsMax)
 	}
@@ -203,16 +226,15 @@ func (c *consumer) step(in *naruv1.ConsumeRequest) error {
 		{in.GetExtend(), true, func(tags []queue.Tag, done func([]error)) { extend(c.q, tags, c.lease, done) }},
 	} {
 		if len(end.names) > 0 {
-			if err := c.settle(end.names, end.keep, end.do); err != nil {
-				return err
-			}
+			c.settle(ctx, end.names, end.keep, end.do)
 		}
 	}
 	return nil
 }
 
-// settle ends deliveries, or extends them, and tells of the outcome when there is one.
-func (c *consumer) settle(names []string, keep bool, do func([]queue.Tag, func([]error))) error {
+// settle ends deliveries, or extends them. The consumer's next step does not wait for the outcome: that takes as long as a write, and
+// many fit into one.
+func (c *consumer) settle(ctx context.Context, names []string, keep bool, do func([]queue.Tag, func([]error))) {
 	c.mu.Lock()
 	for _, name := range names {
 		if !keep {
@@ -220,9 +242,21 @@ func (c *consumer) settle(names []string, keep bool, do func([]queue.Tag, func([
 		}
 	}
 	c.mu.Unlock()
-	errs := settleAll(c.q, names, do)
+	select {
+	case c.settling <- settlement{names, beginSettling(c.q, names, do)}:
+	case <-ctx.Done():
+	}
 	c.wake()
-	return c.send(&naruv1.ConsumeResponse{Settled: showSettled(names, errs)})
+}
+
+// tell tells of outcomes until there are no more, or nobody hears of them.
+func (c *consumer) tell() (err error) {
+	for s := range c.settling {
+		if errs := s.outcome(); err == nil {
+			err = c.send(&naruv1.ConsumeResponse{Settled: showSettled(s.names, errs)})
+		}
+	}
+	return err
 }
 
 func (c *consumer) wake() {

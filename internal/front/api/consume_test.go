@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	naruv1 "github.com/narumq/naru/api/naru/v1"
 	"github.com/narumq/naru/api/naru/v1/naruv1connect"
+	"github.com/narumq/naru/internal/queue"
 )
 
 // Nothing is sent to a stream whose handler has returned: net/http panics.
@@ -56,6 +58,45 @@ func TestConsumeSendsNothingAfterItsEnd(t *testing.T) {
 	back, err := w.s.Receive(context.Background(), &naruv1.ReceiveRequest{Queue: "q"})
 	if err != nil || len(back.Messages) != 1 || back.Messages[0].Attempts != 2 {
 		t.Errorf("what was in hand: %v, %v", back, err)
+	}
+}
+
+// What a consumer asks for does not wait until what it asked for before is written; it hears of all in order.
+func TestConsumeSettlesManyAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.must("POST", "/v1/queues", `{"queue":"q"}`)
+	w.sendTexts("q", 2)
+	in, err := w.s.Receive(t.Context(), &naruv1.ReceiveRequest{Queue: "q", MaxMessages: 2})
+	if err != nil || len(in.Messages) != 2 {
+		t.Fatalf("%v, %v", in, err)
+	}
+	q, err := w.s.broker.Queue("q")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	c := &consumer{s: w.s, q: q, room: make(chan struct{}, 1), settling: make(chan settlement, settlingMax), out: func(r *naruv1.ConsumeResponse) error {
+		told = append(told, r.Settled[0].Delivery)
+		return nil
+	}}
+	var written []func([]error)
+	late := func(_ []queue.Tag, done func([]error)) { written = append(written, done) }
+	both := make(chan struct{})
+	go func() {
+		defer close(both)
+		c.settle(t.Context(), []string{in.Messages[0].Delivery}, false, late)
+		c.settle(t.Context(), []string{in.Messages[1].Delivery}, false, late)
+	}()
+	select {
+	case <-both:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the second waits for the first")
+	}
+	written[1]([]error{nil})
+	written[0]([]error{nil})
+	close(c.settling)
+	if err := c.tell(); err != nil || !slices.Equal(told, []string{in.Messages[0].Delivery, in.Messages[1].Delivery}) {
+		t.Errorf("told %q, %v", told, err)
 	}
 }
 

@@ -148,6 +148,11 @@ func allUndone(errs []error) bool {
 // settleAll does f with those deliveries that are well formed, and returns the outcome
 // of each.
 func settleAll(q *broker.Queue, names []string, f func([]queue.Tag, func([]error))) []error {
+	return beginSettling(q, names, f)()
+}
+
+// beginSettling is settleAll whose outcome is waited for later.
+func beginSettling(q *broker.Queue, names []string, f func([]queue.Tag, func([]error))) func() []error {
 	errs := make([]error, len(names))
 	tags := make([]queue.Tag, 0, len(names))
 	for i, name := range names {
@@ -157,17 +162,19 @@ func settleAll(q *broker.Queue, names []string, f func([]queue.Tag, func([]error
 		}
 	}
 	if len(tags) == 0 {
-		return errs
+		return func() []error { return errs }
 	}
 	done := make(chan []error, 1)
 	f(tags, func(list []error) { done <- list })
-	list := <-done
-	for i := range errs {
-		if errs[i] == nil {
-			errs[i], list = list[0], list[1:]
+	return func() []error {
+		list := <-done
+		for i := range errs {
+			if errs[i] == nil {
+				errs[i], list = list[0], list[1:]
+			}
 		}
+		return errs
 	}
-	return errs
 }
 
 func showSettled(names []string, errs []error) []*naruv1.Settled {
