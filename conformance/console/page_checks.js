@@ -9,6 +9,11 @@ module.exports = async (suite, desk) => {
   const produce = () => fetch(`${desk.base}/v1/topics/${topic}/records`, { method: 'POST', headers: { 'Content-Type': 'text/plain' }, body: 'espresso' })
 
   await suite.run('the overview moves: what is produced shows in the charts', desk, async () => {
+    // It shows what comes to this broker's partitions: of many, some are at each.
+    const partitions = 24, name = unique('wide')
+    await fetch(`${desk.base}/v1/topics`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ topic: name, partitions }) })
+    let sent = 0
+    const produce = () => fetch(`${desk.base}/v1/topics/${name}/records?partition=${sent++ % partitions}`, { method: 'POST', headers: { 'Content-Type': 'text/plain' }, body: 'espresso' })
     await desk.go('')
     await page().locator('.chart canvas').nth(1).waitFor()
     const records = page().locator('[data-tile="Records in"] dd').first()

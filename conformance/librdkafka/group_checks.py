@@ -166,9 +166,10 @@ def commit_as_before(consumer, message):
 def pattern(broker):
     prefix, group = unique("re"), unique("g")
     consumer = broker.consumer(group, **{"topic.metadata.refresh.interval.ms": 500, "metadata.max.age.ms": 1000})
-    consumer.subscribe([f"^{prefix}-.*"])
     for i in range(2):
         broker.send(f"{prefix}-{i}", [dict(value=str(i))])
+        if i == 0:  # librdkafka calls it an error if nothing matches
+            consumer.subscribe([f"^{prefix}-.*"])
         (got,) = take(consumer, 1)
         equal(got.value(), str(i).encode(), "value")
         consumer.commit(message=got, asynchronous=False)  # or the rebalance would read it again

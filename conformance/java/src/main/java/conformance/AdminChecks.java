@@ -215,12 +215,14 @@ final class AdminChecks {
     private void logDirs() throws Exception {
         TopicPartition p = new TopicPartition(broker.topic(1), 0);
         broker.fill(p.topic(), 100);
-        int node = admin.describeCluster().nodes().get().iterator().next().id();
-        for (LogDirDescription d : admin.describeLogDirs(List.of(node)).allDescriptions().get().get(node).values()) {
-            equal(d.error(), null, "error");
-            if (d.replicaInfos().containsKey(p)) {
-                equal(d.replicaInfos().get(p).size() > 0, true, "size");
-                return;
+        List<Integer> nodes = admin.describeCluster().nodes().get().stream().map(n -> n.id()).toList(); // one of them has it
+        for (var dirs : admin.describeLogDirs(nodes).allDescriptions().get().values()) {
+            for (LogDirDescription d : dirs.values()) {
+                equal(d.error(), null, "error");
+                if (d.replicaInfos().containsKey(p)) {
+                    equal(d.replicaInfos().get(p).size() > 0, true, "size");
+                    return;
+                }
             }
         }
         throw new AssertionError("the partition is in no directory");
