@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/server/v3/embed"
+
+	"github.com/narumq/naru/bench/internal/peer"
 )
 
 const (
@@ -81,12 +83,18 @@ type parts struct {
 	etcd     string // host:port
 	endpoint string // of S3, as brokers are told: the counter's, if there is one
 	counter  *counter
-	children []*exec.Cmd
+	children map[string]*exec.Cmd // by name
 }
+
+// The names of what brokers share.
+const (
+	etcdServer = "etcd"
+	s3Server   = "versitygw"
+)
 
 // startParts starts etcd and versitygw in dir; counted puts a proxy before the bucket.
 func startParts(ctx context.Context, c *command, dir string, counted bool) (p *parts, err error) {
-	p = &parts{dir: dir}
+	p = &parts{dir: dir, children: map[string]*exec.Cmd{}}
 	defer func() {
 		if err != nil {
 			p.close()
@@ -99,7 +107,7 @@ func startParts(ctx context.Context, c *command, dir string, counted bool) (p *p
 	if p.etcd, err = freeAddress(); err != nil {
 		return p, err
 	}
-	if err := p.child("etcd", nil, self, etcdCommand, filepath.Join(dir, "etcd"), p.etcd); err != nil {
+	if err := p.child(etcdServer, nil, self, etcdCommand, filepath.Join(dir, "etcd"), p.etcd); err != nil {
 		return p, err
 	}
 	if err := os.MkdirAll(filepath.Join(dir, "s3", bucket), 0o755); err != nil {
@@ -110,7 +118,7 @@ func startParts(ctx context.Context, c *command, dir string, counted bool) (p *p
 		return p, err
 	}
 	env := []string{"ROOT_ACCESS_KEY_ID=" + accessKey, "ROOT_SECRET_ACCESS_KEY=" + secretKey}
-	if err := p.child("versitygw", env, c.gateway, "--quiet", "--port", host, "--health", "/health", "posix", filepath.Join(dir, "s3")); err != nil {
+	if err := p.child(s3Server, env, c.gateway, "--quiet", "--port", host, "--health", "/health", "posix", filepath.Join(dir, "s3")); err != nil {
 		return p, err
 	}
 	p.endpoint = "http://" + host
@@ -129,7 +137,7 @@ func startParts(ctx context.Context, c *command, dir string, counted bool) (p *p
 func (p *parts) child(name string, env []string, program string, args ...string) error {
 	cmd, err := child(filepath.Join(p.dir, name+".log"), env, program, args...)
 	if err == nil {
-		p.children = append(p.children, cmd)
+		p.children[name] = cmd
 	}
 	return err
 }
@@ -142,6 +150,16 @@ func (p *parts) close() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}
+}
+
+// cpu is what one of them used so far, in seconds; none if it is not there.
+func (p *parts) cpu(name string) float64 {
+	cmd := p.children[name]
+	if cmd == nil {
+		return 0
+	}
+	used, _ := peer.CPU(cmd.Process.Pid) // it ends with us only
+	return used.Seconds()
 }
 
 // answers waits until a URL is answered with 200.

@@ -18,6 +18,11 @@ func groups() (out []report.Group) {
 		}
 	}
 	return append(out,
+		report.Group{Title: "a plain uploader of 8 MiB objects, 4 at a time, nothing else to do", Measures: []report.Measure{
+			{ID: "plain.mib", Text: "throughput", Unit: "MiB/s", Digits: 1},
+			{ID: "plain.s3cpu", Text: "S3 server CPU", Unit: "s per GiB", Digits: 2},
+			{ID: "plain.client", Text: "uploader CPU", Unit: "s per GiB", Digits: 2},
+		}},
 		report.Group{Title: "catch-up from the beginning, 64 partitions, 1 broker", Measures: []report.Measure{
 			{ID: "cold.mib", Text: "read", Unit: "MiB/s"},
 		}},
@@ -48,16 +53,28 @@ func groups() (out []report.Group) {
 func scaled(brokers int, width int32) report.Group {
 	id := fmt.Sprintf("b%d.p%d", brokers, width)
 	var half []report.Target
+	var ofPlain []report.Measure
+	if brokers == 1 {
+		ofPlain = []report.Measure{{ID: id + ".ofplain", Text: "of what the bucket takes from a plain uploader", Unit: "", Digits: 2}}
+	}
 	if brokers == 1 && width > 1 {
 		half = []report.Target{{Versus: sideDisk, Bound: 0.5, Display: "≥ 0.5× alone"}}
 	}
-	return report.Group{Title: fmt.Sprintf("%d broker(s), %d partition(s)", brokers, width), Measures: []report.Measure{
-		{ID: id + ".mib", Text: "throughput", Unit: "MiB/s", Digits: 1, Targets: half},
-		{ID: id + ".cpu", Text: "broker CPU", Unit: "s per GiB", Digits: 2},
-		{ID: id + ".acks", Text: "one in flight in each: acknowledged", Unit: "records/s"},
-		{ID: id + ".p50", Text: "produce to ack, p50", Unit: "ms", Digits: 1},
-		{ID: id + ".p99", Text: "produce to ack, p99", Unit: "ms", Digits: 1},
-	}}
+	measures := append([]report.Measure{{ID: id + ".mib", Text: "throughput", Unit: "MiB/s", Digits: 1, Targets: half}}, ofPlain...)
+	measures = append(measures, processors(id, "broker")...)
+	return report.Group{Title: fmt.Sprintf("%d broker(s), %d partition(s)", brokers, width), Measures: append(measures,
+		report.Measure{ID: id + ".acks", Text: "one in flight in each: acknowledged", Unit: "records/s"},
+		report.Measure{ID: id + ".p50", Text: "produce to ack, p50", Unit: "ms", Digits: 1},
+		report.Measure{ID: id + ".p99", Text: "produce to ack, p99", Unit: "ms", Digits: 1},
+	)}
+}
+
+// processors are rows of CPU time.
+func processors(id, first string) []report.Measure {
+	measure := func(what, text string) report.Measure {
+		return report.Measure{ID: id + what, Text: text + " CPU", Unit: "s per GiB", Digits: 2}
+	}
+	return []report.Measure{measure(".cpu", first), measure(".s3cpu", "S3 server"), measure(".etcdcpu", "etcd"), measure(".client", "client")}
 }
 
 func priced(id string, sent, flush []report.Target) []report.Measure {

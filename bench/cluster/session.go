@@ -97,6 +97,9 @@ func (s *session) scale(ctx context.Context, w *world, brokers int) error {
 		_, err := s.flood(ctx, w, id, width)
 		failed = append(failed, err)
 	}
+	if brokers == 1 && s.spec.name == report.Naru {
+		failed = append(failed, s.plain(ctx, w))
+	}
 	if brokers == 1 {
 		failed = append(failed, s.catchUp(ctx, w))
 	}
@@ -132,14 +135,14 @@ func (s *session) flood(ctx context.Context, w *world, id string, width int32) (
 		return load.Done{}, err
 	}
 	runtime.GC()
-	cpu := w.cpu()
+	before := w.burnt()
 	done, err := load.Produce(ctx, w.options(), topic, load.NewSynthetic(1), load.Limit{Records: s.records, For: s.produce})
 	if err != nil {
 		return done, fmt.Errorf("%s: %w", id, err)
 	}
-	s.values[id+".mib"] = mebibytes(done.Tally.Records*load.SyntheticBytes) / done.Elapsed.Seconds()
-	s.values[id+".cpu"] = (w.cpu() - cpu) / mebibytes(done.Tally.Records*load.SyntheticBytes) * 1024
-	s.say("%s: %.1f MiB/s, broker CPU %.2f s per GiB", id, s.values[id+".mib"], s.values[id+".cpu"])
+	mib := mebibytes(done.Tally.Records * load.SyntheticBytes)
+	s.values[id+".mib"] = mib / done.Elapsed.Seconds()
+	s.noteCPU(id, w.burnt().since(before), mib)
 	return done, nil
 }
 
@@ -170,16 +173,6 @@ func (s *session) catchUp(ctx context.Context, w *world) error {
 	s.values[id+".mib"] = mebibytes(done.Tally.Records*load.SyntheticBytes) / done.Elapsed.Seconds()
 	s.say("%s: %.1f MiB/s read", id, s.values[id+".mib"])
 	return nil
-}
-
-// cpu is what the brokers used so far, in seconds.
-func (w *world) cpu() (seconds float64) {
-	for _, b := range w.brokers {
-		if u, err := b.Usage(); err == nil {
-			seconds += u.CPU.Seconds()
-		}
-	}
-	return seconds
 }
 
 func mebibytes(n int64) float64 { return float64(n) / (1 << 20) }

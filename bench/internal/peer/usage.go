@@ -23,11 +23,8 @@ type Usage struct {
 // Usage reads the broker's counters from /proc.
 func (p *Process) Usage() (Usage, error) {
 	var u Usage
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
-	if err != nil {
-		return u, err
-	}
-	if u.CPU, err = parseStat(stat); err != nil {
+	var err error
+	if u.CPU, err = CPU(p.PID()); err != nil {
 		return u, err
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
@@ -37,6 +34,15 @@ func (p *Process) Usage() (Usage, error) {
 	u.RSSBytes = statusBytes(status, "VmRSS:")
 	u.PeakBytes = statusBytes(status, "VmHWM:")
 	return u, nil
+}
+
+// CPU is the user and system time of all threads of a process since it started.
+func CPU(pid int) (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	return parseStat(stat)
 }
 
 // ResetPeak makes the peak of resident memory count from now on (writing 5 to
