@@ -145,6 +145,14 @@ func (f *fenced) Close() error {
 	return f.Conn.Close()
 }
 
+// SetLinger is net.TCPConn's: fronts reset a connection so.
+func (f *fenced) SetLinger(seconds int) error {
+	if tcp, ok := f.Conn.(*net.TCPConn); ok {
+		return tcp.SetLinger(seconds)
+	}
+	return nil
+}
+
 // reset closes a connection without sending what waits to be sent.
 func reset(c net.Conn) {
 	if tcp, ok := c.(*net.TCPConn); ok {

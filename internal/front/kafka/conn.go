@@ -72,7 +72,7 @@ func (c *conn) run() {
 		defer close(writer)
 		defer c.cancel()
 		// The reader may sit in Read: it ends with the socket.
-		defer c.nc.Close()
+		defer c.close()
 		defer c.survive()
 		c.write()
 	}()
@@ -89,6 +89,24 @@ func (c *conn) run() {
 			return
 		}
 	}
+}
+
+// close ends the connection, once what was read has its answers. A client whose first request meets the end of the stream may take
+// that for a listener of another kind, TLS say, and give up what it has to send; it tries again where the connection is reset.
+func (c *conn) close() {
+	if c.requests.Load() == 0 && c.draining() {
+		reset(c.nc)
+		return
+	}
+	c.nc.Close()
+}
+
+// reset closes a connection as the kernel closes those that nobody accepted.
+func reset(nc net.Conn) {
+	if tcp, ok := nc.(interface{ SetLinger(seconds int) error }); ok {
+		_ = tcp.SetLinger(0)
+	}
+	nc.Close()
 }
 
 // survive keeps a bug in one request from ending the process: this connection

@@ -103,7 +103,7 @@ func (s *Server) accept(nc net.Conn) {
 	full := len(s.conns) >= s.limits.ConnectionsMax
 	if s.closed || full {
 		s.mu.Unlock()
-		nc.Close()
+		reset(nc)
 		if full {
 			s.log.Warn("kafka: too many connections", "peer", nc.RemoteAddr(), "max", s.limits.ConnectionsMax)
 			if f := s.observer.Refused; f != nil {
@@ -181,7 +181,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.cancel()
 	s.mu.Lock()
 	for c := range s.conns {
-		c.nc.Close()
+		c.close()
 	}
 	s.mu.Unlock()
 	<-done

@@ -2,7 +2,9 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"runtime"
+	"syscall"
 	"testing"
 
 	wire "github.com/narumq/naru/internal/wire/kafka"
@@ -61,6 +63,27 @@ func TestShutdown(t *testing.T) {
 	for _, c := range []*client{idle, fetching, joining} {
 		c.closed()
 	}
+}
+
+// A client that has just connected tries again elsewhere: it does not take the server for one that speaks something else.
+func TestShutdownResetsWhoAskedNothing(t *testing.T) {
+	rig := newRig(t)
+	c, asked := rig.dial(), rig.dial()
+	ask[*wire.ApiVersionsResponse](asked, 0, &wire.ApiVersionsRequest{})
+	ctx := patient(t)
+	for rig.server.Connections() < 2 {
+		if ctx.Err() != nil {
+			t.Fatal("not accepted")
+		}
+		runtime.Gosched()
+	}
+	if err := rig.server.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.nc.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("it reads %v", err)
+	}
+	asked.closed()
 }
 
 // A client that does not take its answers does not hold up a shutdown for ever.
