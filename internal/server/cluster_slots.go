@@ -162,15 +162,16 @@ func (m *membership) check() {
 		}
 	}
 	if !m.whole.Load() {
-		m.whole.Store(m.ownerless() == 0)
+		m.whole.Store(m.unserved() == 0)
 	}
 }
 
-// ownerless is how many slots have no owner.
-func (m *membership) ownerless() (n int) {
+// unserved is how many slots have no owner, or are this broker's and not open yet.
+func (m *membership) unserved() (n int) {
 	v := m.cluster.state().View
 	for id := range m.cluster.slots() {
-		if v.Owner(journal.SlotID(id)) == 0 {
+		id := journal.SlotID(id)
+		if owner := v.Owner(id); owner == 0 || owner == m.tenure.Node && !m.server.broker.Owns(id) {
 			n++
 		}
 	}
@@ -197,13 +198,14 @@ func (s *slotMedium) Close() (err error) {
 	return errors.Join(err, s.Slot.Close())
 }
 
-// ready is nil while the bucket and etcd answer, and slots were seen to have owners.
+// ready is nil while the bucket and etcd answer, once all slots had owners and this broker's were open: a client that asks for the
+// leader of a partition and is refused there looks again after seconds only.
 func (m *membership) ready() error {
 	if err := m.cluster.away(); err != nil {
 		return err
 	}
 	if !m.whole.Load() {
-		return fmt.Errorf("%d of %d slots have no owner yet", m.ownerless(), m.cluster.slots())
+		return fmt.Errorf("%d of %d slots are not served yet", m.unserved(), m.cluster.slots())
 	}
 	return nil
 }

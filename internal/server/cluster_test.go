@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/narumq/naru/internal/coord"
+	"github.com/narumq/naru/internal/journal"
 	"github.com/narumq/naru/internal/objectstore"
 )
 
@@ -298,6 +299,49 @@ func TestClusterStartsDegraded(t *testing.T) {
 	c.until("saying so", func() bool { _, text := status(t, a, "/readyz"); return strings.Contains(text, "the bucket is away") })
 	c.bucket.SetRates(objectstore.Rates{})
 	c.until("serving", func() bool { return a.Ready() == nil })
+}
+
+// A broker is not ready while slots that are its own are still being opened: clients would be refused by the leader they were told.
+func TestClusterIsNotReadyTooEarly(t *testing.T) {
+	c := newCloud(t)
+	a := c.join(nil)
+	c.balanced(a)
+	c.produce(c.client(a), 0, 5)
+	if err := a.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan struct{})
+	c.bucket.SetGate(func(ctx context.Context, call *objectstore.Call) objectstore.Fate {
+		if strings.HasPrefix(call.Op.Key, "slot/") {
+			select {
+			case <-read:
+			case <-ctx.Done():
+			}
+		}
+		return c.bucket.Draw()
+	})
+	b := c.join(nil)
+	owned := func() bool {
+		v := b.state().View
+		for id := range journal.SlotID(testSlots) {
+			if v.Owner(id) == 0 {
+				return false
+			}
+		}
+		return true
+	}
+	c.until("owner of all slots", owned)
+	tick := time.NewTicker(slotCheckEvery)
+	defer tick.Stop()
+	for range 2 {
+		<-tick.C
+	}
+	if err := b.Ready(); err == nil || !strings.Contains(err.Error(), "not served yet") {
+		t.Errorf("ready: %v", err)
+	}
+	close(read)
+	c.balanced(b)
+	c.expect(c.client(b), 5)
 }
 
 // overwriting is a store without conditional writes.
