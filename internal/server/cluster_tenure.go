@@ -149,7 +149,9 @@ func (m *membership) watch(s *Server) error {
 		case err := <-ended:
 			return err
 		case err := <-s.Failed():
-			m.cutOff(err)
+			if m.tenure.Context().Err() == nil { // else cut has closed it
+				m.cutOff(err)
+			}
 		case err := <-m.trouble:
 			cancel()
 			<-ended
