@@ -78,7 +78,8 @@ func (s *session) scene(ctx context.Context, sc scene) error {
 		w.close()
 	}
 	if err != nil {
-		return fmt.Errorf("%w; see %s", err, dir)
+		s.say("%s: what it left is in %s", sc.name, dir)
+		return err
 	}
 	return os.RemoveAll(dir)
 }

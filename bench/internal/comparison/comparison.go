@@ -85,7 +85,13 @@ func (o *Options) Run(measure func() (*report.Results, error)) error {
 	if err != nil {
 		return err
 	}
-	results.Command = strings.Join(append([]string{o.Command}, o.args...), " ")
+	results.Command = o.Command
+	for _, arg := range o.args {
+		if filepath.IsAbs(arg) { // of this machine only
+			arg = filepath.Base(arg)
+		}
+		results.Command += " " + arg
+	}
 	if err := results.Save(filepath.Join(o.Out, o.name+".json")); err != nil {
 		return err
 	}
