@@ -42,13 +42,7 @@ type consumer struct {
 	hand    map[string]queue.Tag
 	room    chan struct{} // holds one when there may be room in hand
 
-	settling chan settlement // in the order in which they were asked for
-}
-
-// settlement is what the consumer asked for and has to hear the outcome of.
-type settlement struct {
-	names   []string
-	outcome func() []error
+	settling chan func() []*naruv1.Settled // outcomes to tell of, in the order in which they were asked for
 }
 
 // consume serves a stream, whoever carries it. in ends with io.EOF; it may be called
@@ -61,7 +55,7 @@ func (s *Server) consume(ctx context.Context, name string, in func() (*naruv1.Co
 	if err != nil {
 		return unlessEOF(err)
 	}
-	c := &consumer{s: s, out: out, hand: make(map[string]queue.Tag), room: make(chan struct{}, 1), settling: make(chan settlement, settlingMax)}
+	c := &consumer{s: s, out: out, hand: make(map[string]queue.Tag), room: make(chan struct{}, 1), settling: make(chan func() []*naruv1.Settled, settlingMax)}
 	if name == "" {
 		name = first.GetQueue()
 	}
@@ -92,9 +86,7 @@ func (s *Server) consume(ctx context.Context, name string, in func() (*naruv1.Co
 				cancel(s.recovered("Consume", p))
 			}
 		}()
-		if err := c.tell(); err != nil {
-			cancel(err)
-		}
+		c.tell(cancel)
 	}()
 	defer func() {
 		close(c.settling)
@@ -242,21 +234,26 @@ func (c *consumer) settle(ctx context.Context, names []string, keep bool, do fun
 		}
 	}
 	c.mu.Unlock()
+	outcome := beginSettling(c.q, names, do)
 	select {
-	case c.settling <- settlement{names, beginSettling(c.q, names, do)}:
+	case c.settling <- func() []*naruv1.Settled { return showSettled(names, outcome()) }:
 	case <-ctx.Done():
 	}
 	c.wake()
 }
 
-// tell tells of outcomes until there are no more, or nobody hears of them.
-func (c *consumer) tell() (err error) {
-	for s := range c.settling {
-		if errs := s.outcome(); err == nil {
-			err = c.send(&naruv1.ConsumeResponse{Settled: showSettled(s.names, errs)})
+// tell tells of outcomes until there are no more. The stream ends where nobody hears of them.
+func (c *consumer) tell(end context.CancelCauseFunc) {
+	var failed error
+	for outcome := range c.settling {
+		settled := outcome()
+		if failed != nil {
+			continue
+		}
+		if failed = c.send(&naruv1.ConsumeResponse{Settled: settled}); failed != nil {
+			end(failed)
 		}
 	}
-	return err
 }
 
 func (c *consumer) wake() {

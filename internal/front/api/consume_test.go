@@ -75,7 +75,7 @@ func TestConsumeSettlesManyAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told []string
-	c := &consumer{s: w.s, q: q, room: make(chan struct{}, 1), settling: make(chan settlement, settlingMax), out: func(r *naruv1.ConsumeResponse) error {
+	c := &consumer{s: w.s, q: q, room: make(chan struct{}, 1), settling: make(chan func() []*naruv1.Settled, settlingMax), out: func(r *naruv1.ConsumeResponse) error {
 		told = append(told, r.Settled[0].Delivery)
 		return nil
 	}}
@@ -95,8 +95,39 @@ func TestConsumeSettlesManyAtOnce(t *testing.T) {
 	written[1]([]error{nil})
 	written[0]([]error{nil})
 	close(c.settling)
-	if err := c.tell(); err != nil || !slices.Equal(told, []string{in.Messages[0].Delivery, in.Messages[1].Delivery}) {
-		t.Errorf("told %q, %v", told, err)
+	c.tell(func(err error) { t.Error(err) })
+	if !slices.Equal(told, []string{in.Messages[0].Delivery, in.Messages[1].Delivery}) {
+		t.Errorf("told %q", told)
+	}
+}
+
+// A stream whose consumer cannot hear of outcomes ends, though it may have more to ask for.
+func TestConsumeEndsWhereNobodyHears(t *testing.T) {
+	w := newWorld(t)
+	w.must("POST", "/v1/queues", `{"queue":"q"}`)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	steps := []*naruv1.ConsumeRequest{{Ack: []string{"nothing"}}}
+	in := func() (*naruv1.ConsumeRequest, error) {
+		if len(steps) == 0 {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		step := steps[0]
+		steps = steps[1:]
+		return step, nil
+	}
+	deaf, ended := errors.New("deaf"), make(chan error, 1)
+	go func() { ended <- w.s.consume(ctx, "q", in, func(*naruv1.ConsumeResponse) error { return deaf }) }()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, deaf) {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it goes on")
+		cancel()
+		<-ended
 	}
 }
 
