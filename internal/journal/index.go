@@ -148,11 +148,11 @@ func (s *stream) insert(r *run) {
 	s.runs = slices.Insert(s.runs, i, r)
 }
 
-// addSealed records a run that a footer lists. Caller holds mu.
-func (x *index) addSealed(seg *segment, e runEntry) {
+// addSealed records a run that a footer lists, and returns it; nil if its stream is no more. Caller holds mu.
+func (x *index) addSealed(seg *segment, e runEntry) *run {
 	s := x.stream(e.stream)
 	if s == nil {
-		return
+		return nil
 	}
 	r := &run{
 		seg: seg, stream: e.stream, base: e.base, last: e.last, maxTimestamp: e.maxTimestamp, bytes: e.bytes,
@@ -161,7 +161,7 @@ func (x *index) addSealed(seg *segment, e runEntry) {
 	s.insert(r)
 	s.bytes += r.bytes
 	s.next = max(s.next, r.last+1)
-	seg.runs = append(seg.runs, r)
+	return r
 }
 
 // dead tells whether nothing of r can be read any more. Caller holds mu.

@@ -229,7 +229,9 @@ func (j *Journal) indexSealed(f *found) {
 	j.index.mu.Lock()
 	defer j.index.mu.Unlock()
 	for _, r := range f.runs {
-		j.index.addSealed(f.seg, r)
+		if r := j.index.addSealed(f.seg, r); r != nil {
+			f.seg.runs = append(f.seg.runs, r)
+		}
 	}
 }
 

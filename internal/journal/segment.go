@@ -39,7 +39,7 @@ type segment struct {
 	zeroing sync.Mutex
 	taken   bool // guarded by zeroing: commits go here, so no zero may
 
-	runs    []*run
+	runs    []*run            // of a file; those of an object only streams have, so that dead ones go
 	dead    map[StreamID]*run // the last run of each stream that no longer exists
 	extents int               // in memory, over all runs
 

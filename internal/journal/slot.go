@@ -109,7 +109,6 @@ func (s *Slot) publish(f *flush, p *part, id SegmentID) {
 			continue // deleted meanwhile
 		}
 		r.seg = seg
-		seg.runs = append(seg.runs, r)
 		st.insert(r)
 		st.bytes += r.bytes
 		st.next = max(st.next, r.last+1)

@@ -334,15 +334,14 @@ func (m *merging) write(ctx context.Context) error {
 		return err
 	}
 	for _, s := range slices.SortedFunc(maps.Keys(m.swaps), bySlot) {
-		seg := s.segment(key, int64(len(body)), end, w.salt, uint64(m.newest[s]))
+		seg, swap := s.segment(key, int64(len(body)), end, w.salt, uint64(m.newest[s])), m.swaps[s]
 		for _, r := range w.runs {
 			if m.f.opt.SlotOf(r.stream) == s.id {
 				r.seg, r.extents = seg, nil
 				seg.held += r.bytes
-				seg.runs = append(seg.runs, r)
+				swap.fresh = append(swap.fresh, r)
 			}
 		}
-		m.swaps[s].fresh = seg.runs
 		s.stats.relocated.Add(seg.held)
 	}
 	return nil
