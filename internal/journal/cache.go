@@ -32,7 +32,7 @@ func (c *chunk) room() int { return len(c.mem) - c.n }
 type cache struct {
 	mu       sync.Mutex
 	chunks   []*chunk // by (segment, start)
-	bytes    int64
+	bytes    int64    // of memory: an object may have more than it fills
 	bytesMax int64
 	chunkCap int
 	free     sync.Pool // *chunk with chunkCap capacity
@@ -75,12 +75,12 @@ func (c *cache) release(k *chunk) {
 func (c *cache) add(k *chunk) {
 	c.mu.Lock()
 	c.chunks = append(c.chunks, k)
-	c.bytes += int64(len(k.mem))
+	c.bytes += int64(cap(k.mem))
 	var evicted []*chunk
 	for c.bytes > c.bytesMax && len(c.chunks) > 1 {
 		old := c.chunks[0]
 		c.chunks = c.chunks[1:]
-		c.bytes -= int64(len(old.mem))
+		c.bytes -= int64(cap(old.mem))
 		evicted = append(evicted, old)
 	}
 	c.mu.Unlock()

@@ -74,3 +74,22 @@ func TestBodiesInDoubtAreNotUsedAgain(t *testing.T) {
 		t.Errorf("the memory of %d objects is to be used again", n)
 	}
 }
+
+// The cache is bounded by the memory that it holds: an object may fill only a little of its own.
+func TestCacheCountsMemory(t *testing.T) {
+	w := newSlotWorld(t)
+	f := w.flusher(func(o *FlusherOptions) { o.CacheBytes = 64 << 10 })
+	s := w.open(f, 0)
+	for i := range record.Offset(40) {
+		if err := put(s, 3, i, []byte("little")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held := 0
+	for _, k := range f.cache.chunks {
+		held += cap(k.mem)
+	}
+	if n := len(f.cache.chunks); n < 2 || held > 64<<10 {
+		t.Errorf("%d objects are in %d bytes of memory", n, held)
+	}
+}
