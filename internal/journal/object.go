@@ -97,15 +97,15 @@ func (o *bucketObject) ReadAt(b []byte, off int64) (int, error) { return o.block
 func (o *bucketObject) Size() (int64, error)                    { return o.size, nil }
 func (o *bucketObject) Close() error                            { return nil }
 
-// readPast reads what is used once, and so is not to be kept.
-func (o *bucketObject) readPast(ctx context.Context, b []byte, off int64) error {
+// readPast reads n bytes that are used once, and so are not to be kept.
+func (o *bucketObject) readPast(ctx context.Context, off, n int64) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, bucketTimeout)
 	defer cancel()
-	got, err := o.blocks.store.Get(ctx, o.key, off, int64(len(b)))
-	if n := copy(b, got); err == nil && n < len(b) {
+	b, err := o.blocks.store.Get(ctx, o.key, off, n)
+	if err == nil && int64(len(b)) < n {
 		err = io.ErrUnexpectedEOF
 	}
-	return err
+	return b, err
 }
 
 // loaded is what an object's footer and chain tell.

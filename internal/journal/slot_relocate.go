@@ -21,6 +21,7 @@ const (
 	mergeObjectsMax  = 1024
 	mergedBytes      = 32 << 20 // of live frames in the object that comes of it, about
 	mergeRequests    = 16       // at the same time
+	mergeReadBytes   = 64 << 20 // of objects that are read at the same time; one always is
 )
 
 // replacement is runs, and those that were made of them.
@@ -162,13 +163,24 @@ func (f *Flusher) merge(ctx context.Context, group []*mergeable) (map[*Slot]*rep
 		return nil, nil
 	}
 	m := merging{f: f, swaps: make(map[*Slot]*replacement), newest: make(map[*Slot]SegmentID)}
-	defer m.release()
-	for part := range slices.Chunk(group, mergeRequests) {
-		if err := m.readAll(ctx, part); err != nil {
+	for len(group) > 0 {
+		n := readTogether(group)
+		if err := m.readAll(ctx, group[:n]); err != nil {
 			return nil, err
 		}
+		group = group[n:]
 	}
 	return m.swaps, m.write(ctx)
+}
+
+// readTogether is how many objects are read at the same time.
+func readTogether(group []*mergeable) (n int) {
+	bytes := int64(0)
+	for n < min(len(group), mergeRequests) && (n == 0 || bytes+group[n].size <= mergeReadBytes) {
+		bytes += group[n].size
+		n++
+	}
+	return n
 }
 
 func bySlot(a, b *Slot) int { return cmp.Compare(a.id, b.id) }
@@ -179,18 +191,11 @@ type merging struct {
 	frames []mergedFrame
 	swaps  map[*Slot]*replacement
 	newest map[*Slot]SegmentID
-	chunks []*chunk // that the frames are in
 }
 
 type mergedFrame struct {
 	frame
 	payload []byte
-}
-
-func (m *merging) release() {
-	for _, k := range m.chunks {
-		m.f.cache.release(k)
-	}
 }
 
 // mergeSource is the part of an object that is to be copied.
@@ -221,11 +226,11 @@ func (m *merging) readAll(ctx context.Context, group []*mergeable) error {
 	var failed error
 	for i := range sources {
 		src := &sources[i]
-		if src.chunk != nil {
-			m.chunks = append(m.chunks, src.chunk)
-		}
 		if src.err == nil {
 			src.err = m.takeAll(src)
+		}
+		if src.chunk != nil {
+			m.f.cache.release(src.chunk)
 		}
 		if errors.Is(src.err, ErrDamaged) || isMissing(src.err) {
 			m.f.unsound[src.object.key] = true
@@ -266,17 +271,18 @@ func (src *mergeSource) read(ctx context.Context, f *Flusher) error {
 		}
 		f.cache.release(k)
 	}
-	src.b = make([]byte, hi-src.lo)
-	if err := seg.file.(*bucketObject).readPast(ctx, src.b, src.lo); err != nil {
+	var err error
+	if src.b, err = seg.file.(*bucketObject).readPast(ctx, src.lo, hi-src.lo); err != nil {
 		return fmt.Errorf("%s at byte %d: %w", seg.path, src.lo, err)
 	}
 	return nil
 }
 
-// takeAll adds what was read of an object.
+// takeAll adds a copy of what is live of what was read of an object: that may be little, and lie far apart.
 func (m *merging) takeAll(src *mergeSource) error {
 	for i, e := range src.extents {
-		if err := m.take(src.b[int64(e.pos)-src.lo:e.end()-src.lo], src.segs[i], src.streams[i]); err != nil {
+		b := slices.Clone(src.b[int64(e.pos)-src.lo : e.end()-src.lo])
+		if err := m.take(b, src.segs[i], src.streams[i]); err != nil {
 			return fmt.Errorf("%s at byte %d: %w", src.object.key, e.pos, err)
 		}
 	}
@@ -294,7 +300,7 @@ func (m *merging) takeAll(src *mergeSource) error {
 	return nil
 }
 
-// take adds the frames of one extent.
+// take adds the frames of one extent, which it keeps.
 func (m *merging) take(b []byte, seg *segment, stream StreamID) error {
 	for len(b) > 0 {
 		if len(b) < frameHeaderBytes {

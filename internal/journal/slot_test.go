@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -234,6 +236,46 @@ func TestMergeWithoutUnsound(t *testing.T) {
 	}
 	if after := s.Stats().Segments; after != 2 || before != 2*mergeObjectsMin+1 {
 		t.Errorf("%d objects became %d", before, after)
+	}
+}
+
+// Merging keeps in memory what is live of an object, and not what lies between; and does not read many large ones at a time.
+func TestMergeKeepsWhatIsLive(t *testing.T) {
+	w := newSlotWorld(t)
+	s := w.open(w.flusher(nil), 0)
+	payloads := [][]byte{[]byte("first"), make([]byte, 1<<20), []byte("last")}
+	done := make(chan error, len(payloads))
+	for i, b := range payloads {
+		e := &Entry{Stream: StreamID(3 * (i + 1)), Count: 1, Payload: b, Done: func(_ *Entry, err error) { done <- err }}
+		if err := s.Enqueue(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range payloads {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := w.flusher(nil)
+	s = w.open(f, 0)
+	s.Trim(6, 1)
+	m := merging{f: f, swaps: make(map[*Slot]*replacement), newest: make(map[*Slot]SegmentID)}
+	if err := m.readAll(t.Context(), slices.Collect(maps.Values(liveObjects([]*Slot{s})))); err != nil {
+		t.Fatal(err)
+	}
+	kept := 0
+	for _, frame := range m.frames {
+		kept += cap(frame.payload)
+	}
+	if len(m.frames) != 2 || kept > 1<<10 {
+		t.Errorf("%d frames, in %d bytes of memory", len(m.frames), kept)
+	}
+
+	for _, x := range []struct{ objects, size, want int }{{1024, 64 << 10, mergeRequests}, {3, 1 << 20, 3}, {1024, 8 << 20, 8}, {2, 100 << 20, 1}} {
+		group := slices.Repeat([]*mergeable{{size: int64(x.size)}}, x.objects)
+		if n := readTogether(group); n != x.want {
+			t.Errorf("%d of %d objects of %d bytes are read together, want %d", n, x.objects, x.size, x.want)
+		}
 	}
 }
 
