@@ -192,7 +192,16 @@ func (b *Broker) Queues() []*catalog.Queue {
 	return slices.DeleteFunc(slices.Clone(list), (*catalog.Queue).Internal)
 }
 
-// FindQueue is Queue for a change that AlterQueue is given, and waits for nothing: that one holds
+// QueueMeta is what the catalog has of the queue that Queue returns.
+func (b *Broker) QueueMeta(name string) (*catalog.Queue, error) {
+	q, err := b.Queue(name)
+	if err != nil {
+		return nil, err
+	}
+	return q.Meta(), nil
+}
+
+// FindQueue is QueueMeta for a change that AlterQueue is given, and waits for nothing: that one holds
 // what Queue asks other brokers with, and plans again where it was behind.
 func (b *Broker) FindQueue(name string) (*catalog.Queue, error) {
 	q, err := b.catalog.Queue(name)

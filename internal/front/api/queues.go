@@ -86,7 +86,7 @@ func (s *Server) CreateQueue(_ context.Context, in *naruv1.CreateQueueRequest) (
 		return nil, err
 	}
 	spec := catalog.QueueSpec{Name: in.GetQueue(), Topic: in.GetTopic(), Settings: catalog.DefaultQueueSettings(), Tags: in.GetTags()}
-	if err := changeSettings(s.known, &spec.Settings, in.GetSettings()); err != nil {
+	if err := changeSettings(s.broker.QueueMeta, &spec.Settings, in.GetSettings()); err != nil {
 		return nil, err
 	}
 	if _, err := s.broker.CreateQueue(spec); err != nil {
@@ -108,14 +108,6 @@ func (s *Server) UpdateQueue(_ context.Context, in *naruv1.UpdateQueueRequest) (
 
 // durationMax is more than any setting of a queue may be; the catalog knows better.
 const durationMax = 100 * 366 * 24 * time.Hour
-
-func (s *Server) known(queue string) (*catalog.Queue, error) {
-	q, err := s.broker.Queue(queue)
-	if err != nil {
-		return nil, err
-	}
-	return q.Meta(), nil
-}
 
 // changeSettings sets what is given. find is for another queue.
 func changeSettings(find func(name string) (*catalog.Queue, error), set *catalog.QueueSettings, in *naruv1.NewQueueSettings) (err error) {

@@ -45,7 +45,7 @@ func createQueue(_ context.Context, s *Server, c *aws.Call, in *createQueueIn) (
 	if q, err := s.b.Queue(in.QueueName); err == nil {
 		return s.sameQueue(c, q.Meta(), in, fifo)
 	}
-	x := attributeEdit{find: s.queueMeta, c: c, spec: &spec}
+	x := attributeEdit{find: s.b.QueueMeta, c: c, spec: &spec}
 	if err := x.setAttributes(in.Attributes); err != nil {
 		return nil, err
 	}
@@ -59,18 +59,10 @@ func createQueue(_ context.Context, s *Server, c *aws.Call, in *createQueueIn) (
 	return &queueURLOut{urlOf(c, in.QueueName)}, nil
 }
 
-func (s *Server) queueMeta(name string) (*catalog.Queue, error) {
-	q, err := s.b.Queue(name)
-	if err != nil {
-		return nil, err
-	}
-	return q.Meta(), nil
-}
-
 // sameQueue answers for a queue that exists.
 func (s *Server) sameQueue(c *aws.Call, old *catalog.Queue, in *createQueueIn, fifo bool) (*queueURLOut, error) {
 	spec := catalog.QueueSpec{Name: old.Name, Settings: old.Settings, Labels: map[string]string{}}
-	x := attributeEdit{find: s.queueMeta, c: c, spec: &spec}
+	x := attributeEdit{find: s.b.QueueMeta, c: c, spec: &spec}
 	if fifo != old.Settings.Ordered {
 		return nil, differs("FifoQueue")
 	}
