@@ -144,6 +144,9 @@ func (c *Catalog) readStarts(slot int) (map[uint64]record.Offset, error) {
 
 // streams returns which of the streams some topic has.
 func (c *Catalog) streams(asked map[uint64]record.Offset) map[uint64]bool {
+	if len(asked) == 0 {
+		return nil // most often: what is loaded of others' changes, or of a slot that is taken over, has no log starts
+	}
 	exists := make(map[uint64]bool, len(asked))
 	for _, t := range c.Topics() {
 		for _, p := range t.Partitions {
