@@ -32,6 +32,7 @@ type segment struct {
 
 	end      int64 // one past the last frame; the committer's until sealed
 	held     int64 // of an object: bytes of the slot's frames when it was made
+	live     int64 // of an object, while whoever is in tidying counts: those of them that are live; else 0
 	sealed   atomic.Bool
 	sealedAt time.Time // zero if it was so before the journal was opened
 	frames   int64     // position of the footer; 0 until sealed

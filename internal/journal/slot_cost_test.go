@@ -3,6 +3,8 @@ package journal
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,6 +116,51 @@ func TestMergeWeight(t *testing.T) {
 	} {
 		if got := x.o.weight(); got != x.want {
 			t.Errorf("%+v weighs %d, want %d", x.o, got, x.want)
+		}
+	}
+}
+
+// Of large objects only those are looked at closely of which a slot has little left, and they are weighed as a whole.
+func TestLiveObjects(t *testing.T) {
+	w := newSlotWorld(t)
+	f := w.flusher(nil)
+	slots := []*Slot{w.open(f, 0), w.open(f, 1)}
+	// Bytes of each object, for each slot: of a stream that stays, and of one that is dead.
+	for i, x := range []struct {
+		key   string
+		size  int64
+		bytes [2][2]int64
+	}{
+		{"alive", 8 << 20, [2][2]int64{{100, 0}, {100, 0}}},
+		{"little is left", 8 << 20, [2][2]int64{{10, 90}, {20, 80}}},
+		{"one has little left", 8 << 20, [2][2]int64{{10, 90}, {100, 0}}},
+		{"half", 8 << 20, [2][2]int64{{50, 50}, {50, 50}}},
+		{"dead", 8 << 20, [2][2]int64{{0, 100}, {0, 100}}},
+		{"small", 1 << 20, [2][2]int64{{100, 0}, {0, 100}}},
+	} {
+		for n, s := range slots {
+			seg := s.segment(x.key, x.size, x.size, 1, uint64(i))
+			for dead, bytes := range x.bytes[n] {
+				if bytes > 0 {
+					at := record.Offset(i)
+					s.index.addSealed(seg, runEntry{stream: StreamID(simSlots*(dead+1) + n), base: at, last: at, bytes: bytes})
+					seg.held += bytes
+				}
+			}
+		}
+	}
+	for n, s := range slots {
+		s.Trim(StreamID(2*simSlots+n), 100)
+	}
+	want := "[little is left: 30 of 200 in 2, one has little left: 110 of 200 in 2, small: 100 of 100 in 1]"
+	for range 2 {
+		var got []string
+		for _, o := range liveObjects(slots) {
+			got = append(got, fmt.Sprintf("%s: %d of %d in %d", o.key, o.live, o.held, len(o.parts)))
+		}
+		slices.Sort(got)
+		if got := "[" + strings.Join(got, ", ") + "]"; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
 }

@@ -117,15 +117,54 @@ func worthMerging(slots []*Slot, unsound map[string]bool) (group []*mergeable) {
 	return nil
 }
 
-// liveObjects lists the objects of slots, and their live runs.
+// mayMerge tells of which objects of slots some part is little enough that the whole may have a weight. Most have none, so that this
+// is all that is done about them.
+func mayMerge(slots []*Slot) map[string]bool {
+	keys := make(map[string]bool)
+	var list []*segment
+	for _, s := range slots {
+		list = s.countLive(list[:0])
+		for _, seg := range list {
+			part := mergeable{size: seg.capacity, live: seg.live, held: seg.held}
+			if seg.live = 0; part.weight() > 0 {
+				keys[seg.path] = true
+			}
+		}
+	}
+	return keys
+}
+
+// countLive appends the segments that have something live of the slot, each with how much that is.
+func (s *Slot) countLive(list []*segment) []*segment {
+	s.index.mu.RLock()
+	defer s.index.mu.RUnlock()
+	for _, st := range s.index.streams {
+		for _, r := range st.runs[st.find(st.start):] {
+			if r.seg.live == 0 {
+				list = append(list, r.seg)
+			}
+			r.seg.live += r.bytes
+		}
+	}
+	return list
+}
+
+// liveObjects lists the objects of slots that may have a weight, and their live runs.
 func liveObjects(slots []*Slot) map[string]*mergeable {
 	byKey := make(map[string]*mergeable)
+	keys := mayMerge(slots)
+	if len(keys) == 0 {
+		return byKey
+	}
 	for _, s := range slots {
 		s.index.mu.RLock()
 		bySegment := make(map[*segment]*mergePart)
 		for _, id := range slices.Sorted(maps.Keys(s.index.streams)) {
 			st := s.index.streams[id]
 			for _, r := range st.runs[st.find(st.start):] {
+				if !keys[r.seg.path] {
+					continue
+				}
 				p := bySegment[r.seg]
 				if p == nil {
 					p = &mergePart{slot: s, seg: r.seg}
