@@ -197,12 +197,8 @@ func (s *Slot) streamsAfter(after SegmentID) (list []pieceOfStream) {
 
 // Stats counts since the slot was opened; see Journal.Stats. Commits and bytes written are the flusher's, of all slots.
 func (s *Slot) Stats() Stats {
-	c := &s.stats
-	st := Stats{
-		ReadsHit: c.readsHit.Load(), ReadsMissed: c.readsMissed.Load(), BytesHit: c.bytesHit.Load(), BytesMissed: c.bytesMissed.Load(),
-		Relocated: c.relocated.Load(), Damaged: s.damage.count(),
-	}
-	s.flusher.addStats(&st)
+	st := s.Counters()
+	st.Damaged = s.damage.count()
 	s.index.mu.RLock()
 	defer s.index.mu.RUnlock()
 	st.Streams = len(s.index.streams)
@@ -214,6 +210,13 @@ func (s *Slot) Stats() Stats {
 		}
 	}
 	st.Segments = len(objects)
+	return st
+}
+
+// Counters is Stats without the look at what the slot holds, for who asks often; see Journal.Counters.
+func (s *Slot) Counters() Stats {
+	st := s.stats.read()
+	s.flusher.addStats(&st)
 	return st
 }
 

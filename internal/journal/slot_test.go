@@ -431,3 +431,21 @@ func FuzzChain(f *testing.F) {
 		}
 	})
 }
+
+// Counters are those of Stats.
+func TestSlotCounters(t *testing.T) {
+	w := newSlotWorld(t)
+	s := w.open(w.flusher(nil), 0)
+	if err := put(s, 3, 0, []byte("some")); err != nil {
+		t.Fatal(err)
+	}
+	readSlot(t, s, 3)
+	got, want := s.Counters(), s.Stats()
+	if want.Segments != 1 || want.Streams != 1 || want.BytesWritten == 0 || want.BytesHit == 0 {
+		t.Fatalf("%+v", want)
+	}
+	want.Segments, want.Streams, want.DiskBytes = 0, 0, 0
+	if got != want {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}

@@ -127,7 +127,7 @@ func (a *activity) look() (t totals) {
 			t.acked += acked
 		}
 	}
-	st := b.JournalStats()
+	st := b.JournalCounters()
 	t.bytesIn, t.bytesOut = st.BytesWritten, st.BytesHit+st.BytesMissed
 	t.requests = a.s.metrics.answered.Load()
 	t.appends = a.s.metrics.appends.counts()
