@@ -135,9 +135,10 @@ func (a *activity) look() (t totals) {
 }
 
 func (a *activity) add(now time.Time, from, to *totals) {
-	// A topic or queue that was deleted takes its totals with it, and a slot that came brings those of all its past.
+	// A topic or queue that was deleted takes its totals with it, as a slot that went does, and one that came brings those of all its past.
 	if !slices.Equal(from.slots, to.slots) {
 		from.records, from.delivered, from.acked = to.records, to.delivered, to.acked
+		from.bytesIn, from.bytesOut = to.bytesIn, to.bytesOut
 	}
 	sample := &naruv1.ActivitySample{
 		Time: timestamppb.New(now), RecordsIn: max(0, to.records-from.records), BytesIn: to.bytesIn - from.bytesIn,
