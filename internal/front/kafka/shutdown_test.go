@@ -86,6 +86,28 @@ func TestShutdownResetsWhoAskedNothing(t *testing.T) {
 	asked.closed()
 }
 
+// A client whose first request was read when there is no time left for an answer is reset too.
+func TestShutdownResetsWhoHasNoAnswer(t *testing.T) {
+	rig := newRig(t)
+	rig.createTopic("t", 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	clients := make([]*client, 20)
+	q := fetchRequest("t", 0)
+	q.MinBytes, q.MaxWaitMs = 1, 600_000
+	for i := range clients {
+		clients[i] = rig.dial()
+		clients[i].send(12, q)
+	}
+	rig.waiting(len(clients))
+	_ = rig.server.Shutdown(ctx) // some get their answer all the same
+	for _, c := range clients {
+		if _, err := c.nc.Read(make([]byte, 1)); err != nil && !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("it reads %v", err)
+		}
+	}
+}
+
 // A client that does not take its answers does not hold up a shutdown for ever.
 func TestShutdownGivesUp(t *testing.T) {
 	rig := newRig(t)

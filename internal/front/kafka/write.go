@@ -184,6 +184,7 @@ func (o *outgoing) flush() error {
 func (o *outgoing) deadline(n int) {
 	limit := o.conn.s.limits.WriteMax + time.Duration(n/writeRate)*time.Second
 	o.conn.nc.SetWriteDeadline(time.Now().Add(limit))
+	o.conn.said.Store(true)
 }
 
 // drop gives the buffer back to the pool: an idle connection has none.
