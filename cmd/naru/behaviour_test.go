@@ -202,15 +202,22 @@ func TestProduceGivesUp(t *testing.T) {
 	}
 }
 
-// A damaged partition ends the command; the client alone would retry for ever.
-func TestConsumeStorageError(t *testing.T) {
+// fakeWithRecord is a broker whose topic t has a record, and a shell for it.
+func fakeWithRecord(t *testing.T) (*kfake.Cluster, *shell) {
+	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer cluster.Close()
+	t.Cleanup(cluster.Close)
 	sh := &shell{server: cluster.ListenAddrs()[0], stdin: "x\n"}
 	sh.run("produce t")
+	return cluster, sh
+}
+
+// A damaged partition ends the command; the client alone would retry for ever.
+func TestConsumeStorageError(t *testing.T) {
+	cluster, sh := fakeWithRecord(t)
 	cluster.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
 		resp := req.ResponseKind().(*kmsg.FetchResponse)

@@ -6,19 +6,12 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // A broker that is dead leads its partitions for a while still, and then somebody does who has yet to find that out.
 func TestConsumeWaitsForLeader(t *testing.T) {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cluster.Close()
-	sh := &shell{server: cluster.ListenAddrs()[0], stdin: "x\n"}
-	sh.run("produce t")
+	cluster, sh := fakeWithRecord(t)
 	dead, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -142,7 +142,14 @@ func TestClusterManagementKnowsAllPorts(t *testing.T) {
 
 func amqpChannel(t *testing.T, b *Cluster) *amqp091.Channel {
 	t.Helper()
-	conn, err := amqp091.Dial("amqp://guest:guest@" + addr(b, "amqp"))
+	_, ch := dialAMQP(t, addr(b, "amqp"))
+	return ch
+}
+
+// dialAMQP connects until the test ends.
+func dialAMQP(t *testing.T, addr string) (*amqp091.Connection, *amqp091.Channel) {
+	t.Helper()
+	conn, err := amqp091.Dial("amqp://guest:guest@" + addr + "/")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,5 +158,5 @@ func amqpChannel(t *testing.T, b *Cluster) *amqp091.Channel {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ch
+	return conn, ch
 }

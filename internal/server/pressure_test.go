@@ -62,19 +62,7 @@ func TestPublishersWaitForTheDisk(t *testing.T) {
 	c := testConfig(t)
 	c.DataDir, c.AMQPAddr, c.ManagementAddr, c.SegmentBytes = "naru-data", "127.0.0.1:0", "127.0.0.1:0", 1<<20
 	s := start(t, c, Options{FS: mem, Store: catalog.NewMem()})
-	dial := func() (*client.Connection, *client.Channel) {
-		conn, err := client.Dial("amqp://guest:guest@" + s.addr("amqp") + "/")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { conn.Close() })
-		ch, err := conn.Channel()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return conn, ch
-	}
-	conn, ch := dial()
+	conn, ch := dialAMQP(t, s.addr("amqp"))
 	blocked := conn.NotifyBlocked(make(chan client.Blocking, 4))
 	if _, err := ch.QueueDeclare("q", true, false, false, false, nil); err != nil {
 		t.Fatal(err)
@@ -102,7 +90,7 @@ func TestPublishersWaitForTheDisk(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 	waits := publish("two")
-	_, consuming := dial()
+	_, consuming := dialAMQP(t, s.addr("amqp"))
 	list, err := consuming.Consume("q", "", true, false, false, false, nil)
 	if err != nil {
 		t.Fatal(err)
