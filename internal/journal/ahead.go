@@ -77,14 +77,7 @@ func (s *Slot) coldAt(at position) bool {
 		return false
 	}
 	r := st.runs[i]
-	if r.extents == nil {
-		return true // of another process's flush, or merged
-	}
-	k := s.cache.get(r.seg.id, int64(r.extents[0].pos))
-	if k != nil {
-		s.cache.release(k)
-	}
-	return k == nil
+	return r.extents == nil || !s.recent(r)
 }
 
 // end is told of a read that began at an offset.

@@ -20,6 +20,8 @@ const (
 	// fetchBytesMax is what one request asks for: blocks that follow each other come together.
 	fetchBytesMax = 1 << 20
 	bucketTimeout = 30 * time.Second // of one request
+	// footBytesMax is for extents from the footers of objects, of all slots together.
+	footBytesMax = 8 * extentCacheBytesMax
 )
 
 // blockCache holds blocks of objects that were read from the bucket, least recently used out first. All slots of a process share

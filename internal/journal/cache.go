@@ -79,6 +79,7 @@ func (c *cache) add(k *chunk) {
 	var evicted []*chunk
 	for c.bytes > c.bytesMax && len(c.chunks) > 1 {
 		old := c.chunks[0]
+		c.chunks[0] = nil // else it stays in memory
 		c.chunks = c.chunks[1:]
 		c.bytes -= int64(cap(old.mem))
 		evicted = append(evicted, old)

@@ -150,8 +150,9 @@ type footer struct {
 	err error
 }
 
-// footersMax bounds how many footers are remembered: those that slots which are opened together share.
-const footersMax = 512
+// footersMax bounds how many footers are remembered: those that slots which are opened together share, of a whole chain and what
+// comes while a manifest is on its way.
+const footersMax = 2 * manifestChainMax
 
 // loadObjects reads the ends of several objects at the same time, chainListed at most. Slots of one flush have the same objects:
 // each is read once.

@@ -127,17 +127,24 @@ func (v *view) footerExtents(seg *segment, id StreamID, base, last record.Offset
 
 // SeekTime returns the base offset of the first extent, at or above `from`,
 // that holds a timestamp of at least ms; ok is false if there is none. An
-// extent may hold several payloads, and begin below `from`.
+// extent may hold several payloads, and begin below `from`. With an error, base
+// is where it was met.
 func (v *view) SeekTime(id StreamID, from record.Offset, ms int64) (base record.Offset, ok bool, err error) {
-	for {
+	for gone := 0; ; {
 		c, found := v.nextRun(id, from, ms)
 		if !found {
 			return 0, false, nil
 		}
 		extents, err := v.extentsOf(c)
 		c.seg.release()
+		if isMissing(err) {
+			if gone++; gone < goneMax {
+				continue // as in Read
+			}
+			err = fmt.Errorf("%w: %w", ErrGone, err)
+		}
 		if err != nil {
-			return 0, false, err
+			return max(from, c.base), false, err
 		}
 		for i := range extents {
 			if e := &extents[i]; e.last() >= from && e.maxTimestamp >= ms {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,8 @@ type FlusherOptions struct {
 	SlotOf func(StreamID) SlotID
 	// Keys names what is in the coordinator.
 	Keys func(SlotID) (owner, head string)
+	// EpochKey names the key that shows a slot's epoch from Open on, in digits; nil: none does.
+	EpochKey func(SlotID) string
 	// Name tells this process's objects from all others', for ever.
 	Name string
 
@@ -87,6 +90,7 @@ type Flusher struct {
 	store  objectstore.Store
 	cache  *cache
 	blocks *blockCache
+	foot   *extentCache
 	spare  spareBodies
 	ahead  chan struct{} // a place for each request that reads ahead; nil: none does
 	nextID atomic.Uint64 // of segments, within this process
@@ -130,7 +134,7 @@ func NewFlusher(opt FlusherOptions) *Flusher {
 // newFlusher is one that does nothing by itself.
 func newFlusher(opt FlusherOptions) *Flusher {
 	opt.setDefaults()
-	f := &Flusher{opt: opt, store: opt.Store, cache: newCache(opt.CacheBytes), slots: make(map[*lane]*Slot), wanted: make(map[*Slot]bool), unsound: make(map[string]bool), tidying: make(chan struct{}, 1), commits: make(chan *flush, 1)}
+	f := &Flusher{opt: opt, store: opt.Store, cache: newCache(opt.CacheBytes), foot: newExtentCache(footBytesMax), slots: make(map[*lane]*Slot), wanted: make(map[*Slot]bool), unsound: make(map[string]bool), tidying: make(chan struct{}, 1), commits: make(chan *flush, 1)}
 	f.change = sync.NewCond(&f.mu)
 	limits := flushLimits{every: opt.FlushEvery, bytes: opt.FlushBytes, inFlight: opt.InFlight, ageMax: opt.AgeMax}
 	f.core = newFlushing(limits, f.objectKey, newSalt, f.spare.get)
@@ -201,7 +205,7 @@ func (f *Flusher) raise(ctx context.Context, slot SlotID, owner int64) (head Hea
 		head.Commit = f.objectKey()
 		res, err := f.opt.Coord.Txn(ctx,
 			[]coord.Compare{coord.CreatedAt(ownerKey, owner), coord.ModifiedAt(headKey, kv.ModRevision)},
-			[]coord.Op{coord.Put(headKey, head.Encode(), 0)}, nil)
+			f.raising(slot, headKey, head), nil)
 		if err == nil && res.Succeeded {
 			return head, res.Revision, nil
 		}
@@ -212,6 +216,15 @@ func (f *Flusher) raise(ctx context.Context, slot SlotID, owner int64) (head Hea
 		}
 	}
 	return head, 0, fmt.Errorf("%w: the head could not be raised", ErrNotOwner)
+}
+
+// raising is what makes a head's epoch known.
+func (f *Flusher) raising(slot SlotID, headKey string, head Head) []coord.Op {
+	ops := []coord.Op{coord.Put(headKey, head.Encode(), 0)}
+	if f.opt.EpochKey != nil {
+		ops = append(ops, coord.Put(f.opt.EpochKey(slot), strconv.AppendInt(nil, int64(head.Epoch), 10), 0))
+	}
+	return ops
 }
 
 // effects are what a step of the core asks for.
@@ -237,7 +250,9 @@ func (f *Flusher) do(change func(now time.Time)) {
 	f.mu.Lock()
 	now := time.Now()
 	e := f.step(now, func() { change(now) })
-	if !e.next.IsZero() && !f.closed {
+	if f.closed {
+		e.puts, e.commit = nil, nil // who waited for their end may be gone
+	} else if !e.next.IsZero() {
 		f.timer.Reset(max(0, e.next.Sub(now)))
 	}
 	for _, p := range e.puts {

@@ -17,7 +17,7 @@ type run struct {
 	maxTimestamp int64
 	bytes        int64
 
-	// extents is set until the segment is sealed, footer after.
+	// extents is set until the segment is sealed, or the object is not recent any more; footer after.
 	extents []extent
 	footer  footerRange
 }

@@ -51,7 +51,7 @@ func Open(fs vfs.FS, dir string, options Options) (*Journal, error) {
 		return nil, err
 	}
 	j := &Journal{
-		view: newView(opt, newCache(opt.CacheBytes)), fs: fs, dir: dir, opt: opt, log: opt.Logger,
+		view: newView(opt, newCache(opt.CacheBytes), newExtentCache(extentCacheBytesMax)), fs: fs, dir: dir, opt: opt, log: opt.Logger,
 		segments: make(map[SegmentID]*segment), sealQ: make(chan *segment, 64),
 	}
 	j.queue.init()

@@ -24,6 +24,7 @@ const (
 	manifestVersion     = 2
 	manifestHeaderBytes = 32
 	manifestBytesMax    = 256 << 20
+	manifestsBytesMax   = 32 << 20 // of an object with several
 	objectKeyBytesMax   = 1 << 10
 )
 

@@ -3,6 +3,7 @@ package journal
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -124,6 +125,11 @@ func loadObject(blocks *blockCache, ref objectRef) (o *loaded, err error) {
 		return o, fmt.Errorf("%w: object %s of %d bytes", ErrDamaged, o.key, o.size)
 	}
 	src := &bucketObject{blocks, o.key, o.size}
+	defer func() {
+		if errors.Is(err, ErrDamaged) {
+			blocks.forget(src) // perhaps it only came so
+		}
+	}()
 	blocks.want(src, max(0, o.size-objectTailBytes), o.size, false)
 	t, runs, _, ok, err := readFooter(src, 0)
 	if err != nil {

@@ -31,7 +31,7 @@ type Slot struct {
 
 // openSlot reads a slot's log from the bucket. The chain is of its newest objects.
 func openSlot(ctx context.Context, f *Flusher, id SlotID, head Head, opt Options) (s *Slot, ch chain, err error) {
-	s = &Slot{view: newView(opt, f.cache), id: id, flusher: f, opt: opt, committed: head.Sequence}
+	s = &Slot{view: newView(opt, f.cache, f.foot), id: id, flusher: f, opt: opt, committed: head.Sequence}
 	s.ahead = newReadAhead(s)
 	if head.Manifest != "" {
 		m, err := loadManifest(ctx, f.store, id, head)
@@ -149,6 +149,9 @@ func (s *Slot) Err() error {
 
 // ID is the slot's number.
 func (s *Slot) ID() SlotID { return s.id }
+
+// Epoch counts the owners of the slot up to this one.
+func (s *Slot) Epoch() int32 { return s.Head().Epoch }
 
 // Head is the slot's head as it was committed last.
 func (s *Slot) Head() Head {

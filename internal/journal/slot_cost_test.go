@@ -103,6 +103,159 @@ func TestBucketCosts(t *testing.T) {
 	}
 }
 
+// However long the log is that manifests list, they cost about what is written at most, and objects are merged all the same.
+func TestManifestCosts(t *testing.T) {
+	const slots, flushes, bytes, history = 8, 200, 24 << 10, 1000
+	w := &benchWorld{bucket: objectstore.NewFake(objectstore.FakeConfig{}), quorum: coord.NewFake(coord.FakeConfig{}), slots: slots}
+	manifests := 0
+	f := w.flusher(t, func(o *FlusherOptions) {
+		o.FlushBytes, o.FlushEvery = 1<<30, time.Hour
+		o.Observer.Manifest = func(bytes int) { manifests += bytes }
+	})
+	list := w.open(t, f)
+	for n, s := range list {
+		for i := range record.Offset(history) {
+			seg := s.segment("log/old/0", 8<<20, 8<<20, 1, 0)
+			seg.held = 1 << 20
+			s.index.addSealed(seg, runEntry{stream: StreamID(2*slots + n), base: i, last: i, bytes: 1 << 20})
+		}
+	}
+	rounds := 0
+	for i := range flushes {
+		w.flush(t, f, list, record.Offset(i), make([]byte, bytes/slots-frameHeaderBytes))
+		for more := i%20 == 19; more; rounds++ {
+			var err error
+			if more, err = f.tidy(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	objects := 0
+	for _, o := range liveObjects(list) {
+		if o.size <= mergeObjectBytes {
+			objects++
+		}
+	}
+	if written := flushes * bytes; manifests > written*5/4 || objects > flushes/2 {
+		t.Errorf("%d bytes of manifests for %d bytes written, %d objects of %d flushes, %d rounds", manifests, written, objects, flushes, rounds)
+	}
+}
+
+// What is to be merged has to be worth the manifests that say so.
+func TestMergingPaysOff(t *testing.T) {
+	w := newSlotWorld(t)
+	f := w.flusher(nil)
+	s, other := w.open(f, 0), w.open(f, 1)
+	part := func(s *Slot) []mergePart { return []mergePart{{slot: s}} }
+	for _, x := range []struct {
+		manifest, unlisted int64
+		group              []*mergeable
+		want               bool
+	}{
+		{manifestsSmall, 0, []*mergeable{{parts: part(s)}}, true},
+		{10 << 20, 0, []*mergeable{{parts: part(s)}}, false},
+		{10 << 20, 0, []*mergeable{{parts: part(other)}}, true}, // whose manifest is small
+		{10 << 20, 5 << 20, []*mergeable{{parts: part(s)}, {parts: part(s)}}, false},
+		{10 << 20, 10 << 20, []*mergeable{{parts: part(s)}, {parts: part(s)}}, true},
+		{10 << 20, 5 << 20, []*mergeable{{parts: part(s), held: 6 << 20, live: 1 << 20}}, true},
+		{10 << 20, 0, slices.Repeat([]*mergeable{{parts: part(s)}}, mergeObjectsMax), true},
+	} {
+		s.lane.head.ManifestOf, s.unlisted = x.manifest, x.unlisted
+		if got := paysOff([][]*mergeable{x.group}); got != x.want {
+			t.Errorf("a manifest of %d bytes, %d written, %d objects: %v", x.manifest, x.unlisted, len(x.group), got)
+		}
+	}
+}
+
+// A manifest is written when what the next owner would have to read is worth it.
+func TestManifestDue(t *testing.T) {
+	w := newSlotWorld(t)
+	s := w.open(w.flusher(nil), 0)
+	for _, x := range []struct {
+		objects            uint64
+		manifest, unlisted int64
+		want               bool
+	}{
+		{manifestEvery - 1, 1 << 20, 100 << 20, false},
+		{manifestEvery, 1 << 20, manifestShare << 20, true},
+		{manifestEvery, 1 << 20, 1<<20 - 1, false},
+		{manifestChain, manifestSmall, 1, true},
+		{manifestChain, 1 << 20, 1 << 19, false},
+		{manifestChain, 1 << 20, 1 << 20, true},
+		{manifestChainMax, 1 << 20, 1, true},
+	} {
+		s.lane.head.Sequence, s.lane.head.ManifestOf, s.unlisted = x.objects, x.manifest, x.unlisted
+		if got := s.manifestDue(); got != x.want {
+			t.Errorf("%d objects of %d bytes, a manifest of %d: %v", x.objects, x.unlisted, x.manifest, got)
+		}
+	}
+}
+
+// Manifests that are too large for one object are in several.
+func TestManifestsInSeveralObjects(t *testing.T) {
+	w := newSlotWorld(t)
+	f := w.flusher(nil)
+	const runs = manifestsBytesMax / (4 + runBytes) / 2
+	var slots []*Slot
+	for id := range SlotID(simSlots) {
+		s := w.open(f, id)
+		seg := s.segment("log/old/0", 8<<20, 8<<20-trailerBytes, 1, 0)
+		for i := range record.Offset(runs) {
+			s.index.addSealed(seg, runEntry{stream: slotStream(id, 0), base: i, last: i, bytes: 1})
+		}
+		if err := put(s, slotStream(id, 1), 0, []byte("one")); err != nil {
+			t.Fatal(err)
+		}
+		slots = append(slots, s)
+	}
+	for s, err := range f.writeManifests(t.Context(), slots, nil, time.Now()) {
+		if err != nil {
+			t.Error(s.id, err)
+		}
+	}
+	objects := 0
+	for _, o := range w.bucket.Objects() {
+		if strings.HasPrefix(o.Key, "slot/") {
+			objects++
+		}
+		if o.Bytes > manifestsBytesMax {
+			t.Errorf("%s has %d bytes", o.Key, o.Bytes)
+		}
+	}
+	if objects != simSlots {
+		t.Errorf("the manifests are in %d objects", objects)
+	}
+	again := w.flusher(nil)
+	for id := range SlotID(simSlots) {
+		if n := len(w.open(again, id).index.streams[slotStream(id, 0)].runs); n != runs {
+			t.Errorf("slot %d has %d of %d runs", id, n, runs)
+		}
+	}
+}
+
+// A round merges more than one group, of several tiers, and begins none when what it has merged has waited for long.
+func TestMergeRound(t *testing.T) {
+	w := newSlotWorld(t)
+	f := w.flusher(nil)
+	s := w.open(f, 0)
+	for i := range record.Offset(2 * mergeObjectsMin) {
+		if err := put(s, 3, i, make([]byte, 1+i%2*mergeTierBytes)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if swaps, err := f.mergeAll(t.Context(), f.owned(), time.Now().Add(-f.opt.AgeMax)); len(swaps) != 0 || err != nil {
+		t.Errorf("%d slots have merged objects, late: %v", len(swaps), err)
+	}
+	if _, err := f.tidy(t.Context()); err != nil || s.Stats().Segments != 2 {
+		t.Errorf("%d objects were left, %v", s.Stats().Segments, err)
+	}
+	for i, payload := range readSlot(t, s, 3) {
+		if len(payload) != 1+i%2*mergeTierBytes {
+			t.Errorf("offset %d has %d bytes", i, len(payload))
+		}
+	}
+}
+
 // Large objects stay as they are, whoever has how many of their slots, until most of what is ours in them is dead.
 func TestMergeWeight(t *testing.T) {
 	for _, x := range []struct {

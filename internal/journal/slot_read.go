@@ -29,6 +29,18 @@ func (s *Slot) Read(id StreamID, from record.Offset, maxBytes int, atLeastOne bo
 	return slice, err
 }
 
+// SeekTime is Journal.SeekTime; for an object that is not there, see Read.
+func (s *Slot) SeekTime(id StreamID, from record.Offset, ms int64) (base record.Offset, ok bool, err error) {
+	base, ok, err = s.view.SeekTime(id, from, ms)
+	if errors.Is(err, ErrGone) {
+		if why := s.whyGone(id, base); why != nil {
+			return 0, false, why
+		}
+		base, ok, err = s.view.SeekTime(id, from, ms)
+	}
+	return base, ok, err
+}
+
 // whyGone finds out about the object that should hold an offset. nil: it was there this time.
 func (s *Slot) whyGone(id StreamID, at record.Offset) error {
 	ctx, cancel := context.WithTimeout(s.flusher.ctx, bucketTimeout)
@@ -88,6 +100,7 @@ func (s *Slot) names(ctx context.Context, head Head, ref objectRef) (named bool,
 	if named {
 		return true, nil
 	}
+	defer s.flusher.blocks.shareFooters()()
 	_, err = walkChain(s.flusher.blocks, s.id, head, func(o objectRef) (stop bool) {
 		named = named || o == ref
 		return named

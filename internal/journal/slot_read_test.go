@@ -13,6 +13,7 @@ import (
 
 	"github.com/narumq/naru/internal/coord"
 	"github.com/narumq/naru/internal/objectstore"
+	"github.com/narumq/naru/internal/record"
 	"github.com/narumq/naru/internal/vfs"
 )
 
@@ -71,6 +72,65 @@ func TestSlotMissingObject(t *testing.T) {
 	}
 	if slice, err := s.Read(3, 0, 1000, true); !errors.Is(err, ErrNotOwner) {
 		t.Errorf("an object was deleted, and the slot is somebody else's: %d payloads, %v", len(slice.Payloads), err)
+	}
+}
+
+// Who finds out what became of an object, along the chain, leaves nothing of that in memory.
+func TestSlotMissingOldObject(t *testing.T) {
+	w := newSlotWorld(t)
+	s := w.open(w.flusher(func(o *FlusherOptions) { o.CacheBytes = 1 }), 0)
+	for i := range record.Offset(chainListed + 2) {
+		if err := put(s, 3, i, []byte("some")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.bucket.Delete(t.Context(), w.logObjects()[0]); err != nil {
+		t.Fatal(err)
+	}
+	if slice, err := s.Read(3, 0, 1000, true); !errors.Is(err, ErrLost) {
+		t.Errorf("a committed object was deleted: %d payloads, %v", len(slice.Payloads), err)
+	}
+	if n := len(s.flusher.blocks.footers); n != 0 {
+		t.Errorf("the footers of %d objects stay in memory", n)
+	}
+}
+
+// To look for a time asks for what an object lists, and finds out about one that is not there as reading does.
+func TestSlotSeekTimeMissingObject(t *testing.T) {
+	w := newSlotWorld(t)
+	first := w.open(w.flusher(nil), 0)
+	for i := range record.Offset(2) {
+		if err := put(first, 3, i, []byte("some")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := w.open(w.flusher(func(o *FlusherOptions) { o.BlockCacheBytes = 1 }), 0)
+	for _, key := range w.logObjects() {
+		s.flusher.blocks.forget(&bucketObject{key: key, size: 1 << 20})
+	}
+	misses := 0
+	w.bucket.SetGate(func(context.Context, *objectstore.Call) objectstore.Fate {
+		if misses++; misses < goneMax {
+			return objectstore.FateMissing
+		}
+		return objectstore.FateDone
+	})
+	if base, ok, err := s.SeekTime(3, 0, 0); base != 0 || !ok || err != nil || misses < goneMax {
+		t.Errorf("not found for a moment: %d, %v, %v after %d requests", base, ok, err, misses)
+	}
+	w.bucket.SetGate(nil)
+	if err := w.bucket.Delete(t.Context(), w.logObjects()...); err != nil {
+		t.Fatal(err)
+	}
+	if base, ok, err := s.SeekTime(3, 0, 1); !errors.Is(err, ErrLost) || isMissing(err) {
+		t.Errorf("a committed object was deleted: %d, %v, %v", base, ok, err)
+	}
+	owner, _ := simKeys(0)
+	if _, err := w.quorum.Txn(t.Context(), nil, []coord.Op{coord.Delete(owner)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if base, ok, err := s.SeekTime(3, 0, 1); !errors.Is(err, ErrNotOwner) {
+		t.Errorf("an object was deleted, and the slot is somebody else's: %d, %v, %v", base, ok, err)
 	}
 }
 
@@ -175,6 +235,31 @@ func TestBlockCacheOnDisk(t *testing.T) {
 	read(0, 8*blockBytes)
 	if again.used() != 0 || read(0, 8*blockBytes) == 0 {
 		t.Errorf("%d bytes on a full disk", again.used())
+	}
+}
+
+// However long chains are, slots that share them have each object read once.
+func TestSlotsReadChainsOnce(t *testing.T) {
+	const objects = manifestChainMax + 40
+	w := fill(t, 2, objects, 2)
+	c := newBlockCache(t.Context(), w.bucket, 1)
+	before := w.bucket.Usage()[objectstore.OpGet].Calls
+	for id := range SlotID(2) {
+		_, key := simKeys(id)
+		kv, _, err := w.quorum.Get(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, err := DecodeHead(kv.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if list, err := walkChain(c, id, head, nil); len(list) != objects || err != nil {
+			t.Errorf("a chain of %d, %v", len(list), err)
+		}
+	}
+	if n := w.bucket.Usage()[objectstore.OpGet].Calls - before; n > objects {
+		t.Errorf("%d requests for %d objects", n, objects)
 	}
 }
 

@@ -8,20 +8,14 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
-// When objects are worth merging. Each flush leaves one, with a little of many streams. They are merged with others of about
-// their size, so that what is written is written anew only a few times; large ones stay, unless nearly all in them is dead.
+// How objects are merged.
 const (
-	mergeTierBytes   = 64 << 10 // an object of the lowest tier, at most
-	mergeTierFactor  = 8        // from tier to tier
-	mergeObjectBytes = 4 << 20  // an object that is small
-	mergeFragment    = 4        // one part in so many is live in an object that is not
-	mergeObjectsMin  = 16
-	mergeObjectsMax  = 1024
-	mergedBytes      = 32 << 20 // of live frames in the object that comes of it, about
-	mergeRequests    = 16       // at the same time
-	mergeReadBytes   = 64 << 20 // of objects that are read at the same time; one always is
+	mergeTimeShare = 8        // a round begins no more objects after this part of AgeMax
+	mergeRequests  = 16       // at the same time
+	mergeReadBytes = 64 << 20 // of objects that are read at the same time; one always is
 )
 
 // replacement is runs, and those that were made of them.
@@ -63,144 +57,60 @@ func (s *Slot) forgetDead() {
 	}
 }
 
-// mergeable is an object that may be worth merging, with what is live in it of the slots that are open here.
-type mergeable struct {
-	key        string
-	size       int64
-	live, held int64 // bytes
-	newest     SegmentID
-	parts      []mergePart
-}
-
-type mergePart struct {
-	slot *Slot
-	seg  *segment
-	runs []*run
-}
-
-// weight is what counts for the tier: nothing for an object that stays as it is.
-func (o *mergeable) weight() int64 {
-	switch {
-	case o.size <= mergeObjectBytes:
-		return o.size // whosever it is: else each slot that moves would have its log written anew
-	case o.live <= o.held/mergeFragment:
-		return o.live
-	}
-	return 0
-}
-
-// worthMerging picks objects of one tier, if there are enough: the oldest that together make one of a good size.
-func worthMerging(slots []*Slot, unsound map[string]bool) (group []*mergeable) {
-	tiers := make(map[int64][]*mergeable)
-	for _, o := range liveObjects(slots) {
-		if w := o.weight(); w > 0 && !unsound[o.key] {
-			tier := int64(mergeTierBytes)
-			for tier < w {
-				tier *= mergeTierFactor
-			}
-			tiers[tier] = append(tiers[tier], o)
-		}
-	}
-	for _, tier := range slices.Sorted(maps.Keys(tiers)) {
-		list, total := tiers[tier], int64(0)
-		slices.SortFunc(list, func(a, b *mergeable) int { return cmp.Or(cmp.Compare(a.newest, b.newest), cmp.Compare(a.key, b.key)) })
-		for n, o := range list {
-			if total += o.live; n > 0 && (total > mergedBytes || n == mergeObjectsMax) {
-				list = list[:n]
-				break
-			}
-		}
-		if len(list) >= mergeObjectsMin || total > mergedBytes && len(list) > 1 {
-			return list
-		}
-	}
-	return nil
-}
-
-// mayMerge tells of which objects of slots some part is little enough that the whole may have a weight. Most have none, so that this
-// is all that is done about them.
-func mayMerge(slots []*Slot) map[string]bool {
-	keys := make(map[string]bool)
-	var list []*segment
-	for _, s := range slots {
-		list = s.countLive(list[:0])
-		for _, seg := range list {
-			part := mergeable{size: seg.capacity, live: seg.live, held: seg.held}
-			if seg.live = 0; part.weight() > 0 {
-				keys[seg.path] = true
-			}
-		}
-	}
-	return keys
-}
-
-// countLive appends the segments that have something live of the slot, each with how much that is.
-func (s *Slot) countLive(list []*segment) []*segment {
-	s.index.mu.RLock()
-	defer s.index.mu.RUnlock()
+// forgetExtents leaves the extents of objects that are not recent any more to their footers.
+func (s *Slot) forgetExtents() {
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
 	for _, st := range s.index.streams {
-		for _, r := range st.runs[st.find(st.start):] {
-			if r.seg.live == 0 {
-				list = append(list, r.seg)
+		for _, r := range st.runs {
+			if r.extents != nil && !s.recent(r) {
+				s.foot.put(extentKey{r.seg.id, r.footer.first}, slices.Clone(r.extents)) // which has none in reserve
+				r.extents = nil
 			}
-			r.seg.live += r.bytes
 		}
 	}
-	return list
 }
 
-// liveObjects lists the objects of slots that may have a weight, and their live runs.
-func liveObjects(slots []*Slot) map[string]*mergeable {
-	byKey := make(map[string]*mergeable)
-	keys := mayMerge(slots)
-	if len(keys) == 0 {
-		return byKey
+// recent tells whether a run whose extents are known is in the cache of recent objects. Caller holds index.mu.
+func (s *Slot) recent(r *run) bool {
+	k := s.cache.get(r.seg.id, int64(r.extents[0].pos))
+	if k != nil {
+		s.cache.release(k)
 	}
-	for _, s := range slots {
-		s.index.mu.RLock()
-		bySegment := make(map[*segment]*mergePart)
-		for _, id := range slices.Sorted(maps.Keys(s.index.streams)) {
-			st := s.index.streams[id]
-			for _, r := range st.runs[st.find(st.start):] {
-				if !keys[r.seg.path] {
-					continue
-				}
-				p := bySegment[r.seg]
-				if p == nil {
-					p = &mergePart{slot: s, seg: r.seg}
-					bySegment[r.seg] = p
-				}
-				p.runs = append(p.runs, r)
-			}
-		}
-		s.index.mu.RUnlock()
-		for seg, p := range bySegment {
-			o := byKey[seg.path]
-			if o == nil {
-				o = &mergeable{key: seg.path, size: seg.capacity}
-				byKey[seg.path] = o
-			}
-			o.add(p)
-		}
-	}
-	return byKey
+	return k != nil
 }
 
-func (o *mergeable) add(p *mergePart) {
-	o.parts = append(o.parts, *p)
-	o.held += p.seg.held
-	o.newest = max(o.newest, p.seg.newest)
-	for _, r := range p.runs {
-		o.live += r.bytes
+// mergeAll merges what is worth it, for a part of the time that the first of what comes of it may wait for its commit. After an
+// error, swaps are what was done before it.
+func (f *Flusher) mergeAll(ctx context.Context, slots []*Slot, began time.Time) (swaps map[*Slot]*replacement, err error) {
+	groups := worthMerging(slots, f.unsound)
+	if !paysOff(groups) {
+		return nil, nil
 	}
+	swaps = make(map[*Slot]*replacement)
+	for _, group := range groups {
+		if time.Since(began) > f.opt.AgeMax/mergeTimeShare {
+			break
+		}
+		done, err := f.merge(ctx, group)
+		if err != nil {
+			return swaps, fmt.Errorf("merge objects: %w", err)
+		}
+		for s, r := range done {
+			if all := swaps[s]; all == nil {
+				swaps[s] = r
+			} else {
+				maps.Copy(all.old, r.old)
+				all.fresh = append(all.fresh, r.fresh...)
+			}
+		}
+	}
+	return swaps, nil
 }
 
 // merge stores a copy of the live runs of objects as one object, and tells what each slot has in their place. Nothing is deleted:
 // other slots may need the objects; see Collect.
 func (f *Flusher) merge(ctx context.Context, group []*mergeable) (map[*Slot]*replacement, error) {
-	if len(group) == 0 {
-		return nil, nil
-	}
 	m := merging{f: f, swaps: make(map[*Slot]*replacement), newest: make(map[*Slot]SegmentID)}
 	for len(group) > 0 {
 		n := readTogether(group)

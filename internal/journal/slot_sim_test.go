@@ -47,6 +47,7 @@ const (
 	bugEarly          // appends are acked when the object is stored
 	bugRefused        // an unknown outcome of a commit counts as done
 	bugCollectAny     // objects are deleted as soon as no head that was read refers to them
+	bugTrim           // a log start is moved before that is durable
 )
 
 // slotSim runs several brokers over one bucket and one coordinator, in one goroutine, as a seed says.
@@ -64,9 +65,10 @@ type slotSim struct {
 	values  uint64
 	acked   map[StreamID]map[record.Offset]uint64
 	reads   map[StreamID]map[record.Offset]uint64
+	starts  map[StreamID]record.Offset // as the catalog has them
 	trace   strings.Builder
 	problem string
-	stats   struct{ acked, failed, taken, lost, merged, collected int }
+	stats   struct{ acked, failed, taken, lost, merged, trimmed, collected int }
 }
 
 type simBroker struct {
@@ -103,6 +105,7 @@ func newSlotSim(seed uint64, b bug) *slotSim {
 		rng: rand.New(rand.NewPCG(seed, 7)), now: time.Unix(1_000_000, 0), bug: b,
 		faults: []float64{0, 0.02, 0.1, 0.3}[seed%4], harsh: []int{1, 5, 25}[seed/4%3],
 		acked: map[StreamID]map[record.Offset]uint64{}, reads: map[StreamID]map[record.Offset]uint64{},
+		starts: map[StreamID]record.Offset{},
 	}
 	clock := func() time.Time { return s.now }
 	s.bucket = objectstore.NewFake(objectstore.FakeConfig{Seed: seed, Now: clock, Gate: s.bucketGate})
@@ -279,7 +282,7 @@ func (b *simBroker) take(id SlotID) {
 			return
 		}
 	}
-	slot, err := b.f.Open(ctx, id, kv.CreateRevision, Options{})
+	slot, err := b.f.Open(ctx, id, kv.CreateRevision, Options{Live: func(id StreamID) (record.Offset, bool) { return s.starts[id], true }})
 	s.note("%s takes %d: %v", b.name, id, err)
 	if err != nil {
 		if s.calm || errors.Is(err, ErrDamaged) {
@@ -341,7 +344,8 @@ func (b *simBroker) read(id SlotID, from record.Offset) {
 	}
 	for n := range simStreams {
 		stream := slotStream(id, n)
-		for at := from; ; {
+		start, _ := o.slot.Bounds(stream)
+		for at := max(from, start); ; {
 			slice, err := o.slot.Read(stream, at, 500, true)
 			if err != nil {
 				// While a manifest is on its way it may be in force already, and what it replaced be gone.
@@ -381,6 +385,10 @@ func (b *simBroker) manifest(merge bool) {
 			slots = append(slots, o.slot)
 		}
 	}
+	for _, slot := range slots {
+		slot.forgetDead()
+		slot.forgetExtents()
+	}
 	began := s.now
 	var swaps map[*Slot]*replacement
 	if merge {
@@ -409,6 +417,23 @@ func (b *simBroker) manifest(merge bool) {
 		o.busy, list[i].done = true, func(error) { o.busy = false }
 	}
 	b.do(func() { b.f.core.install(key, list, began, s.now) })
+}
+
+// trim moves the log start of a stream, which only the owner can make durable.
+func (b *simBroker) trim(id SlotID) {
+	o, s := b.slots[id], b.sim
+	if o == nil || !s.owns(b, id) {
+		return
+	}
+	stream := slotStream(id, s.rng.IntN(simStreams))
+	start, next := o.slot.Bounds(stream)
+	to := start + record.Offset(s.rng.Int64N(int64(next-start)+1))
+	if s.bug != bugTrim {
+		s.starts[stream] = to
+	}
+	o.slot.Trim(stream, to)
+	s.stats.trimmed += int(to - start)
+	s.note("%s trims %d to %d", b.name, stream, to)
 }
 
 func (b *simBroker) collect() {
@@ -464,7 +489,9 @@ func (s *slotSim) step() {
 		b.manifest(s.rng.IntN(2) == 0)
 	case n < 94:
 		b.collect()
-	case n < 97:
+	case n < 95:
+		b.trim(id)
+	case n < 98:
 		if s.rng.IntN(s.harsh) == 0 {
 			s.disturb(i)
 		}
@@ -509,27 +536,30 @@ func (s *slotSim) finish() {
 	seen := map[uint64]bool{}
 	for id := SlotID(0); id < simSlots; id++ {
 		for n := range simStreams {
-			s.checkStream(slotStream(id, n), seen)
+			if stream := slotStream(id, n); b.slots[id] != nil {
+				_, next := b.slots[id].slot.Bounds(stream)
+				s.checkStream(stream, next, seen)
+			}
 		}
 	}
 }
 
-func (s *slotSim) checkStream(stream StreamID, seen map[uint64]bool) {
-	reads := s.reads[stream]
-	for at := range record.Offset(len(reads)) {
-		value, ok := reads[at]
-		if !ok {
-			s.fail("stream %d has no offset %d of %d", stream, at, len(reads))
-			return
+func (s *slotSim) checkStream(stream StreamID, next record.Offset, seen map[uint64]bool) {
+	start, reads := s.starts[stream], s.reads[stream]
+	for at := start; at < next; at++ {
+		if _, ok := reads[at]; !ok {
+			s.fail("stream %d has no offset %d of %d to %d", stream, at, start, next)
 		}
-		if seen[value] {
-			s.fail("stream %d offset %d: value %d is there twice", stream, at, value)
+	}
+	for at, value := range reads {
+		if at >= next || seen[value] {
+			s.fail("stream %d offset %d of %d: value %d is there twice, or was", stream, at, next, value)
 		}
 		seen[value] = true
 	}
 	for at, value := range s.acked[stream] {
-		if reads[at] != value {
-			s.fail("stream %d offset %d: %d was acked, %d is there", stream, at, value, reads[at])
+		if had, ok := reads[at]; at >= next || ok && had != value || !ok && at >= start {
+			s.fail("stream %d offset %d of %d to %d: %d was acked, %d is there", stream, at, start, next, value, had)
 		}
 	}
 }
@@ -555,7 +585,7 @@ func (s *slotSim) hash() uint64 {
 
 // Nothing that was acked is lost or moved, and nobody reads what is not committed, whatever fails.
 func TestSlotSimulation(t *testing.T) {
-	var total struct{ acked, failed, taken, lost, merged, collected int }
+	var total struct{ acked, failed, taken, lost, merged, trimmed, collected int }
 	seeds := uint64(*slotSeeds)
 	if testing.Short() {
 		seeds /= 8
@@ -573,10 +603,11 @@ func TestSlotSimulation(t *testing.T) {
 		total.taken += s.stats.taken
 		total.lost += s.stats.lost
 		total.merged += s.stats.merged
+		total.trimmed += s.stats.trimmed
 		total.collected += s.stats.collected
 	}
 	t.Logf("%d seeds: %+v", seeds, total)
-	if total.acked == 0 || total.failed == 0 || total.lost == 0 || total.merged == 0 || total.collected == 0 {
+	if total.acked == 0 || total.failed == 0 || total.lost == 0 || total.merged == 0 || total.trimmed == 0 || total.collected == 0 {
 		t.Errorf("the simulation did not do everything: %+v", total)
 	}
 }
@@ -584,7 +615,7 @@ func TestSlotSimulation(t *testing.T) {
 // Each deliberate bug is found.
 func TestSlotSimulationFindsBugs(t *testing.T) {
 	names := map[bug]string{bugNoCompare: "commits compare nothing", bugName: "objects named by offset", bugEarly: "acked before the commit",
-		bugRefused: "unknown is success", bugCollectAny: "collected too early"}
+		bugRefused: "unknown is success", bugCollectAny: "collected too early", bugTrim: "trimmed too early"}
 	for b, name := range names {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(2000) {

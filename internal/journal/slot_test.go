@@ -237,6 +237,90 @@ func TestMergeWithoutUnsound(t *testing.T) {
 	if after := s.Stats().Segments; after != 2 || before != 2*mergeObjectsMin+1 {
 		t.Errorf("%d objects became %d", before, after)
 	}
+	if len(f.unsound) != 1 {
+		t.Errorf("%d objects are not to be merged", len(f.unsound))
+	}
+	s.Trim(3, 4)
+	if _, err := f.tidy(context.Background()); err != nil || len(f.unsound) != 0 {
+		t.Errorf("%d objects that nobody has are remembered, %v", len(f.unsound), err)
+	}
+}
+
+// The index does not keep all extents that this process ever wrote: those of objects that left the cache are in their footers.
+func TestSlotForgetsExtents(t *testing.T) {
+	w := newSlotWorld(t)
+	f := w.flusher(func(o *FlusherOptions) { o.FlushBytes, o.FlushEvery, o.CacheBytes = 1<<30, time.Hour, 1 }) // of the newest object
+	s := w.open(f, 0)
+	const objects, each = mergeObjectsMin / 2, 3
+	next := record.Offset(0)
+	done := make(chan error, each)
+	for range objects {
+		for range each {
+			e := &Entry{Stream: 3, Base: next, Count: 1, Payload: make([]byte, extentBytesMax), Done: func(_ *Entry, err error) { done <- err }}
+			if err := s.Enqueue(e); err != nil {
+				t.Fatal(err)
+			}
+			next++
+		}
+		f.do(f.core.close)
+		for range each {
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := f.tidy(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	kept := 0
+	for _, r := range s.index.streams[3].runs {
+		kept += len(r.extents)
+	}
+	if kept != each {
+		t.Errorf("%d extents of %d objects are in the index", kept, objects)
+	}
+	s.foot = newExtentCache(extentCacheBytesMax) // so that footers are read
+	if list := readSlot(t, s, 3); len(list) != objects*each {
+		t.Errorf("%d of %d payloads", len(list), objects*each)
+	}
+}
+
+// Who waits for a manifest in vain is not remembered: others would write it, of a slot that may be closed by then.
+func TestManifestGivenUp(t *testing.T) {
+	w := newSlotWorld(t)
+	f := w.flusher(nil)
+	s := w.open(f, 0)
+	f.tidying <- struct{}{}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Manifest(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	<-f.tidying
+	if len(f.wanted) != 0 {
+		t.Errorf("%d slots are remembered", len(f.wanted))
+	}
+}
+
+// Extents of footers are kept within one bound for all slots.
+func TestSlotsShareExtents(t *testing.T) {
+	w := newSlotWorld(t)
+	f := w.flusher(nil)
+	kept := make(map[*extentCache]int)
+	for id := range SlotID(simSlots) {
+		s := w.open(f, id)
+		for n := range 2 * footBytesMax / (1 << 20) {
+			s.foot.put(extentKey{SegmentID(id), uint32(n)}, make([]extent, 1<<20/extentBytes))
+		}
+		kept[s.foot] = s.foot.bytes
+	}
+	total := 0
+	for _, n := range kept {
+		total += n
+	}
+	if total > footBytesMax {
+		t.Errorf("%d slots keep %d bytes of extents", simSlots, total)
+	}
 }
 
 // Merging keeps in memory what is live of an object, and not what lies between; and does not read many large ones at a time.
@@ -356,6 +440,47 @@ func TestSlotDamage(t *testing.T) {
 	}
 }
 
+// An object whose end came damaged is read anew when the slot is opened again.
+func TestSlotOpensAfterDamageOnTheWay(t *testing.T) {
+	w := newSlotWorld(t)
+	if err := put(w.open(w.flusher(nil), 0), 3, 0, []byte("one")); err != nil {
+		t.Fatal(err)
+	}
+	key := w.logObjects()[0]
+	body, err := w.bucket.Get(t.Context(), key, 0, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := func(body []byte) {
+		t.Helper()
+		if err := errors.Join(w.bucket.Delete(t.Context(), key), w.bucket.Put(t.Context(), key, body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	chain := bytes.Index(body, []byte{chainVersion, 0, 0}) // of no objects before
+	for _, at := range []int{len(body) - 10, len(body) - trailerBytes - 10, chain} {
+		damaged := bytes.Clone(body)
+		damaged[at] ^= 1
+		store(damaged)
+		f := w.flusher(nil)
+		owner, _ := simKeys(0)
+		kv, _, err := w.quorum.Get(t.Context(), owner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Open(t.Context(), 0, kv.CreateRevision, Options{}); !errors.Is(err, ErrDamaged) {
+			t.Errorf("byte %d of %d: %v", at, len(body), err)
+		}
+		store(body)
+		s, err := f.Open(t.Context(), 0, kv.CreateRevision, Options{})
+		if err != nil {
+			t.Errorf("byte %d of %d, which is whole again: %v", at, len(body), err)
+		} else if list := readSlot(t, s, 3); len(list) != 1 {
+			t.Errorf("byte %d of %d, which is whole again: %d payloads", at, len(body), len(list))
+		}
+	}
+}
+
 // Who cannot reach the bucket hears of it, once a period, and not while it can.
 func TestFlusherCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -395,6 +520,31 @@ func TestFlusherCutOff(t *testing.T) {
 			t.Error("told of nothing")
 		}
 		f.Close()
+	})
+}
+
+// Nothing is begun after the end, also not by a timer that went off shortly before.
+func TestFlusherBeginsNothingAfterClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSlotWorld(t)
+		var puts atomic.Int32
+		w.bucket.SetRates(objectstore.Rates{objectstore.FateBroken: 1})
+		f := w.flusher(func(o *FlusherOptions) { o.Observer.Put = func(int, time.Duration, error) { puts.Add(1) } })
+		s := w.open(f, 0)
+		done := make(chan error, 1)
+		go func() { done <- put(s, 3, 0, []byte("one")) }()
+		time.Sleep(time.Second)
+		f.Close()
+		if err := <-done; !errors.Is(err, ErrNotOwner) {
+			t.Error(err)
+		}
+		before := puts.Load()
+		time.Sleep(2 * retryMax)
+		f.tick()
+		synctest.Wait()
+		if n := puts.Load(); before == 0 || n != before {
+			t.Errorf("%d tries, and %d after the end", before, n-before)
+		}
 	})
 }
 

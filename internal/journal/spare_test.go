@@ -3,8 +3,10 @@ package journal
 import (
 	"bytes"
 	"context"
+	"runtime"
 	"sync/atomic"
 	"testing"
+	"weak"
 
 	"github.com/narumq/naru/internal/objectstore"
 	"github.com/narumq/naru/internal/record"
@@ -91,5 +93,28 @@ func TestCacheCountsMemory(t *testing.T) {
 	}
 	if n := len(f.cache.chunks); n < 2 || held > 64<<10 {
 		t.Errorf("%d objects are in %d bytes of memory", n, held)
+	}
+}
+
+// What the cache has forgotten is nobody's memory any more.
+func TestCacheLetsGo(t *testing.T) {
+	const chunks, bytes, kept = 64, 1 << 10, 8
+	c := newCache(kept * bytes)
+	all := make([]weak.Pointer[chunk], chunks)
+	for i := range all {
+		k := &chunk{seg: SegmentID(i), mem: make([]byte, bytes), reuse: func([]byte) {}}
+		k.refs.Store(1)
+		c.add(k)
+		all[i] = weak.Make(k)
+	}
+	runtime.GC()
+	alive := 0
+	for _, p := range all {
+		if p.Value() != nil {
+			alive++
+		}
+	}
+	if alive != kept {
+		t.Errorf("%d chunks are in memory, of which the cache has %d", alive, len(c.chunks))
 	}
 }

@@ -10,9 +10,12 @@ import (
 
 // When a slot gets a new manifest. So many objects, at most, are read when it changes hands, and those of a round.
 const (
-	manifestEvery = 32  // objects, if they have many times the bytes of a manifest
-	manifestShare = 8   // so many times
-	manifestChain = 256 // objects, however little is in them
+	manifestEvery    = 32  // objects, if they have many times the bytes of a manifest
+	manifestShare    = 8   // so many times
+	manifestChain    = 256 // objects, if they have as many bytes as a manifest
+	manifestChainMax = 512 // objects, however little is in them
+	manifestSmall    = 32 << 10
+	manifestsSmall   = 8 * manifestSmall // of all slots: to write so much each round is no matter
 )
 
 // tend writes manifests and merges objects, of all slots at once, until the flusher is closed.
@@ -35,8 +38,7 @@ func (f *Flusher) tend(every time.Duration) {
 	}
 }
 
-// tidy is one round: it merges one group of objects, if there is one, and writes the manifests that are due. more: there may be
-// another group.
+// tidy is one round: it merges objects, if that pays off, and writes the manifests that are due. more: there may be others.
 func (f *Flusher) tidy(ctx context.Context) (more bool, err error) {
 	f.tidying <- struct{}{}
 	defer func() { <-f.tidying }()
@@ -44,11 +46,10 @@ func (f *Flusher) tidy(ctx context.Context) (more bool, err error) {
 	slots := f.owned()
 	for _, s := range slots {
 		s.forgetDead()
+		s.forgetExtents()
 	}
-	swaps, merr := f.merge(ctx, worthMerging(slots, f.unsound))
-	if merr != nil {
-		swaps, err = nil, fmt.Errorf("merge objects: %w", merr) // manifests do without
-	}
+	f.forgetUnsound(slots)
+	swaps, err := f.mergeAll(ctx, slots, began) // manifests do without
 	due := slices.DeleteFunc(slots, func(s *Slot) bool { return swaps[s] == nil && !s.manifestDue() })
 	for part := range slices.Chunk(due, flushSlotsMax) {
 		for _, e := range f.writeManifests(ctx, part, swaps, began) {
@@ -70,19 +71,25 @@ func (f *Flusher) owned() []*Slot {
 // manifestDue weighs what the next owner has to read against what a manifest costs.
 func (s *Slot) manifestDue() bool {
 	h := s.Head()
+	n := h.Sequence - h.Manifested
+	bytes, unlisted := s.manifestCost()
+	return n >= manifestEvery && unlisted >= manifestShare*bytes || n >= manifestChain && unlisted+manifestSmall >= bytes || n >= manifestChainMax
+}
+
+// manifestCost is the size of a manifest, about, and how much was written since the last one.
+func (s *Slot) manifestCost() (bytes, unlisted int64) {
+	bytes = s.Head().ManifestOf
 	s.index.mu.RLock()
 	defer s.index.mu.RUnlock()
-	n := h.Sequence - h.Manifested
-	return n >= manifestEvery && s.unlisted >= manifestShare*h.ManifestOf || n >= manifestChain
+	return bytes, s.unlisted
 }
 
 // Manifest writes down what the slot's log consists of, if anything was committed since the last time. Slots that ask for it at
 // the same time share an object.
 func (s *Slot) Manifest(ctx context.Context) error {
 	f := s.flusher
-	f.mu.Lock()
-	f.wanted[s] = true
-	f.mu.Unlock()
+	f.want(s, true)
+	defer f.want(s, false)
 	select {
 	case f.tidying <- struct{}{}:
 	case <-ctx.Done():
@@ -90,12 +97,20 @@ func (s *Slot) Manifest(ctx context.Context) error {
 	}
 	defer func() { <-f.tidying }()
 	if h := s.Head(); h.Sequence == h.Manifested {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		delete(f.wanted, s)
-		return s.lane.lost
+		return s.Err()
 	}
 	return f.writeManifests(ctx, f.takeWanted(s), nil, time.Now())[s]
+}
+
+// want notes whether a slot asks for a manifest.
+func (f *Flusher) want(s *Slot, does bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if does {
+		f.wanted[s] = true
+	} else {
+		delete(f.wanted, s)
+	}
 }
 
 // takeWanted returns a slot, and others that ask for a manifest now.
@@ -113,37 +128,45 @@ func (f *Flusher) takeWanted(s *Slot) []*Slot {
 	return list
 }
 
-// writeManifests stores the manifests of slots in one object and commits them. After an error it is unknown whether it is the
-// slot's manifest; the object stays, as an orphan at worst. The caller is in tidying.
+// writeManifests stores the manifests of slots in one object, or more if they are large, and commits them. After an error it is
+// unknown whether it is the slot's manifest; the object stays, as an orphan at worst. The caller is in tidying.
 func (f *Flusher) writeManifests(ctx context.Context, slots []*Slot, swaps map[*Slot]*replacement, began time.Time) map[*Slot]error {
 	errs := make(map[*Slot]error)
-	key, list, err := f.storeManifests(ctx, slots, swaps)
-	if err != nil {
-		for _, s := range slots {
-			errs[s] = err
+	for len(slots) > 0 {
+		key, list, err := f.storeManifests(ctx, slots, swaps)
+		some := slots[:len(list)]
+		slots = slots[len(list):]
+		if err != nil {
+			for _, s := range some {
+				errs[s] = err
+			}
+			continue
 		}
-		return errs
-	}
-	done := make([]chan error, len(list))
-	for i := range list {
-		ch := make(chan error, 1)
-		done[i], list[i].done = ch, func(err error) { ch <- err }
-	}
-	f.do(func(now time.Time) { f.core.install(key, list, began, now) })
-	for i, s := range slots {
-		if errs[s] = <-done[i]; errs[s] == nil {
-			s.sealed(SegmentID(list[i].upto))
+		done := make([]chan error, len(list))
+		for i := range list {
+			ch := make(chan error, 1)
+			done[i], list[i].done = ch, func(err error) { ch <- err }
+		}
+		f.do(func(now time.Time) { f.core.install(key, list, began, now) })
+		for i, s := range some {
+			if errs[s] = <-done[i]; errs[s] == nil {
+				s.sealed(SegmentID(list[i].upto))
+			}
 		}
 	}
 	return errs
 }
 
-// storeManifests puts the manifests of slots, as they are when that which swaps says is done.
+// storeManifests puts the manifests of the first of some slots, as many as one object takes, as they are when that which swaps says
+// is done.
 func (f *Flusher) storeManifests(ctx context.Context, slots []*Slot, swaps map[*Slot]*replacement) (key string, list []installation, err error) {
 	var body []byte
 	for _, s := range slots {
 		m := s.manifest(swaps[s])
 		b := m.encode()
+		if len(body) > 0 && len(body)+len(b) > manifestsBytesMax {
+			break
+		}
 		list = append(list, installation{lane: s.lane, at: int64(len(body)), bytes: int64(len(b)), upto: m.sequence, replace: swaps[s]})
 		body = append(body, b...)
 	}

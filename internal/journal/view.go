@@ -17,8 +17,8 @@ type view struct {
 	scanMu sync.Mutex // one segment read whole at a time, beside recovery
 }
 
-func newView(opt Options, c *cache) *view {
-	v := &view{index: newIndex(opt.Live), cache: c, foot: newExtentCache(extentCacheBytesMax)}
+func newView(opt Options, c *cache, foot *extentCache) *view {
+	v := &view{index: newIndex(opt.Live), cache: c, foot: foot}
 	v.damage.init(opt)
 	return v
 }
