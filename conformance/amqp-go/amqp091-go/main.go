@@ -192,7 +192,10 @@ func rewrite(path string, text []byte) error {
 	return os.WriteFile(path, text, 0o600)
 }
 
-type event struct{ Action, Test, Output string }
+type event struct {
+	Action, Test, Output string
+	Elapsed              float64 // in seconds
+}
 
 func goTest(dir string, tests []string) (passed, failed int, err error) {
 	c := command(dir, "go", "test", "-tags", "integration", "-count", "1", "-timeout", "8m", "-json", "-run", "^("+strings.Join(tests, "|")+")$", ".")
@@ -244,7 +247,7 @@ func report(from io.Reader) (map[string]string, error) {
 		}
 		switch e.Action {
 		case "pass":
-			fmt.Println("ok  ", e.Test)
+			fmt.Printf("ok   %s (%.1fs)\n", e.Test, e.Elapsed)
 		case "fail", "skip":
 			fmt.Printf("FAIL %s: %s: %s\n", e.Test, e.Action, brief(output[e.Test]))
 			fmt.Fprintf(os.Stderr, "--- %s\n%s", e.Test, output[e.Test])
