@@ -63,6 +63,9 @@ type Medium interface {
 	Close() error
 }
 
+// epochs are of a Medium that has had several owners.
+type epochs interface{ Epoch() int32 }
+
 const (
 	retentionEveryDefault    = 30 * time.Second
 	producerRetentionDefault = 24 * time.Hour

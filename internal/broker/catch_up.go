@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/fault"
 	"github.com/narumq/naru/internal/journal"
 	"github.com/narumq/naru/internal/user"
 )
@@ -23,12 +24,13 @@ const (
 
 // following is how the broker takes up what others change in the catalog.
 type following struct {
-	news   chan struct{} // takes one: something was changed
-	turn   turnstile     // of look-ups that miss
-	begun  atomic.Int64  // look-ups that asked
-	last   time.Time     // when one did; guarded by turn
-	mu     sync.Mutex    // held while handles are made what the catalog has; guards users
-	before []*user.User
+	news    chan struct{} // takes one: something was changed
+	turn    turnstile     // of look-ups that miss
+	begun   atomic.Int64  // look-ups that asked
+	last    time.Time     // when one did; guarded by turn, and so is outcome
+	outcome error         // of that
+	mu      sync.Mutex    // held while handles are made what the catalog has; guards users
+	before  []*user.User
 }
 
 func (f *following) init() {
@@ -68,33 +70,46 @@ func (b *Broker) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// missed is for who looked for something in vain: it tells whether it may be there now,
-// after another broker made it. Who calls it may hold admin of routing, and no other lock.
-func (b *Broker) missed() bool {
-	if b.cfg.Cluster == nil {
-		return false
+// errCannotTell: what is not known here may be there.
+var errCannotTell = fault.New(fault.Unavailable, "it is not known here, and whether another broker made it cannot be told at the moment")
+
+// lookUp finds something, which another broker may have made by now. That there is no such thing is believed only when the
+// catalog says so: else its error is errCannotTell. Who calls it may hold admin of routing, and no other lock.
+func lookUp[T any](b *Broker, find func() (T, error)) (T, error) {
+	found, err := find()
+	if err == nil || b.cfg.Cluster == nil {
+		return found, err
 	}
+	if err := b.missed(); err != nil {
+		return found, fmt.Errorf("%w: %w", errCannotTell, err)
+	}
+	return find()
+}
+
+// missed takes up what other brokers did, for who looked for something in vain.
+func (b *Broker) missed() error {
 	f := &b.following
 	ctx, cancel := context.WithTimeout(b.ctx, lookUpMax)
 	defer cancel()
 	begun := f.begun.Load()
-	if f.turn.lock(ctx) != nil {
-		return false
+	if err := f.turn.lock(ctx); err != nil {
+		return err
 	}
 	defer f.turn.unlock()
 	if f.begun.Load() > begun { // while this one waited
-		return true
+		return f.outcome
 	}
 	if wait := lookUpEvery - time.Since(f.last); wait > 0 {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return false
+			return ctx.Err()
 		}
 	}
 	f.begun.Add(1)
 	f.last = time.Now()
-	return b.catchUp(ctx) == nil
+	f.outcome = b.catchUp(ctx)
+	return f.outcome
 }
 
 // takeUp makes the handles what the catalog has.
@@ -112,6 +127,11 @@ func (b *Broker) takeUp() {
 
 func (b *Broker) takeUpTopics() {
 	t := &b.topics
+	for _, topic := range t.metas() { // first: its offsets go too, and there may be another of its name
+		if _, err := b.catalog.TopicByID(topic.ID); err != nil {
+			b.forgetTopic(topic)
+		}
+	}
 	for _, topic := range b.catalog.Topics() {
 		state := t.byIDOf(topic.ID)
 		if state != nil && state.meta.Load() == topic {
@@ -121,11 +141,6 @@ func (b *Broker) takeUpTopics() {
 		t.put(b, topic)
 		if state != nil {
 			b.topicGrew(topic)
-		}
-	}
-	for _, topic := range t.metas() {
-		if _, err := b.catalog.TopicByID(topic.ID); err != nil {
-			b.forgetTopic(topic)
 		}
 	}
 }

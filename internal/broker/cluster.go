@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"context"
+
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/journal"
 	"github.com/narumq/naru/internal/peer"
@@ -13,6 +15,8 @@ var ErrNotOwner = journal.ErrNotOwner
 type Cluster interface {
 	// Owner is the broker that has a slot, as was seen last; 0: nobody.
 	Owner(slot journal.SlotID) int32
+	// Leader is Owner with the owner's epoch, greater than that of every owner before it; 0: nobody, or one that may not serve yet.
+	Leader(slot journal.SlotID) (node, epoch int32)
 	// Fence is what a change compares to find out whether a slot still has the owner that was seen last; false if none was. The
 	// zero Fence compares nothing.
 	Fence(slot journal.SlotID) (catalog.Fence, bool)
@@ -58,6 +62,28 @@ func (b *Broker) Owner(slot journal.SlotID) int32 {
 	return b.cfg.Cluster.Owner(slot)
 }
 
+// Leader is Owner for Kafka's clients: with the owner's leader epoch (KIP-320), greater than that of every owner before it, and from
+// when on it has one. A broker alone has all there is in epoch 0.
+func (b *Broker) Leader(slot journal.SlotID) (node, epoch int32) {
+	if b.cfg.Cluster == nil {
+		return b.NodeID(), 0
+	}
+	if s := b.slot(slot); s != nil {
+		return b.NodeID(), s.epoch
+	}
+	return b.cfg.Cluster.Leader(slot)
+}
+
+// AwaitLeader waits for a slot that changes hands, at most until ctx ends or ownerWaitMax is over: until it is open here, or Leader
+// names another broker.
+func (b *Broker) AwaitLeader(ctx context.Context, slot journal.SlotID) error {
+	_, err := b.await(ctx, slot, func(slot journal.SlotID) int32 {
+		node, _ := b.Leader(slot)
+		return node
+	})
+	return err
+}
+
 // GroupSlot is the slot that a consumer group is in.
 func (b *Broker) GroupSlot(group string) journal.SlotID { return b.homeOf(group) }
 
@@ -75,6 +101,14 @@ func (p *Partition) Slot() journal.SlotID {
 func (p *Partition) Local() error {
 	_, err := p.local()
 	return err
+}
+
+// LeaderEpoch is that of the partition, as long as this broker has it, else ErrNotOwner.
+func (p *Partition) LeaderEpoch() (int32, error) {
+	if here, ok := p.backend().(*localPartition); ok {
+		return here.in.epoch, nil
+	}
+	return 0, ErrNotOwner
 }
 
 // Local is nil if this broker has the queue's home, else ErrNotOwner.

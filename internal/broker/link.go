@@ -237,8 +237,6 @@ func linkError(list []Sent) (failed error) {
 		switch err := list[i].Err; {
 		case err == nil, errors.Is(err, ErrQueueFull), errors.Is(err, ErrMessageTooLarge), errors.Is(err, ErrNoGroup),
 			errors.Is(err, ErrNoDedupID), errors.Is(err, record.ErrTooLarge), errors.Is(err, ErrOnceReused):
-		case errors.Is(err, ErrQueueClosed):
-			return ErrQueueDeleted
 		default:
 			failed = err
 		}

@@ -91,6 +91,7 @@ func takeSlot(quorum coord.Store, f *journal.Flusher, id journal.SlotID, opt jou
 type alone struct{}
 
 func (alone) Owner(journal.SlotID) int32                 { return 1 }
+func (alone) Leader(journal.SlotID) (node, epoch int32)  { return 1, 1 }
 func (alone) Fence(journal.SlotID) (catalog.Fence, bool) { return catalog.Fence{}, true }
 
 func (alone) Members() []Member { return []Member{{Node: 1}} }

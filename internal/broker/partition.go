@@ -201,6 +201,14 @@ func (p *Partition) LogStart() record.Offset { return p.backend().LogStart() }
 // HighWatermark is one past the last durable record.
 func (p *Partition) HighWatermark() record.Offset { return p.backend().HighWatermark() }
 
+// end is HighWatermark; false: nothing was ever heard of that.
+func (p *Partition) end() (record.Offset, bool) {
+	now := p.backend()
+	high := now.HighWatermark()
+	away, ok := now.(*remotePartition)
+	return high, !ok || away.known.Load()
+}
+
 // LastStable is one past the last record of no open transaction.
 func (p *Partition) LastStable() record.Offset { return p.backend().HighWatermark() }
 

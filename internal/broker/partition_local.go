@@ -14,6 +14,7 @@ import (
 type localPartition struct {
 	*commitlog.Partition
 	of     *Partition
+	in     *slot
 	reopen atomic.Pointer[time.Timer] // opens it again, if whoever closed it has died
 }
 

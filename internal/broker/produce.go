@@ -56,10 +56,7 @@ func (o *Once) producer(number int) (id int64, sequence int32) {
 // Errors: catalog.ErrUnknownTopic; of single records ErrUnknownPartition,
 // ErrOnceReused and those of Partition.Append.
 func (b *Broker) Produce(ctx context.Context, topic string, once *Once, list []NewRecord, done func([]Sent)) error {
-	place, err := b.topics.placementOf(topic)
-	if err != nil && b.missed() {
-		place, err = b.topics.placementOf(topic)
-	}
+	place, err := lookUp(b, func() (*placement, error) { return b.topics.placementOf(topic) })
 	if err != nil {
 		return err
 	}

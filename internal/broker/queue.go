@@ -11,6 +11,7 @@ import (
 	"github.com/narumq/naru/internal/fault"
 	"github.com/narumq/naru/internal/journal"
 	"github.com/narumq/naru/internal/queue"
+	"github.com/narumq/naru/internal/record"
 )
 
 // ErrQueueClosed: the broker is stopping.
@@ -91,11 +92,17 @@ func (q *Queue) Send(ctx context.Context, msgs []Message, done func([]Sent)) {
 // SendOnce is Send, but appends nothing that an earlier call with the same once
 // has appended; nil is Send. Its messages get batches of their own.
 func (q *Queue) SendOnce(ctx context.Context, once *Once, msgs []Message, done func([]Sent)) {
-	if here := q.local(); here != nil {
+	to := q.sendsTo()
+	if here, ok := to.(*openQueue); ok {
 		here.SendOnce(ctx, once, msgs, done)
 		return
 	}
-	q.sendsTo().SendOnce(ctx, once, slices.Clone(msgs), done) // so that msgs need not be on the heap
+	to.SendOnce(ctx, once, slices.Clone(msgs), done) // so that msgs need not be on the heap
+}
+
+// forward is Send of a record that comes from another queue.
+func (q *Queue) forward(rec *record.Record, lane int32, done func(Sent)) {
+	q.sendsTo().Forward(rec, lane, done)
 }
 
 // Receive leases up to req.Max messages. If there are none it waits as long as

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 
+	"github.com/narumq/naru/internal/fault"
 	"github.com/narumq/naru/internal/queue"
 	"github.com/narumq/naru/internal/record"
 )
@@ -29,7 +30,7 @@ func (t *queues) findMoved() {
 	}
 }
 
-// lookFor finds out which letters have moved to a queue, once.
+// lookFor finds out which letters have moved to a queue: once, and again when it is not known what became of one.
 func (q *openQueue) lookFor(to *Queue) error {
 	if q.looked.Load() == to.id {
 		return nil
@@ -58,12 +59,21 @@ func (q *openQueue) sendDead(to *Queue, tag queue.Tag, letter *record.Record) {
 		q.buried(tag, nil)
 		return
 	}
-	to.backend().Forward(letter, 0, func(sent Sent) { go q.buried(tag, sent.Err) })
+	to.forward(letter, 0, func(sent Sent) {
+		if fault.CodeOf(sent.Err) == fault.Unavailable {
+			q.looked.Store(0) // it may be there all the same
+		}
+		go q.buried(tag, sent.Err)
+	})
 }
 
 func (q *openQueue) findMovedIn(p *Partition) error {
 	name := q.Meta().Name
-	for from := max(p.LogStart(), p.HighWatermark()-movedLookBack); from < p.HighWatermark(); {
+	start, high, err := p.Bounds() // not what was heard last: the letter may be the newest
+	if err != nil {
+		return err
+	}
+	for from := max(start, high-movedLookBack); from < high; {
 		slice, err := q.read(p, from, loadReadBytes)
 		if err != nil {
 			return err

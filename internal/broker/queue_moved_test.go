@@ -6,6 +6,7 @@ import (
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/queue"
+	"github.com/narumq/naru/internal/record"
 )
 
 // A dead letter that was durable in its new queue, when the process ended before it
@@ -48,4 +49,26 @@ func TestDeadLetterOfACrashIsThereOnce(t *testing.T) {
 	if st := w.queue("dead").Stats(); st.Ready+st.InFlight != 2 {
 		t.Errorf("%+v", st)
 	}
+}
+
+// A redrive that cannot move all leaves no message in both queues.
+func TestRedriveThatFailsLeavesNothingTwice(t *testing.T) {
+	w := newQueueWorld(t)
+	dead := makeQueue(t, w.b, "dead", nil)
+	home := makeQueue(t, w.b, "home", nil)
+	from := func(name string) []record.HeaderField {
+		return []record.HeaderField{{Key: HeaderDeadQueue, Value: []byte(name)}}
+	}
+	lost, back := text("lost"), text("back")
+	back.Headers, lost.Headers = from("home"), from("nowhere")
+	sendAll(t, dead, back, lost, back)
+	if _, err := w.b.StartRedrive(RedriveSpec{From: "dead"}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool { return w.b.Redrives("dead")[0].State == RedriveFailed })
+	if task := w.b.Redrives("dead")[0]; task.Moved != 1 {
+		t.Errorf("%+v", task)
+	}
+	wantValues(t, mustReceive(t, home, ReceiveRequest{Max: 10}), "back")
+	wantValues(t, mustReceive(t, dead, ReceiveRequest{Max: 10}), "lost", "back")
 }

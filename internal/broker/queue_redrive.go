@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/narumq/naru/internal/fault"
@@ -204,6 +206,7 @@ func (q *openQueue) redrive(t RedriveTask) {
 		}
 		began := time.Now()
 		n, err := q.redriveSome(ctx, &t)
+		t.Moved += int64(n)
 		if err != nil {
 			if errors.Is(err, ErrQueueClosed) || ctx.Err() != nil {
 				return // the next start goes on
@@ -215,7 +218,6 @@ func (q *openQueue) redrive(t RedriveTask) {
 			t.State, t.Failure = RedriveFailed, err.Error()
 			break
 		}
-		t.Moved += int64(n)
 		if n == 0 {
 			t.State = RedriveCompleted
 			break
@@ -255,45 +257,53 @@ func (q *openQueue) redriveSome(ctx context.Context, t *RedriveTask) (int, error
 	if err != nil || len(list) == 0 {
 		return 0, err
 	}
-	sent := make(chan Sent, len(list))
+	var moved []queue.Tag
+	var back []Delivery
+	for i, why := range q.forwardAll(t, list) {
+		if why == nil {
+			moved = append(moved, list[i].Tag)
+			continue
+		}
+		back, err = append(back, list[i]), why
+	}
+	giveBack(q, back)
+	acked := make(chan error, 1)
+	q.Ack(moved, func(errs []error) { acked <- errors.Join(errs...) })
+	return len(moved), cmp.Or(<-acked, err)
+}
+
+// forwardAll sends messages to where they go, up to the first that goes nowhere, and returns what became of each.
+func (q *openQueue) forwardAll(t *RedriveTask, list []Delivery) []error {
+	errs := make([]error, len(list))
+	var way sync.WaitGroup
 	for i := range list {
 		target, err := q.redriveTarget(t, &list[i].Record)
 		if err != nil {
-			giveBack(q, list)
-			return 0, err
+			copy(errs[i:], slices.Repeat([]error{err}, len(list)-i))
+			break
 		}
 		rec := redriven(&list[i])
 		rec.Timestamp = q.b.nowMS()
-		target.backend().Forward(&rec, laneOf(t, &list[i].Record), func(s Sent) { sent <- s })
+		way.Add(1)
+		target.forward(&rec, laneOf(t, &list[i].Record), func(s Sent) {
+			errs[i] = s.Err
+			way.Done()
+		})
 	}
-	for range list {
-		if s := <-sent; s.Err != nil {
-			err = s.Err
-		}
-	}
-	if err != nil {
-		giveBack(q, list)
-		return 0, err
-	}
-	tags := make([]queue.Tag, len(list))
-	for i := range list {
-		tags[i] = list[i].Tag
-	}
-	acked := make(chan error, 1)
-	q.Ack(tags, func(errs []error) { acked <- errors.Join(errs...) })
-	return len(list), <-acked
+	way.Wait()
+	return errs
 }
 
-// redriveTarget is where a message goes.
+// redriveTarget is where a message goes. Another broker may just have made it.
 func (q *openQueue) redriveTarget(t *RedriveTask, rec *record.Record) (*Queue, error) {
 	if t.To != "" {
-		return q.b.queue(t.To)
+		return q.b.Queue(t.To)
 	}
 	source, ok := headerValue(rec.Headers, HeaderDeadQueue)
 	if !ok {
 		return nil, fmt.Errorf("%w: a message does not say which queue it came from", ErrUnknownRedrive)
 	}
-	return q.b.queue(string(source))
+	return q.b.Queue(string(source))
 }
 
 // laneOf is the lane that a message goes back to.

@@ -52,7 +52,7 @@ type answer struct {
 func newSender(q *openQueue, p *Partition) *sender {
 	s := &sender{q: q, part: p, builder: record.NewBuilder(record.None), space: make(chan struct{})}
 	if q != nil && p.Slot() == q.t.s.id {
-		s.own = &localPartition{Partition: q.t.s.log(p), of: p}
+		s.own = &localPartition{Partition: q.t.s.log(p), of: p, in: q.t.s}
 	}
 	return s
 }

@@ -214,11 +214,7 @@ func (b *Broker) FindQueue(name string) (*catalog.Queue, error) {
 // Queue returns the queue of that name, or catalog.ErrUnknownQueue, as for one that
 // is internal.
 func (b *Broker) Queue(name string) (*Queue, error) {
-	q, err := b.queue(name)
-	if err != nil && b.missed() {
-		return b.queue(name)
-	}
-	return q, err
+	return lookUp(b, func() (*Queue, error) { return b.queue(name) })
 }
 
 // queue is Queue for who may hold locks: what another broker makes comes by and by.
@@ -242,14 +238,12 @@ func (b *Broker) InternalQueue(name string) (*Queue, error) {
 
 // FindInternalQueue is InternalQueue for one that exists, else catalog.ErrUnknownQueue.
 func (b *Broker) FindInternalQueue(name string) (*Queue, error) {
-	q := b.queues.find(name)
-	if q == nil && b.missed() { // another broker made it
-		q = b.queues.find(name)
-	}
-	if q == nil {
+	return lookUp(b, func() (*Queue, error) {
+		if q := b.queues.find(name); q != nil {
+			return q, nil
+		}
 		return nil, fmt.Errorf("%w: %s", catalog.ErrUnknownQueue, name)
-	}
-	return q, nil
+	})
 }
 
 // DeadLetterSources returns the names of the queues whose dead letters go to this

@@ -1,10 +1,14 @@
 package broker
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/coord"
+	"github.com/narumq/naru/internal/fault"
 )
 
 func TestRetentionKnowsTheQueuesOfOtherBrokers(t *testing.T) {
@@ -100,5 +104,122 @@ func TestATopicThatGrewElsewhereAndIsAlteredHereGrowsForItsQueues(t *testing.T) 
 	}
 	if n := a.queues.find(q.Name).local().partsN.Load(); n != 3 {
 		t.Errorf("the queue reads %d partitions", n)
+	}
+}
+
+func TestRedriveFindsAQueueThatAnotherBrokerMade(t *testing.T) {
+	w, a, b := newPair(t)
+	w.queue("from", nil)
+	from, err := a.Queue("from")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.following.mu.Lock() // it does not take up what others do
+	if _, err := b.CreateQueue(catalog.QueueSpec{Name: "to", Settings: catalog.DefaultQueueSettings()}); err != nil {
+		t.Fatal(err)
+	}
+	asked, found := a.following.begun.Load(), make(chan error, 1)
+	go func() {
+		_, err := from.local().redriveTarget(&RedriveTask{To: "to"}, nil)
+		found <- err
+	}()
+	until(t, func() bool { return len(found) > 0 || a.following.begun.Load() > asked })
+	a.following.mu.Unlock()
+	if err := <-found; err != nil {
+		t.Error(err)
+	}
+}
+
+// While etcd does not answer nobody says that something does not exist: another broker may have made it.
+func TestWhatCannotBeLookedUpIsNotSaidToBeMissing(t *testing.T) {
+	w, _, b := newPair(t)
+	w.quorum.SetRates(coord.Rates{coord.FateBroken: 1})
+	defer w.quorum.SetRates(coord.Rates{})
+	both := make(chan error, 2) // the second looks while the first does
+	for range 2 {
+		go func() { _, err := b.Queue("q"); both <- err }()
+	}
+	_, topic := b.Topic("t")
+	_, partition := b.Partition("t", 0)
+	for _, err := range []error{<-both, <-both, topic, partition} {
+		if fault.CodeOf(err) != fault.Unavailable || errors.Is(err, catalog.ErrUnknownQueue) || errors.Is(err, catalog.ErrUnknownTopic) {
+			t.Errorf("etcd is away: %v", err)
+		}
+	}
+	w.quorum.SetRates(coord.Rates{})
+	if _, err := b.Queue("q"); !errors.Is(err, catalog.ErrUnknownQueue) {
+		t.Errorf("etcd is back: %v", err)
+	}
+}
+
+// A topic that was deleted and made anew is not there again before what groups had committed for it is forgotten: what they commit
+// then would be forgotten with it.
+func TestOffsetsOfATopicThatWasMadeAnewElsewhereStay(t *testing.T) {
+	w, a, b := newPair(t)
+	w.topic("t", 1)
+	old, err := a.Topic("t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.following.mu.Lock() // it does not take up what others do
+	if err := b.DeleteTopic("t"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.CreateTopic(catalog.TopicSpec{Name: "t", Partitions: 1}, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.catalog.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	groups, taken := a.slot(0).groups, make(chan struct{})
+	groups.mu.Lock()
+	go func() {
+		defer close(taken)
+		a.takeUpTopics()
+	}()
+	until(t, func() bool { return a.topics.byIDOf(old.ID) == nil })
+	if _, err := a.topics.partition("t", 0); err == nil {
+		t.Error("offsets can be committed, and will be forgotten")
+	}
+	groups.mu.Unlock()
+	<-taken
+	a.following.mu.Unlock()
+	if _, err := a.Partition("t", 0); err != nil {
+		t.Error(err)
+	}
+}
+
+// Of all who are refused it is asked, so that nobody finds out by the time that takes who exists.
+func TestAUserThatAnotherBrokerJustMadeMayLogIn(t *testing.T) {
+	w, a, b := newPair(t)
+	a.cfg.PasswordRounds, b.cfg.PasswordRounds = 1, 1
+	password := "secret"
+	if _, err := b.PutUser("first", UserSpec{Password: &password}); err != nil {
+		t.Fatal(err)
+	}
+	w.known(func(b *Broker) bool { return len(b.Users()) == 1 })
+	for i := range 10 {
+		w.quorum.CutWatches(coord.ErrUnavailable) // it does not hear of it
+		name := fmt.Sprint("user-", i)
+		if _, err := b.PutUser(name, UserSpec{Password: &password}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Authenticate(t.Context(), name, password); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		w.quorum.CutWatches(coord.ErrUnavailable)
+		other := "other"
+		if _, err := b.PutUser("first", UserSpec{Password: &other}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Authenticate(t.Context(), "first", other); err != nil {
+			t.Errorf("a new password: %v", err)
+		}
+		if _, err := b.PutUser("first", UserSpec{Password: &password}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Authenticate(t.Context(), name+"x", password); !errors.Is(err, ErrLoginRefused) {
+			t.Errorf("nobody: %v", err)
+		}
 	}
 }

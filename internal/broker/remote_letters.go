@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/narumq/naru/internal/exchange"
 	"github.com/narumq/naru/internal/peer"
@@ -20,10 +21,14 @@ type letter struct {
 // goes to no queue where it has been, and in a circle since; where nothing is bound, or
 // is, to nowhere.
 func (b *Broker) publishLetter(l letter, done func(error)) {
-	if b.routing().here() != nil {
+	if b.routing().here() != nil || b.letters.pending.Load() {
 		b.askForLetter(l, done)
 		return
 	}
+	b.publishLetterHere(l, done)
+}
+
+func (b *Broker) publishLetterHere(l letter, done func(error)) {
 	m := &exchange.Message{Key: l.key, CC: l.more, FromBroker: true, Header: func(name string) (exchange.Value, bool) {
 		return typedHeader(l.Headers, name)
 	}}
@@ -53,12 +58,16 @@ func (b *Broker) askForLetter(l letter, done func(error)) {
 	}
 	e.messages([]Message{l.Message})
 	ctx, cancel := b.bounded(forwardTimeout)
-	b.letters.ask(&question{ctx: ctx, method: askPublishLetter, body: e.payload(), done: func(_ []byte, err error) {
-		cancel()
-		if errors.Is(err, errHere) && b.routing().here() == nil {
-			b.publishLetter(l, done)
-			return
+	here := func() bool {
+		if b.routing().here() != nil {
+			return false
 		}
+		cancel()
+		b.publishLetterHere(l, done)
+		return true
+	}
+	b.letters.ask(&question{ctx: ctx, method: askPublishLetter, body: e.payload(), here: here, done: func(_ []byte, err error) {
+		cancel()
 		done(err)
 	}})
 }
@@ -85,6 +94,11 @@ func (s *peerSession) publishLetter(c *peer.Call, d *decoder, first bool) {
 			refuse(c)
 			return
 		}
-		s.b.publishLetter(l, func(err error) { reply(c, &encoder{}, err) })
+		s.b.publishLetterHere(l, func(err error) {
+			if nobody(err) { // of one of its queues; others may have got it
+				err = fmt.Errorf("%w: %v", ErrNotOwner, err)
+			}
+			reply(c, &encoder{}, err)
+		})
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/narumq/naru/internal/peer"
+	"github.com/narumq/naru/internal/record"
 )
 
 // Others see who owns a slot before it is open there: what is refused until then stays before what was sent behind it.
@@ -84,4 +85,34 @@ func TestCallsBehindOneThatWasRefused(t *testing.T) {
 		t.Error("behind what another session took with it: ", err)
 	}
 	expect("a new session", nil, askSend|askFirst)
+}
+
+// What waits for an owner when the slot comes here stays before what is sent then.
+func TestSendsStayInOrderWhenTheSlotComesHere(t *testing.T) {
+	w, a, b := newPair(t)
+	q := w.queue("q", nil)
+	for round := range 20 {
+		w.strand(q.home(), a)
+		var outcomes [2]chan Sent
+		send := func(i int) {
+			outcomes[i] = make(chan Sent, 1)
+			if round%2 == 0 {
+				q.Send(t.Context(), []Message{{Value: fmt.Append(nil, i), Delay: -1}}, func(s []Sent) { outcomes[i] <- s[0] })
+				return
+			}
+			q.forward(&record.Record{Value: fmt.Append(nil, i)}, 0, func(s Sent) { outcomes[i] <- s })
+		}
+		send(0)
+		until(t, func() bool {
+			q.away.mu.Lock()
+			defer q.away.mu.Unlock()
+			return len(q.away.stalled) > 0 // it was refused
+		})
+		w.give(q.home(), b)
+		send(1)
+		first, second := <-outcomes[0], <-outcomes[1]
+		if first.Err != nil || second.Err != nil || first.Offset >= second.Offset {
+			t.Errorf("round %d: the first is at %d, %v; the second at %d, %v", round, first.Offset, first.Err, second.Offset, second.Err)
+		}
+	}
 }

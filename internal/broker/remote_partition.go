@@ -30,6 +30,7 @@ type remotePartition struct {
 	writes *asker // the partition's
 
 	start, high, size atomic.Int64 // as heard last; they never fall
+	known             atomic.Bool  // something was heard of them
 	told              atomic.Bool  // the owner tells of changes
 	asked             atomic.Int64 // when they were asked for last, nanoseconds since 1970
 
@@ -48,9 +49,11 @@ func newRemotePartition(p *Partition) *remotePartition {
 	case *localPartition:
 		r.start.Store(int64(was.LogStart()))
 		r.high.Store(int64(was.HighWatermark()))
+		r.known.Store(true)
 	case *remotePartition:
 		r.start.Store(was.start.Load())
 		r.high.Store(was.high.Load())
+		r.known.Store(was.known.Load())
 	}
 	return r
 }
@@ -149,6 +152,7 @@ func (r *remotePartition) heard(d *decoder) {
 	raise(&r.start, start)
 	raise(&r.high, high)
 	r.size.Store(size)
+	r.known.Store(true)
 }
 
 // raise sets n to at least v.

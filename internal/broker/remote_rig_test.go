@@ -148,6 +148,9 @@ func (n *pairNode) Owner(slot journal.SlotID) int32 {
 	return n.pair.owners[slot]
 }
 
+// Leader implements Cluster.
+func (n *pairNode) Leader(slot journal.SlotID) (node, epoch int32) { return n.Owner(slot), 1 }
+
 // Fence implements Cluster.
 func (n *pairNode) Fence(id journal.SlotID) (catalog.Fence, bool) {
 	key := fmt.Sprintf("owner/%d", id)
@@ -172,6 +175,16 @@ func (n *pairNode) Peer(node int32) (*peer.Client, error) {
 	addr := n.pair.nodes[node].addr
 	n.pair.mu.Unlock()
 	return n.peers.Client(node, addr)
+}
+
+// strand lets nobody have a slot, whose owner others still see in a broker.
+func (w *pair) strand(slot journal.SlotID, at *pairNode) {
+	w.t.Helper()
+	w.give(slot, at)
+	w.take(slot)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.owners[slot] = at.node
 }
 
 // take lets nobody have a slot.

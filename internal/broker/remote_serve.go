@@ -210,12 +210,15 @@ func (s *peerSession) onQueue(c *peer.Call, d *decoder, handle *Queue, here *ope
 		call.send()
 	case askForward:
 		call.forward()
-	case askAck, askNack, askReject, askExtend:
-		call.settle()
+	case askAck, askNack, askReject, askExtend: // in order, and not before what the session reads next: the queue may be busy
+		s.lanes.do(settling(here.id), call.settle)
 	default: // what may wait, and has no order
 		go call.rest()
 	}
 }
+
+// settling is the lane of what is about a queue's deliveries.
+type settling uint64
 
 // lanes run what may have to wait for room: in order for each thing, and none waits for
 // what is about another. What waits is bounded by the calls under way.

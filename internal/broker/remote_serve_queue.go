@@ -42,7 +42,7 @@ func (q queueCall) forward() {
 	q.here.Forward(&rec, lane, func(s Sent) { q.sent([]Sent{s}) })
 }
 
-// settle answers what is about deliveries, none of which waits.
+// settle answers what is about deliveries. It may wait for the queue's lock.
 func (q queueCall) settle() {
 	tags := q.d.tags()
 	done := func(errs []error) {

@@ -587,6 +587,33 @@ func TestOldView(t *testing.T) {
 	}
 }
 
+// How far a group is behind is not known, and not nothing, where nobody says how far the partition goes.
+func TestLagOfAPartitionThatNobodyHas(t *testing.T) {
+	w, a, b := newPair(t)
+	w.topic("t", 1)
+	p := mustPartition(t, b.Broker, "t")
+	name := "g"
+	for b.GroupSlot(name) == p.Slot() {
+		name += "g"
+	}
+	w.give(b.GroupSlot(name), b)
+	produceTo(t, a.Broker, "t", "one", "two")
+	commit := CommitTopic{Topic: "t", Partitions: []CommitPartition{{Offset: 1, LeaderEpoch: -1}}}
+	if err := b.CommitAnywhere(t.Context(), name, commit); err != nil {
+		t.Fatal(err)
+	}
+	w.take(p.Slot())
+	if list := b.GroupOffsets(name); len(list) != 1 || list[0].End != -1 || list[0].Lag != -1 {
+		t.Errorf("nobody has it: %+v", list)
+	}
+	w.give(p.Slot(), a)
+	until(t, func() bool { return b.GroupOffsets(name)[0].Lag == 1 })
+	w.take(p.Slot())
+	if list := b.GroupOffsets(name); list[0].End != 2 || list[0].Lag != 1 {
+		t.Errorf("it was heard of: %+v", list)
+	}
+}
+
 // Groups are described, moved and deleted from any broker.
 func TestRemoteGroups(t *testing.T) {
 	w, _, b := newPair(t)

@@ -28,11 +28,7 @@ const (
 
 // NamespaceQueue returns a queue, or catalog.ErrUnknownQueue.
 func (b *Broker) NamespaceQueue(ns, name string) (*Queue, error) {
-	q, err := b.namespaceQueue(ns, name)
-	if err != nil && b.missed() {
-		return b.namespaceQueue(ns, name)
-	}
-	return q, err
+	return lookUp(b, func() (*Queue, error) { return b.namespaceQueue(ns, name) })
 }
 
 // namespaceQueue is NamespaceQueue for who may hold locks.

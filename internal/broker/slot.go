@@ -21,6 +21,7 @@ type slot struct {
 	b       *Broker
 	id      journal.SlotID
 	journal Medium
+	epoch   int32 // the leader epoch of its partitions; 0 where there is one owner only, ever
 
 	producers *producersMachine
 	groups    *Groups
@@ -56,6 +57,9 @@ func (b *Broker) newSlot(id journal.SlotID, open func(journal.Options) (Medium, 
 		return nil, err
 	}
 	s.journal = j
+	if of, ok := j.(epochs); ok {
+		s.epoch = of.Epoch()
+	}
 	if err := s.recover(show); err != nil {
 		s.end(ErrNotOwner)
 		return nil, err
@@ -133,7 +137,7 @@ func (s *slot) openGroups() error {
 		if err != nil {
 			return 0, false
 		}
-		return p.LastStable(), true
+		return p.end()
 	}
 	cfg.Now, cfg.Log = b.cfg.Now, b.log
 	if cfg.Group == (group.Config{}) {

@@ -185,7 +185,7 @@ func (b *Broker) movePartitions(id journal.SlotID, to *slot) {
 // place says where a partition is. Caller holds topics.changing.
 func (b *Broker) place(p *Partition) {
 	if s := b.slots.byID[p.Slot()].shown; s != nil {
-		p.move(&localPartition{Partition: s.log(p), of: p})
+		p.move(&localPartition{Partition: s.log(p), of: p, in: s})
 		return
 	}
 	p.move(newRemotePartition(p))
@@ -194,6 +194,11 @@ func (b *Broker) place(p *Partition) {
 // awaitOwner waits for somebody to have a slot, at most ownerWaitMax: this broker, once
 // the slot is open, or another one. Else ErrNotOwner, or ctx's error.
 func (b *Broker) awaitOwner(ctx context.Context, id journal.SlotID) (node int32, err error) {
+	return b.await(ctx, id, b.Owner)
+}
+
+// await is awaitOwner with other eyes for who has a slot.
+func (b *Broker) await(ctx context.Context, id journal.SlotID, who func(journal.SlotID) int32) (node int32, err error) {
 	var timeout, look <-chan time.Time
 	for {
 		news := b.slots.news()
@@ -203,7 +208,7 @@ func (b *Broker) awaitOwner(ctx context.Context, id journal.SlotID) (node int32,
 		case b.ctx.Err() != nil:
 			return 0, ErrQueueClosed
 		}
-		if node := b.Owner(id); node != 0 && node != b.NodeID() {
+		if node := who(id); node != 0 && node != b.NodeID() {
 			return node, nil
 		}
 		if timeout == nil {

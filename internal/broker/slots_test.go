@@ -101,6 +101,9 @@ func (f *fleet) Owner(id journal.SlotID) int32 {
 	return f.owners[id]
 }
 
+// Leader implements Cluster.
+func (f *fleet) Leader(id journal.SlotID) (node, epoch int32) { return f.Owner(id), 1 }
+
 // Fence implements Cluster.
 func (f *fleet) Fence(id journal.SlotID) (catalog.Fence, bool) {
 	key, _ := slotKeys(id)

@@ -161,29 +161,20 @@ func (b *Broker) Topics() []*catalog.Topic { return b.catalog.Topics() }
 
 // Topic returns the topic of that name, or catalog.ErrUnknownTopic.
 func (b *Broker) Topic(name string) (*catalog.Topic, error) {
-	topic, err := b.catalog.Topic(name)
-	if err != nil && b.missed() {
-		return b.catalog.Topic(name)
-	}
-	return topic, err
+	return lookUp(b, func() (*catalog.Topic, error) { return b.catalog.Topic(name) })
 }
 
 // TopicByID returns the topic with that id, or catalog.ErrUnknownTopic.
 func (b *Broker) TopicByID(id catalog.UUID) (*catalog.Topic, error) {
-	topic, err := b.catalog.TopicByID(id)
-	if err != nil && b.missed() {
-		return b.catalog.TopicByID(id)
-	}
-	return topic, err
+	return lookUp(b, func() (*catalog.Topic, error) { return b.catalog.TopicByID(id) })
 }
 
 // Partition returns a partition, ErrUnknownPartition or catalog.ErrUnknownTopic.
 func (b *Broker) Partition(topic string, index int32) (*Partition, error) {
-	p, err := b.topics.partition(topic, index)
-	if err != nil && index >= 0 && b.missed() {
+	if index < 0 {
 		return b.topics.partition(topic, index)
 	}
-	return p, err
+	return lookUp(b, func() (*Partition, error) { return b.topics.partition(topic, index) })
 }
 
 func (t *topics) partition(topic string, index int32) (*Partition, error) {
@@ -220,11 +211,10 @@ func (t *topics) placementOf(name string) (*placement, error) {
 
 // PartitionByID is Partition by the topic's id.
 func (b *Broker) PartitionByID(id catalog.UUID, index int32) (*Partition, error) {
-	p, err := b.topics.partitionByID(id, index)
-	if err != nil && index >= 0 && b.missed() {
+	if index < 0 {
 		return b.topics.partitionByID(id, index)
 	}
-	return p, err
+	return lookUp(b, func() (*Partition, error) { return b.topics.partitionByID(id, index) })
 }
 
 func (t *topics) partitionByID(id catalog.UUID, index int32) (*Partition, error) {

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"runtime"
@@ -235,11 +236,26 @@ func (b *Broker) Authenticate(ctx context.Context, name, password string) (*user
 	if len(b.Users()) == 0 {
 		return user.Anyone(name), nil
 	}
+	u := b.userOrNobody(name, password)
+	who, err := b.authenticate(ctx, u, password)
+	if !errors.Is(err, ErrLoginRefused) || b.Alone() || b.missed() != nil {
+		return who, err
+	}
+	if now := b.userOrNobody(name, password); now != u { // another broker made or changed the user
+		return b.authenticate(ctx, now, password)
+	}
+	return who, err
+}
+
+// noUser has no password.
+var noUser = &user.User{}
+
+func (b *Broker) userOrNobody(name, password string) *user.User {
 	u, err := b.User(name)
 	if err != nil || len(password) > user.PasswordBytesMax {
-		u = &user.User{} // who has no password
+		return noUser
 	}
-	return b.authenticate(ctx, u, password)
+	return u
 }
 
 // authenticate is Authenticate for a user.

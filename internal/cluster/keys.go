@@ -15,6 +15,10 @@ func Keys(slot journal.SlotID) (owner, head string) {
 	return fmt.Sprintf("%sslot/%04d/owner", LivePrefix, slot), fmt.Sprintf("%s%04d/head", HeadPrefix, slot)
 }
 
+// EpochKey is where an owner of a slot says which one it is of all that the slot had, as soon as it has ended what an earlier one
+// had on its way. The key stays when its owner goes: a number under it that is older than the owner's key is an earlier one's.
+func EpochKey(slot journal.SlotID) string { return fmt.Sprintf("%s%04d/epoch", slotPrefix, slot) }
+
 // Member is what a broker tells others of itself, the value of its key.
 type Member struct {
 	Name    string `json:"name"` // unique to the process, drawn at its start

@@ -37,6 +37,7 @@ func (s Seen) same(o Seen) bool { return s.Node == o.Node && s.Lease == o.Lease 
 type SlotOwner struct {
 	Node     int32 // 0: nobody
 	Revision int64 // CreateRevision of the owner's key
+	Epoch    int32 // see EpochKey; 0: the owner has not said it yet
 
 	lease coord.LeaseID
 }
@@ -49,7 +50,15 @@ func (v *View) Owner(slot journal.SlotID) int32 {
 	return v.Owners[slot].Node
 }
 
-// LivePrefix begins all keys that leave with their broker.
+// Leader is Owner with the owner's epoch, once it has said that; else 0.
+func (v *View) Leader(slot journal.SlotID) (node, epoch int32) {
+	if v.Owner(slot) == 0 || v.Owners[slot].Epoch == 0 {
+		return 0, 0
+	}
+	return v.Owners[slot].Node, v.Owners[slot].Epoch
+}
+
+// LivePrefix begins all keys that leave with their broker, and those that say more of them.
 const LivePrefix = "live/"
 
 const (
@@ -96,16 +105,28 @@ func Members(kvs []coord.KV) (list []Seen) {
 // owners are those among the keys that begin with LivePrefix, by slot.
 func owners(kvs []coord.KV, slots int) []SlotOwner {
 	list := make([]SlotOwner, slots)
+	epochs := make([]coord.KV, slots)
 	for _, kv := range kvs {
 		rest, ok := strings.CutPrefix(kv.Key, slotPrefix)
-		number, is := strings.CutSuffix(rest, "/owner")
+		number, what, _ := strings.Cut(rest, "/")
 		slot, err := strconv.ParseUint(number, 10, 32)
-		if !ok || !is || err != nil || slot >= uint64(slots) {
+		if !ok || err != nil || slot >= uint64(slots) {
 			continue
 		}
-		var o ownerValue
-		_ = json.Unmarshal(kv.Value, &o)
-		list[slot] = SlotOwner{o.Node, kv.CreateRevision, kv.Lease}
+		switch what {
+		case "owner":
+			var o ownerValue
+			_ = json.Unmarshal(kv.Value, &o)
+			list[slot] = SlotOwner{Node: o.Node, Revision: kv.CreateRevision, lease: kv.Lease}
+		case "epoch":
+			epochs[slot] = kv
+		}
+	}
+	for i, kv := range epochs {
+		if o := &list[i]; o.Revision != 0 && kv.ModRevision > o.Revision {
+			epoch, _ := strconv.ParseInt(string(kv.Value), 10, 32)
+			o.Epoch = int32(epoch)
+		}
 	}
 	return list
 }

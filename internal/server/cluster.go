@@ -235,6 +235,9 @@ func (c *Cluster) self() cluster.Member {
 	for _, e := range c.addresses() {
 		m.Endpoints[e.Name] = e.Addr
 	}
+	if c.gates.kafka != nil {
+		m.Endpoints["kafka"] = c.cfg.kafkaReachable(c.gates.kafka.Addr())
+	}
 	return m
 }
 

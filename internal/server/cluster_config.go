@@ -90,3 +90,11 @@ func (c *Config) reachable(addr net.Addr) string {
 	}
 	return net.JoinHostPort(c.Advertise, port)
 }
+
+// kafkaReachable is reachable for Kafka's clients, who may be told another address.
+func (c *Config) kafkaReachable(addr net.Addr) string {
+	if c.KafkaAdvertised != "" {
+		return c.KafkaAdvertised
+	}
+	return c.reachable(addr)
+}

@@ -29,7 +29,7 @@ const blockCacheLeast = 64 << 20
 func (m *membership) openFlusher(observed *metrics) *journal.Flusher {
 	cfg, slots := &m.cluster.cfg, journal.StreamID(m.cluster.slots())
 	opt := journal.FlusherOptions{
-		Store: m.cluster.bucket, Coord: m.cluster.quorum, Keys: cluster.Keys, Name: m.name,
+		Store: m.cluster.bucket, Coord: m.cluster.quorum, Keys: cluster.Keys, EpochKey: cluster.EpochKey, Name: m.name,
 		SlotOf:     func(id journal.StreamID) journal.SlotID { return journal.SlotID(id % slots) },
 		FlushEvery: cfg.FlushEvery, FlushBytes: cfg.FlushBytes, AgeMax: objectAgeMax,
 		CacheBytes: max(cfg.CacheBytes, 2*cfg.FlushBytes), BlockCacheBytes: max(cfg.CacheBytes, blockCacheLeast),

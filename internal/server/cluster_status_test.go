@@ -83,3 +83,26 @@ func TestClusterByAPI(t *testing.T) {
 		t.Errorf("alone: %v, %v", got, err)
 	}
 }
+
+// A client that asks another broker is told the address that this one advertises, as it tells itself.
+func TestOtherBrokersTellWhereKafkasClientsConnect(t *testing.T) {
+	cfg := clusterConfig(t)
+	cfg.KafkaAdvertised = "kafka-1.example.com:19092"
+	c := newCluster(cfg, ClusterOptions{})
+	if err := c.openGates(); err != nil {
+		t.Fatal(err)
+	}
+	defer c.release()
+	if got := c.self().Endpoints["kafka"]; got != cfg.KafkaAdvertised {
+		t.Errorf("others say %s", got)
+	}
+	c.cfg.KafkaAdvertised = ""
+	if got := c.self().Endpoints["kafka"]; got != c.gates.kafka.Addr().String() {
+		t.Errorf("others say %s", got)
+	}
+	c.gates.kafka = nil
+	c.cfg.KafkaAdvertised = cfg.KafkaAdvertised
+	if got, ok := c.self().Endpoints["kafka"]; ok {
+		t.Errorf("it is off, and others say %s", got)
+	}
+}

@@ -44,6 +44,9 @@ const (
 	// manifestCheckEvery keeps short what the next owner has to read.
 	manifestCheckEvery = 2 * time.Second
 	dropWithin         = 5 * time.Second // for sessions to end when the tenure is lost
+	// A broker that handed over what it had waits for others to take it, and goes on for a moment: clients that come hear where it is.
+	takenWithin   = 5 * time.Second
+	farewellLasts = 500 * time.Millisecond
 	// objectAgeMax is how long an object may wait for its commit; orphanAge is how old one is before it can be nobody's.
 	objectAgeMax = 10 * time.Minute
 	orphanAge    = 12 * objectAgeMax
@@ -99,8 +102,8 @@ func (m *membership) run() error {
 	stop := context.AfterFunc(m.tenure.Context(), m.cut)
 	defer stop()
 	defer m.cut()
-	if cfg.KafkaAdvertised == "" && cfg.Advertise != "" && m.listeners.kafka != nil {
-		cfg.KafkaAdvertised = cfg.reachable(m.listeners.kafka.Addr())
+	if cfg.Advertise != "" && m.listeners.kafka != nil {
+		cfg.KafkaAdvertised = cfg.kafkaReachable(m.listeners.kafka.Addr())
 	}
 	s, err := Start(cfg, Options{Log: m.cluster.log, Version: m.cluster.version, member: m})
 	if err != nil {
@@ -147,6 +150,9 @@ func (m *membership) watch(s *Server) error {
 			m.planned.Store(true)
 			s.notReady("leaving the cluster")
 		case err := <-ended:
+			if err == nil {
+				m.farewell(ctx)
+			}
 			return err
 		case err := <-s.Failed():
 			if m.tenure.Context().Err() == nil { // else cut has closed it
@@ -159,6 +165,25 @@ func (m *membership) watch(s *Server) error {
 		case <-tick.C:
 			m.check()
 		}
+	}
+}
+
+// farewell tells clients that come where what they want is now. Those that find the door closed look for it themselves, which some do
+// after seconds only.
+func (m *membership) farewell(ctx context.Context) {
+	if len(m.Members()) < 2 {
+		return
+	}
+	taken, cancel := context.WithTimeout(ctx, takenWithin)
+	defer cancel()
+	for slot := range m.cluster.slots() {
+		if m.server.broker.AwaitLeader(taken, journal.SlotID(slot)) != nil {
+			break
+		}
+	}
+	select {
+	case <-time.After(farewellLasts):
+	case <-ctx.Done():
 	}
 }
 
@@ -198,6 +223,12 @@ func (m *membership) catalog() catalog.Store {
 
 // Owner implements broker.Cluster.
 func (m *membership) Owner(slot journal.SlotID) int32 { return m.cluster.node.Load().Owner(slot) }
+
+// Leader implements broker.Cluster.
+func (m *membership) Leader(slot journal.SlotID) (node, epoch int32) {
+	v := m.cluster.state().View
+	return v.Leader(slot)
+}
 
 // Changed implements broker.Cluster.
 func (m *membership) Changed() <-chan struct{} { return m.cluster.state().Changed }

@@ -222,6 +222,35 @@ func TestClusterHandOver(t *testing.T) {
 	c.expect(c.client(b), 60)
 }
 
+// A broker that leaves keeps its clients until others have what it had: it tells them where that is.
+func TestClusterFarewell(t *testing.T) {
+	c := newCloud(t)
+	a, b := c.join(nil), c.join(nil)
+	c.balanced(a, b)
+	conn, err := net.Dial("tcp", addr(a, "kafka"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	closed := make(chan error, 1)
+	go func() { closed <- a.Close(context.Background()) }()
+	if n, err := conn.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Errorf("read %d bytes, %v", n, err)
+	}
+	st, err := clusterStatus(t.Context(), c.quorum, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range st.Slots {
+		if s.Owner == 0 || s.Owner == a.state().Node {
+			t.Errorf("slot %d had the owner %d when the connection ended", s.Slot, s.Owner)
+		}
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
+
 // way is a way to the quorum that can be cut.
 type way struct {
 	*coord.Fake

@@ -25,6 +25,8 @@ type Cluster struct {
 	mu     sync.Mutex
 	live   []broker.Member // guarded by mu
 	owners map[Slot]int32  // guarded by mu
+	epochs map[Slot]int32  // guarded by mu
+	looked chan<- Slot     // guarded by mu; nil: nobody is told
 }
 
 // Live says which brokers there are, by number.
@@ -34,14 +36,37 @@ func (c *Cluster) Live(members ...broker.Member) {
 	c.live = members
 }
 
-// Own says that a broker has a slot; 0: nobody.
+// Own says that a broker has a slot; 0: nobody. Each time that somebody gets it is an epoch.
 func (c *Cluster) Own(node int32, slot Slot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.owners == nil {
-		c.owners = map[Slot]int32{}
+		c.owners, c.epochs = map[Slot]int32{}, map[Slot]int32{}
+	}
+	if node != 0 && node != c.owners[slot] {
+		c.epochs[slot]++
 	}
 	c.owners[slot] = node
+}
+
+// Looked tells which slot's leader was asked for next.
+func (c *Cluster) Looked() <-chan Slot {
+	told := make(chan Slot, 1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.looked = told
+	return told
+}
+
+// Leader implements broker.Cluster.
+func (c *Cluster) Leader(slot Slot) (node, epoch int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.looked != nil {
+		c.looked <- slot
+		c.looked = nil
+	}
+	return c.owners[slot], c.epochs[slot]
 }
 
 // Owner implements broker.Cluster.
@@ -64,14 +89,28 @@ func (c *Cluster) Members() []broker.Member {
 	return c.live
 }
 
-// OpenSlot opens a slot whose journal is in a directory of dir: as it was left there, or new.
-func OpenSlot(b *broker.Broker, slot Slot, dir string) error {
+// medium is a slot's journal with the epoch of who has it.
+type medium struct {
+	*journal.Journal
+	epoch int32
+}
+
+// Epoch is the slot's.
+func (m medium) Epoch() int32 { return m.epoch }
+
+// OpenSlot opens a slot that the broker has, whose journal is in a directory of dir: as it was left there, or new.
+func (c *Cluster) OpenSlot(b *broker.Broker, slot Slot, dir string) error {
+	_, epoch := c.Leader(slot)
 	return b.OpenSlot(slot, func(opt journal.Options) (broker.Medium, error) {
 		fs, own := vfs.OS(), path.Join(dir, strconv.Itoa(int(slot)))
 		if err := fs.MkdirAll(own); err != nil {
 			return nil, err
 		}
-		return journal.Open(fs, own, opt)
+		j, err := journal.Open(fs, own, opt)
+		if err != nil {
+			return nil, err
+		}
+		return medium{j, epoch}, nil
 	})
 }
 

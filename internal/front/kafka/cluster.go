@@ -1,10 +1,12 @@
 package kafka
 
 import (
+	"context"
 	"errors"
 	"net"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/narumq/naru/internal/broker"
 	"github.com/narumq/naru/internal/catalog"
@@ -67,41 +69,74 @@ func (v *view) node(id int32) (node, bool) {
 type placed struct {
 	code     int16
 	leader   int32
+	epoch    int32   // -1 if there is no leader
 	replicas []int32 // the leader; nil if there is none
 }
 
 // placing tells who has the partitions of a topic. The replicas of one leader share a slice.
 type placing struct {
 	*view
+	handOver
 	lists map[int32][]int32
 }
 
-func (v *view) placing() *placing { return &placing{view: v, lists: map[int32][]int32{}} }
+func (v *view) placing(c *conn) *placing {
+	return &placing{view: v, handOver: handOver{conn: c}, lists: map[int32][]int32{}}
+}
 
 func (p *placing) of(t *catalog.Topic, index int32) placed {
-	id := p.leader(t, index)
+	if p.alone {
+		return p.by(p.nodes[0].id, 0)
+	}
+	part, err := p.broker.PartitionByID(t.ID, index)
+	if err != nil {
+		return noPlace // deleted since
+	}
+	p.await(part)
+	id, epoch := p.leader(part)
+	return p.by(id, epoch)
+}
+
+var noPlace = placed{code: codeLeaderNotAvailable, leader: noLeader, epoch: -1}
+
+func (p *placing) by(id, epoch int32) placed {
 	if id == noLeader {
-		return placed{code: codeLeaderNotAvailable, leader: noLeader}
+		return noPlace
 	}
 	list := p.lists[id]
 	if list == nil {
 		list = []int32{id}
 		p.lists[id] = list
 	}
-	return placed{leader: id, replicas: list}
+	return placed{leader: id, epoch: epoch, replicas: list}
 }
 
 // leader is the broker that has a partition, or noLeader.
-func (v *view) leader(t *catalog.Topic, index int32) int32 {
-	if v.alone {
-		return v.nodes[0].id
+func (v *view) leader(part *broker.Partition) (id, epoch int32) {
+	id, epoch = v.broker.Leader(part.Slot())
+	n, _ := v.node(id)
+	return n.id, epoch
+}
+
+// handOver is the patience of one request with partitions that change hands: clients that hear that one has no leader, or is not where
+// they were told, look again after seconds. All of it together lasts Limits.LeaderWait. The zero value with a conn is new.
+type handOver struct {
+	conn  *conn
+	until time.Time
+}
+
+// await waits until a partition is here, or it is known which other broker has it, or patience is over.
+func (p *handOver) await(part *broker.Partition) {
+	b := p.conn.s.broker
+	if node, _ := b.Leader(part.Slot()); part.Local() == nil || node != 0 && node != b.NodeID() {
+		return
 	}
-	part, err := v.broker.PartitionByID(t.ID, index)
-	if err != nil {
-		return noLeader // deleted since
+	if p.until.IsZero() {
+		p.until = time.Now().Add(p.conn.s.limits.LeaderWait)
 	}
-	n, _ := v.node(v.broker.Owner(part.Slot()))
-	return n.id
+	ctx, cancel := context.WithDeadline(p.conn.ctx, p.until)
+	defer cancel()
+	_ = b.AwaitLeader(ctx, part.Slot()) // then it is as it is
 }
 
 // leaders gathers where the partitions are that are not here (KIP-951): answers say it, so that
@@ -112,26 +147,25 @@ type leaders struct {
 }
 
 // of is the leader of a partition, false if there is none to tell.
-func (l *leaders) of(c *conn, part *broker.Partition) (id int32, ok bool) {
-	if part == nil {
-		return noLeader, false
-	}
+func (l *leaders) of(c *conn, part *broker.Partition) (id, epoch int32, ok bool) {
 	if l.view == nil {
 		l.view = c.view()
 	}
-	n, ok := l.view.node(l.view.leader(part.Topic(), part.Index()))
+	id, epoch = l.view.leader(part)
+	n, ok := l.view.node(id)
 	if ok && !slices.Contains(l.told, n) {
 		l.told = append(l.told, n)
 	}
-	return n.id, ok
+	return n.id, epoch, ok
 }
 
 // errNotCoordinator: the group is not here.
 var errNotCoordinator = fault.New(fault.Unavailable, "this broker is not the group's coordinator")
 
-// ofGroup makes an error of a partition one of a group.
+// ofGroup makes an error of a partition one of a group. Of storage that fails Kafka's coordinators say the same: consumers look
+// for the coordinator again, where they would give up on an error that only partitions have.
 func ofGroup(err error) error {
-	if errors.Is(err, broker.ErrNotOwner) {
+	if errors.Is(err, broker.ErrNotOwner) || codeOf(err) == codeStorageError {
 		return errNotCoordinator
 	}
 	return err

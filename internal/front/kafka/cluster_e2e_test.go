@@ -49,10 +49,10 @@ func newPair(t *testing.T) *pair {
 
 func (p *pair) take(slot int, node int32) {
 	p.t.Helper()
-	if err := brokertest.OpenSlot(p.rigs[node].broker, brokertest.Slot(slot), p.dir); err != nil {
+	p.cluster.Own(node, brokertest.Slot(slot))
+	if err := p.cluster.OpenSlot(p.rigs[node].broker, brokertest.Slot(slot), p.dir); err != nil {
 		p.t.Fatal(err)
 	}
-	p.cluster.Own(node, brokertest.Slot(slot))
 }
 
 // move has the other broker take a slot. Meanwhile nobody has it.
@@ -150,6 +150,43 @@ func TestClientsFollowTheirPartitionsAndGroups(t *testing.T) {
 	for value, times := range all.seen {
 		if times != 1 {
 			t.Errorf("record %s is there %d times", value, times)
+		}
+	}
+}
+
+// Partitions go to the other broker, which takes its time, while a client produces and one consumes that look at Metadata only
+// once: they follow by what answers say, also of a partition that is only being opened.
+func TestClientsFollowWithoutMetadata(t *testing.T) {
+	p := newPair(t)
+	ctx := patient(t)
+	once := []kgo.Opt{kgo.FetchMaxWait(100 * time.Millisecond), kgo.MetadataMinAge(patience), kgo.MetadataMaxAge(2 * patience),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 10 * time.Millisecond })}
+	if _, err := kadm.NewClient(p.rigs[2].client()).CreateTopic(ctx, 8, 1, nil, "t"); err != nil {
+		t.Fatal(err)
+	}
+	consumer := p.rigs[1].client(append(once, kgo.ConsumeTopics("t"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
+	producer := p.rigs[1].client(append(once, kgo.DefaultProduceTopic("t"), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))...)
+	all, n := &counted{seen: map[string]int{}}, 0
+	for _, slot := range []int{-1, 0, 2, 0, 1, 3, 2} {
+		produced := make(chan error, 1)
+		go func() {
+			var err error
+			for i := 0; i < 40 && err == nil; i++ {
+				err = producer.ProduceSync(ctx, kgo.StringRecord(fmt.Sprint(slot, n, i))).FirstErr()
+			}
+			produced <- err
+		}()
+		if slot >= 0 {
+			p.move(slot)
+		}
+		if err := <-produced; err != nil {
+			t.Fatal(err)
+		}
+		for n += 40; all.len() < n; {
+			all.add(consumer.PollFetches(ctx))
+			if ctx.Err() != nil {
+				t.Fatalf("of %d records %d came", n, all.len())
+			}
 		}
 	}
 }

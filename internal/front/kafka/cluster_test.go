@@ -3,6 +3,7 @@ package kafka
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/narumq/naru/internal/broker"
 	"github.com/narumq/naru/internal/broker/brokertest"
@@ -27,12 +28,18 @@ type clusterRig struct {
 
 func newClusterRig(t *testing.T) *clusterRig {
 	t.Helper()
+	return newClusterRigThatWaits(t, time.Millisecond)
+}
+
+// newClusterRigThatWaits has requests wait as long for partitions that change hands.
+func newClusterRigThatWaits(t *testing.T, long time.Duration) *clusterRig {
+	t.Helper()
 	o := new(brokertest.Cluster)
 	o.Live(live...)
 	o.Own(3, 1)
 	o.Own(9, 3)
 	b := openBroker(t, broker.Config{NodeID: 5, Slots: 4, Cluster: o})
-	r := &clusterRig{rig: rigOf(t, b), others: o, dir: t.TempDir()}
+	r := &clusterRig{rig: rigOf(t, b, func(c *Config) { c.Limits.LeaderWait = long }), others: o, dir: t.TempDir()}
 	r.open(0)
 	for i := range r.createTopic("t", 4).Partitions {
 		p, err := b.Partition("t", int32(i))
@@ -50,7 +57,8 @@ func newClusterRig(t *testing.T) *clusterRig {
 
 func (r *clusterRig) open(slot int) {
 	r.t.Helper()
-	if err := brokertest.OpenSlot(r.broker, brokertest.Slot(slot), r.dir); err != nil {
+	r.others.Own(5, brokertest.Slot(slot))
+	if err := r.others.OpenSlot(r.broker, brokertest.Slot(slot), r.dir); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -85,12 +93,11 @@ func TestMetadataNamesOwners(t *testing.T) {
 	}
 	want(t, "brokers", brokers, me+" 3@three.example:9093 ")
 	want(t, "controller", m.ControllerId, 3)
-	of := [4]string{"0 5 [5] [5]", "0 3 [3] [3]", "5 -1 [] []", "5 -1 [] []"}
+	of := [4]string{"0 5 1 [5] [5]", "0 3 1 [3] [3]", "5 -1 -1 [] []", "5 -1 -1 [] []"}
 	for _, p := range m.Topics[0].Partitions {
 		for slot, i := range r.index {
 			if i == p.PartitionIndex {
-				want(t, fmt.Sprintf("slot %d", slot), fmt.Sprintln(p.ErrorCode, p.LeaderId, p.ReplicaNodes, p.IsrNodes), of[slot]+"\n")
-				want(t, "epoch", p.LeaderEpoch, 0)
+				want(t, fmt.Sprintf("slot %d", slot), fmt.Sprint(p.ErrorCode, p.LeaderId, " ", p.LeaderEpoch, p.ReplicaNodes, p.IsrNodes), of[slot])
 			}
 		}
 	}
@@ -142,7 +149,7 @@ func TestPartitionsElsewhereAreRefused(t *testing.T) {
 	topic, _ := r.broker.Topic("t")
 	id := wire.UUID(topic.ID)
 
-	for slot, leader := range map[int]string{1: "3 0 [3@three.example:9093]", 2: "none []"} {
+	for slot, leader := range map[int]string{1: "3 1 [3@three.example:9093]", 2: "none []"} {
 		index := r.index[slot]
 		q := produceRequest(-1, "t", batch(t, 1, 10))
 		q.TopicData[0].PartitionData[0].Index = index
@@ -203,6 +210,78 @@ func TestPartitionsElsewhereAreRefused(t *testing.T) {
 	if len(dirs) != 1 || len(dirs[0].Partitions) != 1 || dirs[0].Partitions[0].PartitionIndex != r.index[0] {
 		t.Errorf("DescribeLogDirs: %+v", dirs)
 	}
+}
+
+// Each owner's epoch is greater than that of the one before. Records are of epoch 0, whoever had their partition.
+func TestLeaderEpochsCountOwners(t *testing.T) {
+	r := newClusterRig(t)
+	r.open(2)
+	r.close(2, 3)
+	r.open(2)
+	c := r.dial()
+	r.put("t", r.index[2], 2, 10)
+	m := ask[*wire.MetadataResponse](c, 12, &wire.MetadataRequest{})
+	for _, p := range m.Topics[0].Partitions {
+		if p.PartitionIndex == r.index[2] {
+			want(t, "epoch", p.LeaderEpoch, 3)
+		}
+	}
+	for epoch, code := range map[int32]int16{-1: 0, 0: codeFencedLeaderEpoch, 2: codeFencedLeaderEpoch, 3: 0, 4: codeUnknownLeaderEpoch} {
+		q := r.fetchOf(2)
+		q.Topics[0].Partitions[0].CurrentLeaderEpoch = epoch
+		c.fetched(q, map[bool]string{true: fmt.Sprintf("t/%d hw 2 [0-1]; ", r.index[2]), false: fmt.Sprintf("t/%d error %d hw -1; ", r.index[2], code)}[code == 0])
+		l := ask[*wire.ListOffsetsResponse](c, 8, &wire.ListOffsetsRequest{Topics: []wire.ListOffsetsRequestListOffsetsTopic{{
+			Name: "t", Partitions: []wire.ListOffsetsRequestListOffsetsPartition{{PartitionIndex: r.index[2], CurrentLeaderEpoch: epoch, Timestamp: timeLatest}},
+		}}}).Topics[0].Partitions[0]
+		want(t, fmt.Sprintf("ListOffsets in epoch %d", epoch), l.ErrorCode, code)
+	}
+	for epoch, end := range map[int32]string{-1: "-1 -1", 0: "0 2", 2: "0 2", 3: "0 2", 4: "-1 -1"} {
+		e := ask[*wire.OffsetForLeaderEpochResponse](c, 4, &wire.OffsetForLeaderEpochRequest{Topics: []wire.OffsetForLeaderEpochRequestOffsetForLeaderTopic{{
+			Topic: "t", Partitions: []wire.OffsetForLeaderEpochRequestOffsetForLeaderPartition{{Partition: r.index[2], CurrentLeaderEpoch: 3, LeaderEpoch: epoch}},
+		}}}).Topics[0].Partitions[0]
+		want(t, fmt.Sprintf("the end of epoch %d", epoch), fmt.Sprint(e.ErrorCode, " ", e.LeaderEpoch, e.EndOffset), "0 "+end)
+	}
+}
+
+// A broker that has a slot and is only opening it has requests wait, as clients that it refuses come back after seconds.
+func TestRequestsWaitForASlotThatIsBeingOpened(t *testing.T) {
+	r := newClusterRigThatWaits(t, patience)
+	r.open(2)
+	r.put("t", r.index[2], 2, 10)
+	asked := func(request func(c *client) string) string {
+		r.close(2, 0)
+		r.others.Own(5, 2)
+		looked, answer := r.others.Looked(), make(chan string, 1)
+		c := r.dial()
+		go func() { answer <- request(c) }()
+		select {
+		case <-looked: // the request is there before the slot is
+			r.open(2)
+			return <-answer
+		case told := <-answer: // it did not wait
+			r.open(2)
+			return told
+		}
+	}
+	want(t, "produce", asked(func(c *client) string {
+		q := produceRequest(-1, "t", batch(t, 1, 10))
+		q.TopicData[0].PartitionData[0].Index = r.index[2]
+		p := ask[*wire.ProduceResponse](c, 12, q).Responses[0].PartitionResponses[0]
+		return fmt.Sprint(p.ErrorCode, p.BaseOffset)
+	}), "0 2")
+	for _, epoch := range []int32{epochFinal, epochFull} {
+		want(t, "fetch", asked(func(c *client) string {
+			q := r.fetchOf(2)
+			q.SessionEpoch = epoch
+			f := ask[*wire.FetchResponse](c, 12, q).Responses[0].Partitions[0]
+			return fmt.Sprint(f.ErrorCode, f.HighWatermark)
+		}), "0 3")
+	}
+	want(t, "metadata", asked(func(c *client) string {
+		r.others.Own(0, 2)
+		m := ask[*wire.MetadataResponse](c, 12, &wire.MetadataRequest{}).Topics[0].Partitions[r.index[2]]
+		return fmt.Sprint(m.ErrorCode, m.LeaderId)
+	}), "0 5")
 }
 
 // A fetch that waits is answered when its partition goes, and a session says so until it is back.

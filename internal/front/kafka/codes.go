@@ -13,6 +13,7 @@ const (
 	codeRequestTimedOut         int16 = 7
 	codeMessageTooLarge         int16 = 10
 	codeOffsetMetadataTooLarge  int16 = 12
+	codeCoordinatorLoading      int16 = 14
 	codeCoordinatorNotAvailable int16 = 15
 	codeNotCoordinator          int16 = 16
 	codeInvalidTopic            int16 = 17

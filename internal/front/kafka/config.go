@@ -61,6 +61,9 @@ type Limits struct {
 	// PartitionsPerAnswerMax bounds a page of DescribeTopicPartitions: 2,000.
 	PartitionsPerAnswerMax int
 
+	// LeaderWait is how long a request waits for partitions that change hands: 1 s, and less than zero for none.
+	LeaderWait time.Duration
+
 	IdleMax  time.Duration // 10 min without a request (connections.max.idle.ms)
 	FrameMax time.Duration // 30 s for a frame to arrive, and 1 s for each 256 KiB
 	WriteMax time.Duration // 60 s for an answer to be taken, and 1 s for each 64 KiB
@@ -102,6 +105,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.FetchPartitionsMax, 1_000_000)
 	orDefault(&l.FetchSessionIdle, 2*time.Minute)
 	orDefault(&l.PartitionsPerAnswerMax, 2_000)
+	orDefault(&l.LeaderWait, time.Second)
 	orDefault(&l.IdleMax, 10*time.Minute)
 	orDefault(&l.FrameMax, 30*time.Second)
 	orDefault(&l.WriteMax, 60*time.Second)

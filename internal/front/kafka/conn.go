@@ -32,7 +32,7 @@ type conn struct {
 	clientHost string // who it is, as group descriptions show it
 	since      time.Time
 	requests   atomic.Int64
-	said       atomic.Bool            // something was sent to it
+	said       atomic.Bool            // it got an answer, and not only to what it asks of every new connection
 	client     atomic.Pointer[string] // what it calls itself; nil: not said
 
 	queue chan *call // in the order of requests; closed by the reader at a graceful end
@@ -92,9 +92,9 @@ func (c *conn) run() {
 	}
 }
 
-// close ends the connection, once what was read has its answers. A client whose first request meets the end of the stream may take
-// that for a listener of another kind, TLS say, and give up what it has to send; it tries again where the connection is reset, also
-// if the request was read and there was no time for its answer.
+// close ends the connection, once what was read has its answers. A client whose first request meets the end of the stream, be it the
+// first after ApiVersions, may take that for a listener of another kind, TLS say, and give up what it has to send; it tries again
+// where the connection is reset, also if the request was read and there was no time for its answer.
 func (c *conn) close() {
 	if !c.said.Load() && c.draining() {
 		reset(c.nc)

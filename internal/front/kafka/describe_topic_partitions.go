@@ -33,7 +33,7 @@ func describeTopicPartitions(c *call, q *wire.DescribeTopicPartitionsRequest) {
 	}
 	left := max(1, min(c.conn.s.limits.PartitionsPerAnswerMax, int(q.ResponsePartitionLimit)))
 	resp := new(wire.DescribeTopicPartitionsResponse)
-	places := c.conn.view().placing()
+	places := c.conn.view().placing(c.conn)
 	for _, name := range names {
 		if left == 0 {
 			resp.NextCursor = &wire.DescribeTopicPartitionsResponseCursor{TopicName: name}
@@ -90,7 +90,7 @@ func topicPage(t *catalog.Topic, first int32, n int, places *placing) wire.Descr
 	for i := range out.Partitions {
 		at := places.of(t, first+int32(i))
 		out.Partitions[i] = wire.DescribeTopicPartitionsResponseDescribeTopicPartitionsResponsePartition{
-			ErrorCode: at.code, PartitionIndex: first + int32(i), LeaderId: at.leader, LeaderEpoch: leaderEpoch, ReplicaNodes: at.replicas, IsrNodes: at.replicas,
+			ErrorCode: at.code, PartitionIndex: first + int32(i), LeaderId: at.leader, LeaderEpoch: at.epoch, ReplicaNodes: at.replicas, IsrNodes: at.replicas,
 			// Nullable, but the Java client takes null for a list (KIP-966).
 			EligibleLeaderReplicas: []int32{}, LastKnownElr: []int32{},
 		}

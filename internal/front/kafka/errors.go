@@ -96,6 +96,14 @@ func codeOf(err error) int16 {
 	return classes[fault.CodeOf(err)]
 }
 
+// storageAs is a code, or another one in the place of KAFKA_STORAGE_ERROR, where that would be taken for final.
+func storageAs(instead, code int16) int16 {
+	if code == codeStorageError {
+		return instead
+	}
+	return code
+}
+
 // errorTextMax bounds the text that goes with a code.
 const errorTextMax = 1000
 

@@ -6,9 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/narumq/naru/internal/broker"
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/commitlog"
 	"github.com/narumq/naru/internal/fault"
+	"github.com/narumq/naru/internal/group"
 	"github.com/narumq/naru/internal/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -69,6 +71,56 @@ func TestCodesOfErrors(t *testing.T) {
 	}
 	if codeOf(nil) != 0 || textOf(nil) != nil {
 		t.Error("nil is an error")
+	}
+}
+
+func TestATopicThatCannotBeLookedUpIsWaitedFor(t *testing.T) {
+	for _, byID := range []bool{false, true} {
+		if got := topicCode(fault.New(fault.Unavailable, "the catalog does not answer"), byID); got != kerr.LeaderNotAvailable.Code {
+			t.Errorf("by id %v: %d", byID, got)
+		}
+	}
+	if got := topicCode(catalog.ErrUnknownTopic, false); got != kerr.UnknownTopicOrPartition.Code {
+		t.Errorf("one that is not there: %d", got)
+	}
+	if got := topicCode(catalog.ErrUnknownTopic, true); got != kerr.UnknownTopicID.Code {
+		t.Errorf("one that is not there, by id: %d", got)
+	}
+}
+
+// Consumers give up on an error that no coordinator of Kafka's answers with.
+func TestStorageErrorsOfGroupsAreTheCoordinators(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want *kerr.Error
+	}{
+		{fault.New(fault.Unavailable, "the bucket was away for too long"), kerr.NotCoordinator},
+		{fault.New(fault.ResourceExhausted, "disk full"), kerr.NotCoordinator},
+		{broker.ErrNotOwner, kerr.NotCoordinator},
+		{broker.ErrQueueClosed, kerr.NotCoordinator},
+		{group.ErrUnavailable, kerr.CoordinatorNotAvailable},
+		{group.ErrUnknownMember, kerr.UnknownMemberID},
+		{catalog.ErrUnknownTopic, kerr.UnknownTopicOrPartition},
+		{errors.New("a surprise"), kerr.UnknownServerError},
+	} {
+		if got := (&call{}).groupCode(fmt.Errorf("commit: %w", c.err)); got != c.want.Code {
+			t.Errorf("%v: %d, want %v", c.err, got, c.want)
+		}
+	}
+	if got := (&call{}).groupCode(nil); got != codeNone {
+		t.Errorf("nil: %d", got)
+	}
+}
+
+func TestProducersWaitForAnID(t *testing.T) {
+	for err, want := range map[error]*kerr.Error{
+		fault.New(fault.Unavailable, "the coordinator does not answer"): kerr.CoordinatorLoadInProgress,
+		fault.New(fault.ResourceExhausted, "disk full"):                 kerr.CoordinatorLoadInProgress,
+		errors.New("a surprise"):                                        kerr.UnknownServerError,
+	} {
+		if got := producerIDCode(err); got != want.Code {
+			t.Errorf("%v: %d, want %v", err, got, want)
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ import (
 // NOT_LEADER_OR_FOLLOWER, from version 16 on with its leader (KIP-951).
 //
 // Deviations: there are no followers: replica ids, directory ids and racks are
-// not looked at, and every partition's epoch is 0. Read committed is the same as
+// not looked at, and every record's epoch is 0. Read committed is the same as
 // read uncommitted: there are no transactions. A moved log start alone is told
 // with the partition's next answer. A session that is in use by one connection
 // is INVALID_FETCH_SESSION_EPOCH for another.
@@ -253,6 +253,7 @@ func (f *fetching) complete() {
 	if f.session != nil && f.set.len() > 0 {
 		f.resp.SessionId = f.session.id
 	}
+	f.settle()
 	f.read()
 	f.resp.Responses, f.resp.NodeEndpoints = f.topics, f.endpoints()
 	f.end(&f.resp)

@@ -5,6 +5,24 @@ import (
 	wire "github.com/narumq/naru/internal/wire/kafka"
 )
 
+// settle waits for partitions that change hands, so that the answer has their records, or says who has them.
+func (f *fetching) settle() {
+	list := f.found
+	if f.full {
+		list = f.set.parts
+	}
+	change := handOver{conn: f.call.conn}
+	for _, p := range list {
+		if p.part == nil || p.part.Local() == nil {
+			continue
+		}
+		if change.await(p.part); p.part.Local() == nil {
+			f.total -= p.avail
+			f.look(p)
+		}
+	}
+}
+
 // read makes the answer from what was found: in turn, until the bytes are used
 // up. A full answer names the other partitions too.
 func (f *fetching) read() {
@@ -65,7 +83,7 @@ func (f *fetching) readPart(p *fetchPart, left int) int {
 	}
 	d.ErrorCode = p.code
 	if p.diverges {
-		d.DivergingEpoch = &wire.FetchResponseEpochEndOffset{Epoch: leaderEpoch, EndOffset: d.HighWatermark}
+		d.DivergingEpoch = &wire.FetchResponseEpochEndOffset{Epoch: recordEpoch, EndOffset: d.HighWatermark}
 	}
 	if p.code != codeNone {
 		f.call.note(p.code)
@@ -86,8 +104,8 @@ func (f *fetching) lost(p *fetchPart, d *wire.FetchResponsePartitionData) {
 	if f.version < 16 {
 		return
 	}
-	if id, ok := f.leaders.of(f.call.conn, p.part); ok {
-		d.CurrentLeader = &wire.FetchResponseLeaderIdAndEpoch{LeaderId: id, LeaderEpoch: leaderEpoch}
+	if id, epoch, ok := f.leaders.of(f.call.conn, p.part); ok {
+		d.CurrentLeader = &wire.FetchResponseLeaderIdAndEpoch{LeaderId: id, LeaderEpoch: epoch}
 	}
 }
 
@@ -158,14 +176,14 @@ func (p *fetchPart) probe(s *Server, set *fetchSet, version int16) {
 		p.code = partitionCode(err, version >= 13)
 		return
 	}
-	if p.code = epochCode(p.epoch); p.code != codeNone {
+	if p.code = epochCode(part, p.epoch); p.code != codeNone {
 		return
 	}
 	start, high := part.LogStart(), part.HighWatermark()
 	switch c := part.Topic().Settings.Compression; {
-	case p.lastEpoch > leaderEpoch:
+	case p.lastEpoch > recordEpoch:
 		p.code = codeOffsetOutOfRange // KIP-595: there is no such epoch to diverge from
-	case p.lastEpoch == leaderEpoch && p.offset > high:
+	case p.lastEpoch == recordEpoch && p.offset > high:
 		p.diverges = true
 	case p.offset < start || p.offset > high:
 		p.code = codeOffsetOutOfRange

@@ -22,9 +22,13 @@ func initProducerID(c *call, q *wire.InitProducerIdRequest) wire.Response {
 	}
 	id, err := c.conn.s.broker.NewProducerID()
 	if err != nil {
-		resp.ErrorCode = c.codeOf(err)
+		resp.ErrorCode = c.note(producerIDCode(err))
 		return resp
 	}
 	resp.ProducerId, resp.ProducerEpoch = id, 0
 	return resp
 }
+
+// producerIDCode is codeOf where there is no new id: for what passes, Kafka says that the coordinator is loading, which all
+// producers wait for, and not that a partition's storage fails.
+func producerIDCode(err error) int16 { return storageAs(codeCoordinatorLoading, codeOf(err)) }

@@ -8,9 +8,9 @@ import (
 //
 // Behaviour: where the records of a leader epoch end (KIP-279, KIP-320).
 //
-// Deviations: there is one epoch, 0, which ends at the high watermark, also after
-// another broker took the partition: nothing is ever cut off. Later ones are
-// unknown: -1.
+// Deviations: all records are of epoch 0, which ends at the high watermark, also
+// after another broker took the partition: nothing is ever cut off. So that is
+// where every epoch ends up to the leader's. Later ones are unknown: -1.
 var _ = answer(wire.KeyOffsetForLeaderEpoch, offsetForLeaderEpoch)
 
 func offsetForLeaderEpoch(c *call, q *wire.OffsetForLeaderEpochRequest) wire.Response {
@@ -24,12 +24,12 @@ func offsetForLeaderEpoch(c *call, q *wire.OffsetForLeaderEpochRequest) wire.Res
 			part, err := c.conn.s.partition(t.Topic, wire.UUID{}, p.Partition)
 			if err != nil {
 				r.ErrorCode = c.codeOf(err)
-			} else if r.ErrorCode = c.note(epochCode(p.CurrentLeaderEpoch)); r.ErrorCode == codeNone && p.LeaderEpoch == leaderEpoch {
+			} else if r.ErrorCode = c.note(epochCode(part, p.CurrentLeaderEpoch)); r.ErrorCode == codeNone {
 				high := part.HighWatermark()
-				if err := part.Local(); err != nil { // lost since
+				if epoch, err := part.LeaderEpoch(); err != nil { // lost since
 					r.ErrorCode = c.codeOf(err)
-				} else {
-					r.LeaderEpoch, r.EndOffset = leaderEpoch, int64(high)
+				} else if recordEpoch <= p.LeaderEpoch && p.LeaderEpoch <= epoch {
+					r.LeaderEpoch, r.EndOffset = recordEpoch, int64(high)
 				}
 			}
 			out.Partitions = append(out.Partitions, r)

@@ -79,7 +79,7 @@ func repeatedOffsets(q *wire.ListOffsetsRequest) map[partitionName]bool {
 func (c *call) listOffset(topic string, q *wire.ListOffsetsRequestListOffsetsPartition, r *wire.ListOffsetsResponseListOffsetsPartitionResponse) {
 	part, err := c.conn.s.partition(topic, wire.UUID{}, q.PartitionIndex)
 	if err == nil {
-		r.ErrorCode = c.note(epochCode(q.CurrentLeaderEpoch))
+		r.ErrorCode = c.note(epochCode(part, q.CurrentLeaderEpoch))
 	}
 	if since, known := timeVersions[q.Timestamp]; q.Timestamp < 0 && (!known || c.version < since) {
 		r.ErrorCode = c.note(codeUnsupportedVersion)
@@ -104,7 +104,7 @@ func (c *call) listOffset(topic string, q *wire.ListOffsetsRequestListOffsetsPar
 	}
 	r.Offset, r.Timestamp = int64(offset), stamp
 	if offset >= 0 {
-		r.LeaderEpoch = leaderEpoch
+		r.LeaderEpoch = recordEpoch
 	}
 }
 

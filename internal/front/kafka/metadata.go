@@ -32,7 +32,7 @@ func metadata(c *call, q *wire.MetadataRequest) wire.Response {
 	for _, n := range v.nodes {
 		resp.Brokers = append(resp.Brokers, wire.MetadataResponseMetadataResponseBroker{NodeId: n.id, Host: n.host, Port: n.port})
 	}
-	places := v.placing()
+	places := v.placing(c.conn)
 	if q.Topics == nil || c.version == 0 && len(q.Topics) == 0 {
 		for _, t := range s.listed() {
 			resp.Topics = append(resp.Topics, describeTopic(t, places))
@@ -67,7 +67,7 @@ func metadataTopic(c *call, q *wire.MetadataRequest, t *wire.MetadataRequestMeta
 	if t.TopicId != (wire.UUID{}) {
 		found, err := s.topicByID(t.TopicId)
 		if err != nil {
-			return noTopic(nil, t.TopicId, c.note(partitionCode(err, true)))
+			return noTopic(nil, t.TopicId, c.note(topicCode(err, true)))
 		}
 		return describeTopic(found, places)
 	}
@@ -81,9 +81,15 @@ func metadataTopic(c *call, q *wire.MetadataRequest, t *wire.MetadataRequestMeta
 		}
 	}
 	if err != nil {
-		return noTopic(&name, wire.UUID{}, c.codeOf(err))
+		return noTopic(&name, wire.UUID{}, c.note(topicCode(err, false)))
 	}
 	return describeTopic(found, places)
+}
+
+// topicCode is the code of a topic that cannot be described. Of what passes, as when the catalog does not answer, it is the one
+// that clients wait upon: librdkafka gives up what it has to send to a topic when it meets another.
+func topicCode(err error, byID bool) int16 {
+	return storageAs(codeLeaderNotAvailable, partitionCode(err, byID))
 }
 
 func noTopic(name *string, id wire.UUID, code int16) wire.MetadataResponseMetadataResponseTopic {
@@ -100,7 +106,7 @@ func describeTopic(t *catalog.Topic, places *placing) wire.MetadataResponseMetad
 	for i := range out.Partitions {
 		at := places.of(t, int32(i))
 		out.Partitions[i] = wire.MetadataResponseMetadataResponsePartition{
-			ErrorCode: at.code, PartitionIndex: int32(i), LeaderId: at.leader, LeaderEpoch: leaderEpoch, ReplicaNodes: at.replicas, IsrNodes: at.replicas,
+			ErrorCode: at.code, PartitionIndex: int32(i), LeaderId: at.leader, LeaderEpoch: at.epoch, ReplicaNodes: at.replicas, IsrNodes: at.replicas,
 		}
 	}
 	return out

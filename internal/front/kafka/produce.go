@@ -57,10 +57,12 @@ type producing struct {
 	left atomic.Int32
 	code atomic.Int32 // the first error's
 	lost atomic.Bool  // another broker has one of the partitions
+
+	handOver
 }
 
 func produce(c *call, q *wire.ProduceRequest) {
-	p := &producing{call: c, frame: c.frame, acks: q.Acks, byID: c.version >= 13}
+	p := &producing{call: c, frame: c.frame, acks: q.Acks, byID: c.version >= 13, handOver: handOver{conn: c.conn}}
 	n := 0
 	for i := range q.TopicData {
 		n += len(q.TopicData[i].PartitionData)
@@ -105,6 +107,10 @@ func checkProduce(q *wire.ProduceRequest) error {
 func (p *producing) append(t *wire.ProduceRequestTopicProduceData, d *wire.ProduceRequestPartitionProduceData, r *wire.ProduceResponsePartitionProduceResponse) {
 	s := p.call.conn.s
 	part, err := s.partition(t.Name, t.TopicId, d.Index)
+	if part != nil && err != nil && s.broker.Owner(part.Slot()) == s.broker.NodeID() {
+		p.await(part) // here, what comes next on this connection waits too, and stays behind
+		err = part.Local()
+	}
 	if err == nil {
 		err = checkBatch(d.Records, p.call.version)
 	}
@@ -155,11 +161,22 @@ func (p *producing) done() {
 	if p.left.Add(-1) > 0 {
 		return
 	}
+	if p.lost.Load() && p.call.version >= 10 {
+		go p.finishLost() // it may wait
+		return
+	}
+	p.finish()
+}
+
+// finishLost finishes a request about partitions that are not here.
+func (p *producing) finishLost() {
+	p.tellLeaders()
+	p.finish()
+}
+
+func (p *producing) finish() {
 	c := p.call
 	c.note(int16(p.code.Load()))
-	if p.lost.Load() && c.version >= 10 {
-		p.tellLeaders()
-	}
 	switch {
 	case p.acks != 0:
 		c.finish(&p.resp)
@@ -181,8 +198,12 @@ func (p *producing) tellLeaders() {
 				continue
 			}
 			part, _ := p.call.conn.s.partition(t.Name, t.TopicId, r.Index)
-			if id, ok := l.of(p.call.conn, part); ok {
-				r.CurrentLeader = &wire.ProduceResponseLeaderIdAndEpoch{LeaderId: id, LeaderEpoch: leaderEpoch}
+			if part == nil {
+				continue
+			}
+			p.await(part)
+			if id, epoch, ok := l.of(p.call.conn, part); ok {
+				r.CurrentLeader = &wire.ProduceResponseLeaderIdAndEpoch{LeaderId: id, LeaderEpoch: epoch}
 			}
 		}
 	}

@@ -2,7 +2,10 @@ package kafka
 
 import (
 	"encoding/binary"
+	"errors"
+	"net"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -348,7 +351,15 @@ func TestConnectionLimit(t *testing.T) {
 	})
 	c := rig.dial()
 	ask[*wire.MetadataResponse](c, 12, &wire.MetadataRequest{})
-	rig.dial().closed()
+	if nc, err := net.Dial("tcp", rig.addr); err == nil { // else it was reset even sooner
+		defer nc.Close()
+		nc.SetReadDeadline(time.Now().Add(patience))
+		if _, err := nc.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("it reads %v", err)
+		}
+	} else if !errors.Is(err, syscall.ECONNRESET) {
+		t.Error(err)
+	}
 	<-refused
 	ask[*wire.MetadataResponse](c, 12, &wire.MetadataRequest{})
 }

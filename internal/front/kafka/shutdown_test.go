@@ -68,10 +68,11 @@ func TestShutdown(t *testing.T) {
 // A client that has just connected tries again elsewhere: it does not take the server for one that speaks something else.
 func TestShutdownResetsWhoAskedNothing(t *testing.T) {
 	rig := newRig(t)
-	c, asked := rig.dial(), rig.dial()
-	ask[*wire.ApiVersionsResponse](asked, 0, &wire.ApiVersionsRequest{})
+	c, fresh, asked := rig.dial(), rig.dial(), rig.dial()
+	ask[*wire.ApiVersionsResponse](fresh, 0, &wire.ApiVersionsRequest{}) // as all clients do first
+	ask[*wire.MetadataResponse](asked, 12, &wire.MetadataRequest{})
 	ctx := patient(t)
-	for rig.server.Connections() < 2 {
+	for rig.server.Connections() < 3 {
 		if ctx.Err() != nil {
 			t.Fatal("not accepted")
 		}
@@ -80,8 +81,10 @@ func TestShutdownResetsWhoAskedNothing(t *testing.T) {
 	if err := rig.server.Shutdown(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.nc.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
-		t.Errorf("it reads %v", err)
+	for _, c := range []*client{c, fresh} {
+		if _, err := c.nc.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("it reads %v", err)
+		}
 	}
 	asked.closed()
 }

@@ -9,10 +9,10 @@ import (
 	wire "github.com/narumq/naru/internal/wire/kafka"
 )
 
-// leaderEpoch is that of every partition, whoever has it. An epoch tells followers and clients where
-// to cut off what a former leader had and the next one has not (KIP-101, KIP-320); what was
-// acknowledged here, or shown to a client, never goes away, so there is nothing to cut off.
-const leaderEpoch int32 = 0
+// recordEpoch is the leader epoch of every record, whoever was the partition's leader when it came. That of a
+// record tells followers and clients where to cut off what a former leader had and the next one has not (KIP-101,
+// KIP-320); what was acknowledged here, or shown to a client, never goes away, so there is nothing to cut off.
+const recordEpoch int32 = 0
 
 // notAsked is what stands where authorized operations could (KIP-430): there is
 // no authorizer.
@@ -62,13 +62,15 @@ func partitionCode(err error, byID bool) int16 {
 	return codeOf(err)
 }
 
-// epochCode checks the leader epoch that a client believes in (KIP-320); -1 is
-// none.
-func epochCode(current int32) int16 {
+// epochCode checks the leader epoch that a client believes a partition to be in (KIP-320); -1 is none.
+func epochCode(p *broker.Partition, current int32) int16 {
+	epoch, err := p.LeaderEpoch()
 	switch {
-	case current == -1 || current == leaderEpoch:
+	case err != nil:
+		return codeOf(err) // lost since
+	case current == -1 || current == epoch:
 		return codeNone
-	case current < leaderEpoch:
+	case current < epoch:
 		return codeFencedLeaderEpoch
 	}
 	return codeUnknownLeaderEpoch

@@ -110,6 +110,9 @@ func (c *conn) send(x *call, out *outgoing) error {
 	}
 	n := 0
 	if x.resp != nil {
+		if x.api.Key != wire.KeyApiVersions {
+			c.said.Store(true)
+		}
 		w := writers.Get().(*wire.Writer)
 		err := wire.AppendResponse(w, x.api.Key, x.version, x.correlation, x.resp)
 		if n = w.Len(); err == nil {
@@ -184,7 +187,6 @@ func (o *outgoing) flush() error {
 func (o *outgoing) deadline(n int) {
 	limit := o.conn.s.limits.WriteMax + time.Duration(n/writeRate)*time.Second
 	o.conn.nc.SetWriteDeadline(time.Now().Add(limit))
-	o.conn.said.Store(true)
 }
 
 // drop gives the buffer back to the pool: an idle connection has none.
