@@ -71,6 +71,7 @@ func FuzzToken(f *testing.F) {
 	f.Add(tokens.seal(kindShards, now, []byte("{}")))
 	f.Add(newTokens("b").iterator(iterator{catalog.UUID{1}, 2, 3, "s"}, now))
 	f.Add("")
+	f.Add(good[:5] + "\n\n" + good[5:])
 	f.Fuzz(func(t *testing.T, s string) {
 		it, made, ok := tokens.parseIterator(s)
 		if ok && tokens.iterator(it, made) != s {
@@ -98,6 +99,9 @@ func TestTokens(t *testing.T) {
 		b[i] ^= 1
 		if _, _, ok := tokens.parseIterator(string(b)); ok {
 			t.Fatalf("changed at %d, it is still good", i)
+		}
+		if _, _, ok := tokens.parseIterator(token[:i] + "\n" + token[i:]); ok {
+			t.Fatalf("with a line break at %d, it is still good", i)
 		}
 	}
 	if _, _, ok := newTokens("b").parseIterator(token); ok {

@@ -53,10 +53,11 @@ func (t tokens) seal(kind byte, now time.Time, about []byte) string {
 	return base64.StdEncoding.EncodeToString(append(b, t.check(b)...))
 }
 
-// open reads a token. It may be too old.
+// open reads a token. It may be too old. Only the text that seal wrote is good: line
+// breaks, which base64 skips, make it longer.
 func (t tokens) open(kind byte, token string) (about []byte, made time.Time, ok bool) {
 	b, err := base64.StdEncoding.Strict().DecodeString(token)
-	if err != nil || len(b) < tokenHead+tokenCheck {
+	if err != nil || len(b) < tokenHead+tokenCheck || base64.StdEncoding.EncodedLen(len(b)) != len(token) {
 		return nil, made, false
 	}
 	body := b[:len(b)-tokenCheck]
