@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -48,6 +49,15 @@ type Config struct {
 	PasswordRounds    int           // of PBKDF2 for new passwords; default 210,000
 	Now               func() time.Time
 	Logger            *slog.Logger
+
+	waits waits
+}
+
+// waits are how long things wait at most; tests wait less.
+type waits struct {
+	owner   time.Duration // default ownerWaitMax
+	lookUp  time.Duration // default lookUpMax
+	redrive time.Duration // default redrivePause
 }
 
 // Medium is where all partitions are.
@@ -105,6 +115,9 @@ func (c *Config) setDefaults() {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	c.Journal.Logger = c.Logger
+	c.waits.owner = cmp.Or(c.waits.owner, ownerWaitMax)
+	c.waits.lookUp = cmp.Or(c.waits.lookUp, lookUpMax)
+	c.waits.redrive = cmp.Or(c.waits.redrive, redrivePause)
 }
 
 // Broker serves the slots that it owns: all of one data directory, or some of a

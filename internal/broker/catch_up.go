@@ -89,7 +89,7 @@ func lookUp[T any](b *Broker, find func() (T, error)) (T, error) {
 // missed takes up what other brokers did, for who looked for something in vain.
 func (b *Broker) missed() error {
 	f := &b.following
-	ctx, cancel := context.WithTimeout(b.ctx, lookUpMax)
+	ctx, cancel := b.bounded(b.cfg.waits.lookUp)
 	defer cancel()
 	begun := f.begun.Load()
 	if err := f.turn.lock(ctx); err != nil {

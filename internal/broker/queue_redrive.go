@@ -212,7 +212,7 @@ func (q *openQueue) redrive(t RedriveTask) {
 				return // the next start goes on
 			}
 			if passing(err) {
-				pauseFor(ctx, redrivePause)
+				pauseFor(ctx, q.b.cfg.waits.redrive)
 				continue
 			}
 			t.State, t.Failure = RedriveFailed, err.Error()

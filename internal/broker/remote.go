@@ -173,7 +173,7 @@ func (a *asker) ask(q *question) {
 // wait puts a question among those that wait. Caller holds mu.
 func (a *asker) wait(q *question) {
 	if q.until.IsZero() {
-		q.until = time.Now().Add(ownerWaitMax)
+		q.until = time.Now().Add(a.b.cfg.waits.owner)
 	}
 	i, waits := a.place(q)
 	switch {

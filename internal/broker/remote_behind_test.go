@@ -24,13 +24,12 @@ func TestRetentionKnowsTheQueuesOfOtherBrokers(t *testing.T) {
 	if _, err := b.CreateQueue(catalog.QueueSpec{Name: "view", Topic: "q", Settings: catalog.DefaultQueueSettings()}); err != nil {
 		t.Fatal(err)
 	}
-	retained := make(chan error, 1)
+	reads := func() int64 { return w.quorum.Usage()[coord.CallGet] }
+	before, retained := reads(), make(chan error, 1)
 	go func() { retained <- a.Retain(time.Now()) }()
-	select {
-	case err := <-retained:
-		retained <- err
+	until(t, func() bool { return len(retained) > 0 || reads() > before })
+	if len(retained) > 0 {
 		t.Error("did not look what is new")
-	case <-time.After(300 * time.Millisecond):
 	}
 	a.queues.admin.Unlock()
 	if err := <-retained; err != nil {
@@ -46,7 +45,7 @@ func TestRetentionKnowsTheQueuesOfOtherBrokers(t *testing.T) {
 }
 
 func TestRedriveWaitsForAQueueThatNobodyHas(t *testing.T) {
-	w, a, _ := newPair(t)
+	w, a, _ := newPairWith(t, waits{owner: time.Millisecond, redrive: time.Millisecond})
 	from := w.queue("from", nil)
 	name := "to"
 	for a.homeOf(name) == a.homeOf("from") {
@@ -55,10 +54,16 @@ func TestRedriveWaitsForAQueueThatNobodyHas(t *testing.T) {
 	to := w.queue(name, nil)
 	sendTo(t, from, "m")
 	w.take(to.home())
+	handle, err := a.Queue(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := &asking{queueBackend: handle.backend()}
+	handle.move(asked)
 	if _, err := a.StartRedrive(RedriveSpec{From: "from", To: name}); err != nil {
 		t.Fatal(err)
 	}
-	<-time.After(ownerWaitMax + ownerWaitMax/4) // longer than a call waits
+	until(t, func() bool { return asked.forwards.Load() > 1 }) // none waited so long
 	w.give(to.home(), a)
 	list, err := to.Receive(t.Context(), ReceiveRequest{Max: 1, Wait: 10 * time.Second})
 	if err != nil || len(list) != 1 {
@@ -132,7 +137,7 @@ func TestRedriveFindsAQueueThatAnotherBrokerMade(t *testing.T) {
 
 // While etcd does not answer nobody says that something does not exist: another broker may have made it.
 func TestWhatCannotBeLookedUpIsNotSaidToBeMissing(t *testing.T) {
-	w, _, b := newPair(t)
+	w, _, b := newPairWith(t, waits{lookUp: 50 * time.Millisecond})
 	w.quorum.SetRates(coord.Rates{coord.FateBroken: 1})
 	defer w.quorum.SetRates(coord.Rates{})
 	both := make(chan error, 2) // the second looks while the first does

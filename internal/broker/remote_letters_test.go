@@ -62,8 +62,8 @@ func TestDeadLettersToExchangesElsewhere(t *testing.T) {
 }
 
 // deadElsewhere has a queue whose dead letters go to one in another slot. All is at a.
-func deadElsewhere(t *testing.T) (w *pair, a, b *pairNode, q, dead *Queue) {
-	w, a, b = newPair(t)
+func deadElsewhere(t *testing.T, max waits) (w *pair, a, b *pairNode, q, dead *Queue) {
+	w, a, b = newPairWith(t, max)
 	name := "q"
 	for i := 0; a.homeOf(name) == a.homeOf("dead"); i++ {
 		name = fmt.Sprint("q", i)
@@ -75,8 +75,8 @@ func deadElsewhere(t *testing.T) (w *pair, a, b *pairNode, q, dead *Queue) {
 
 // crashedWithALetter is deadElsewhere with messages that are all to be dead letters, of which the first has been sent there already;
 // only its own queue does not know.
-func crashedWithALetter(t *testing.T, messages ...string) (w *pair, a, b *pairNode, q, dead *Queue) {
-	w, a, b, q, dead = deadElsewhere(t)
+func crashedWithALetter(t *testing.T, max waits, messages ...string) (w *pair, a, b *pairNode, q, dead *Queue) {
+	w, a, b, q, dead = deadElsewhere(t, max)
 	for _, m := range messages {
 		sendAll(t, q, text("%s", m))
 	}
@@ -98,7 +98,7 @@ func crashedWithALetter(t *testing.T, messages ...string) (w *pair, a, b *pairNo
 // A dead letter that was durable in a queue of another slot when its old queue's owner
 // ended, and not done there, is there once.
 func TestDeadLetterOfACrashIsElsewhereOnce(t *testing.T) {
-	w, _, b, q, dead := crashedWithALetter(t, "moved", "not yet")
+	w, _, b, q, dead := crashedWithALetter(t, waits{}, "moved", "not yet")
 	w.give(q.home(), b)
 	if got := mustReceive(t, q, ReceiveRequest{Max: 2}); len(got) != 0 { // which makes them dead letters
 		t.Fatalf("received %q", values(got))
@@ -116,22 +116,51 @@ func TestDeadLetterOfACrashIsElsewhereOnce(t *testing.T) {
 
 // Where the dead-letter queue cannot be seen, nobody says that a letter is not there.
 func TestDeadLetterOfACrashIsElsewhereOnceThoughNobodyHasThatForAWhile(t *testing.T) {
-	w, a, b, q, dead := crashedWithALetter(t, "moved")
+	w, a, b, q, dead := crashedWithALetter(t, waits{owner: time.Millisecond}, "moved")
 	w.give(q.home(), b)
 	w.take(a.homeOf("dead"))
+	p := mustPartition(t, b.Broker, "dead")
+	bounds, asked := &unseen{partitionBackend: p.backend()}, &asking{queueBackend: dead.backend()}
+	p.move(bounds)
+	dead.move(asked)
 	if got := mustReceive(t, q, ReceiveRequest{Max: 2}); len(got) != 0 { // which makes it a dead letter
 		t.Fatalf("received %q", values(got))
 	}
-	<-time.After(sizesMax + sizesMax/4) // longer than bounds are waited for
+	until(t, func() bool { return bounds.times.Load()+asked.forwards.Load() > 0 })
 	w.give(a.homeOf("dead"), a)
 	until(t, func() bool {
 		mustReceive(t, q, ReceiveRequest{Max: 1, Wait: 50 * time.Millisecond}) // it tries again when somebody waits
 		st := q.Stats()
 		return st.Ready+st.InFlight+st.Delayed == 0
 	})
-	if got := mustReceive(t, dead, ReceiveRequest{Max: 2}); len(got) != 1 {
-		t.Errorf("there is %q", values(got))
+	if got := mustReceive(t, dead, ReceiveRequest{Max: 2}); len(got) != 1 || asked.forwards.Load() > 0 {
+		t.Errorf("there is %q, sent %d times more", values(got), asked.forwards.Load())
 	}
+}
+
+// asking counts what a queue of another broker is asked.
+type asking struct {
+	queueBackend
+	forwards atomic.Int64
+}
+
+func (a *asking) Forward(rec *record.Record, lane int32, done func(Sent)) {
+	a.forwards.Add(1)
+	a.queueBackend.Forward(rec, lane, done)
+}
+
+// unseen counts how often nobody told the bounds of a partition.
+type unseen struct {
+	partitionBackend
+	times atomic.Int64
+}
+
+func (u *unseen) Bounds() (start, high record.Offset, err error) {
+	start, high, err = u.partitionBackend.Bounds()
+	if err != nil {
+		u.times.Add(1)
+	}
+	return start, high, err
 }
 
 // unsure is a queue of another broker whose answer to the first letter is lost.
@@ -151,7 +180,7 @@ func (u *unsure) Forward(rec *record.Record, lane int32, done func(Sent)) {
 
 // A letter of which nobody said whether it arrived is looked for before it is sent again.
 func TestDeadLetterOfUnknownOutcomeIsThereOnce(t *testing.T) {
-	w, _, b, q, dead := deadElsewhere(t)
+	w, _, b, q, dead := deadElsewhere(t, waits{})
 	w.give(q.home(), b)
 	lossy := &unsure{queueBackend: dead.backend()}
 	dead.move(lossy)

@@ -182,7 +182,7 @@ func TestProduceWaitsForAnotherBrokersReshard(t *testing.T) {
 	w.topic("stream", 1)
 	p, what := splitOf(t, a, "stream")
 	closeFor(t, p, &what)
-	done := make(chan []Sent, 1)
+	asked, done := b.following.begun.Load(), make(chan []Sent, 1)
 	go func() {
 		sent, err := b.ProduceWait(t.Context(), "stream", []NewRecord{{Partition: -1, Timestamp: -1, Key: []byte("k")}})
 		if err != nil {
@@ -190,10 +190,9 @@ func TestProduceWaitsForAnotherBrokersReshard(t *testing.T) {
 		}
 		done <- sent
 	}()
-	select {
-	case sent := <-done:
-		t.Fatal("did not wait: ", sent)
-	case <-time.After(300 * time.Millisecond): // the other one takes its time
+	until(t, func() bool { return len(done) > 0 || b.following.begun.Load() > asked+producesMax }) // the other one takes its time
+	if len(done) > 0 {
+		t.Fatal("did not wait: ", <-done)
 	}
 	if _, err := a.catalog.Reshard("stream", what); err != nil {
 		t.Fatal(err)

@@ -24,6 +24,7 @@ type pair struct {
 	t      *testing.T
 	bucket *objectstore.Fake
 	quorum *coord.Fake
+	waits  waits
 
 	mu     sync.Mutex // guards what follows
 	owners [pairSlots]int32
@@ -45,9 +46,12 @@ type pairNode struct {
 }
 
 // newPair makes brokers 1 and 2. All slots are at 1.
-func newPair(t *testing.T) (w *pair, a, b *pairNode) {
+func newPair(t *testing.T) (w *pair, a, b *pairNode) { return newPairWith(t, waits{}) }
+
+// newPairWith is newPair with other waits.
+func newPairWith(t *testing.T, max waits) (w *pair, a, b *pairNode) {
 	w = &pair{
-		t: t, bucket: objectstore.NewFake(objectstore.FakeConfig{Now: time.Now}), quorum: coord.NewFake(coord.FakeConfig{}),
+		t: t, waits: max, bucket: objectstore.NewFake(objectstore.FakeConfig{Now: time.Now}), quorum: coord.NewFake(coord.FakeConfig{}),
 		nodes: make(map[int32]*pairNode),
 	}
 	a, b = w.join(1), w.join(2)
@@ -91,7 +95,7 @@ func (w *pair) join(node int32) *pairNode {
 	})
 	var err error
 	n.Broker, err = Open(Config{
-		NodeID: node, Store: store, Slots: pairSlots, Cluster: n, BatchBytesMax: 1 << 20, RetentionEvery: -1,
+		NodeID: node, Store: store, Slots: pairSlots, Cluster: n, BatchBytesMax: 1 << 20, RetentionEvery: -1, waits: w.waits,
 		OpenJournal: func(journal.Options) (Medium, error) { return nil, errors.New("slots come one by one") },
 	})
 	if err != nil {

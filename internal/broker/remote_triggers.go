@@ -45,7 +45,7 @@ func (b *Broker) seeTriggers(ctx context.Context, name string) (list []TriggerIn
 	look := time.NewTicker(ownerLookEvery)
 	defer look.Stop()
 	seen := make(map[journal.SlotID]bool)
-	for end := time.Now().Add(ownerWaitMax); ; {
+	for end := time.Now().Add(b.cfg.waits.owner); ; {
 		news := b.slots.news()
 		err = b.askForTriggers(asked, name, func(s slotTriggers) {
 			if !seen[s.Slot] { // it may have moved while both were asked

@@ -212,7 +212,7 @@ func (b *Broker) await(ctx context.Context, id journal.SlotID, who func(journal.
 			return node, nil
 		}
 		if timeout == nil {
-			end, tick := time.NewTimer(ownerWaitMax), time.NewTicker(ownerLookEvery)
+			end, tick := time.NewTimer(b.cfg.waits.owner), time.NewTicker(ownerLookEvery)
 			defer end.Stop()
 			defer tick.Stop()
 			timeout, look = end.C, tick.C
