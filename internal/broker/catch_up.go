@@ -20,6 +20,10 @@ const (
 	lookUpMax = 2 * time.Second
 	// lookUpEvery bounds how often the catalog is asked because of look-ups that miss.
 	lookUpEvery = 5 * time.Millisecond
+	// vainFor is how long a name is not looked up for publishers again that was looked up in vain.
+	vainFor = 100 * time.Millisecond
+	// vainMax bounds how many such names are remembered.
+	vainMax = 1_000
 )
 
 // following is how the broker takes up what others change in the catalog.
@@ -31,10 +35,12 @@ type following struct {
 	outcome error         // of that
 	mu      sync.Mutex    // held while handles are made what the catalog has; guards users
 	before  []*user.User
+	vain    vainNames
 }
 
 func (f *following) init() {
 	f.news, f.turn = make(chan struct{}, 1), make(turnstile, 1)
+	f.vain.began = make(map[namespaceName]time.Time)
 }
 
 // changed is told by the catalog; it does not block.
@@ -84,6 +90,56 @@ func lookUp[T any](b *Broker, find func() (T, error)) (T, error) {
 		return found, fmt.Errorf("%w: %w", errCannotTell, err)
 	}
 	return find()
+}
+
+// seekQueues takes up queues that other brokers made, for one who publishes to their names and may wait as for lookUp. To names that
+// are not there clients publish at any rate: see vainNames.
+func (b *Broker) seekQueues(ns string, names []string) error {
+	if b.cfg.Cluster == nil {
+		return nil
+	}
+	began, vain := time.Now(), &b.following.vain
+	missing := func(name string) bool { _, err := b.namespaceQueue(ns, name); return err != nil }
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return !missing(name) || vain.has(namespaceName{ns, name}, began)
+	})
+	if len(names) == 0 {
+		return nil
+	}
+	if err := b.missed(); err != nil {
+		return fmt.Errorf("%w: %w", errCannotTell, err)
+	}
+	for _, name := range names {
+		if missing(name) {
+			vain.add(namespaceName{ns, name}, began)
+		}
+	}
+	return nil
+}
+
+// namespaceName is what a user calls a queue.
+type namespaceName struct{ namespace, name string }
+
+// vainNames are names of queues that were looked up for publishers and not found. The catalog is not asked again for them for vainFor.
+type vainNames struct {
+	mu    sync.Mutex
+	began map[namespaceName]time.Time // the look-ups
+}
+
+func (v *vainNames) has(name namespaceName, now time.Time) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	began, ok := v.began[name]
+	return ok && now.Sub(began) < vainFor
+}
+
+func (v *vainNames) add(name namespaceName, began time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.began) >= vainMax {
+		clear(v.began)
+	}
+	v.began[name] = began
 }
 
 // missed takes up what other brokers did, for who looked for something in vain.

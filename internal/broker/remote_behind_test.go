@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/coord"
+	"github.com/narumq/naru/internal/exchange"
 	"github.com/narumq/naru/internal/fault"
 )
 
@@ -135,9 +137,61 @@ func TestRedriveFindsAQueueThatAnotherBrokerMade(t *testing.T) {
 	}
 }
 
+// publishByName publishes to queues by their names.
+func publishByName(b *pairNode, name string, more ...string) Published {
+	done := make(chan Published, 1)
+	m := &exchange.Message{Key: name, CC: more}
+	b.Publish(context.Background(), DefaultNamespace, exchange.Default, m, Message{Value: []byte("m"), Delay: -1}, func(p Published) { done <- p })
+	return <-done
+}
+
+func TestPublishFindsAQueueThatAnotherBrokerMade(t *testing.T) {
+	w, a, b := newPair(t)
+	w.queue("known", nil)
+	a.following.mu.Lock() // it does not take up what others do
+	if _, err := b.CreateQueue(catalog.QueueSpec{Name: "new", Settings: catalog.DefaultQueueSettings()}); err != nil {
+		t.Fatal(err)
+	}
+	asked, published := a.following.begun.Load(), make(chan Published, 1)
+	go func() { published <- publishByName(a, "known", "new") }()
+	until(t, func() bool { return len(published) > 0 || a.following.begun.Load() > asked })
+	a.following.mu.Unlock()
+	if p := <-published; p.Err != nil || p.Queues != 2 {
+		t.Errorf("routed to %d queues, %v", p.Queues, p.Err)
+	}
+}
+
+// Names that are not there are published to at any rate, and etcd is not asked at that.
+func TestPublishDoesNotLookUpAMissingQueueEachTime(t *testing.T) {
+	_, a, b := newPair(t)
+	asked, began := a.following.begun.Load(), time.Now()
+	for range 200 {
+		if p := publishByName(a, "q"); p.Err != nil || p.Queues != 0 {
+			t.Fatalf("routed to %d queues, %v", p.Queues, p.Err)
+		}
+	}
+	if n, most := a.following.begun.Load()-asked, 1+int64(time.Since(began)/vainFor); n > most {
+		t.Errorf("looked up %d times, at most %d", n, most)
+	}
+	for i := range 2 * vainMax { // directly: each look-up takes a while
+		a.following.vain.add(namespaceName{DefaultNamespace, fmt.Sprint(i)}, began)
+	}
+	if n := len(a.following.vain.began); n > vainMax {
+		t.Errorf("%d names are remembered", n)
+	}
+	if last := (namespaceName{DefaultNamespace, fmt.Sprint(2*vainMax - 1)}); !a.following.vain.has(last, began) || a.following.vain.has(last, began.Add(vainFor)) {
+		t.Error("it is not looked up again, or at once")
+	}
+	if _, err := b.CreateQueue(catalog.QueueSpec{Name: "q", Settings: catalog.DefaultQueueSettings()}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool { return publishByName(a, "q").Queues == 1 })
+}
+
 // While etcd does not answer nobody says that something does not exist: another broker may have made it.
 func TestWhatCannotBeLookedUpIsNotSaidToBeMissing(t *testing.T) {
-	w, _, b := newPairWith(t, waits{lookUp: 50 * time.Millisecond})
+	w, a, b := newPairWith(t, waits{lookUp: 50 * time.Millisecond})
+	w.queue("known", nil)
 	w.quorum.SetRates(coord.Rates{coord.FateBroken: 1})
 	defer w.quorum.SetRates(coord.Rates{})
 	both := make(chan error, 2) // the second looks while the first does
@@ -151,7 +205,20 @@ func TestWhatCannotBeLookedUpIsNotSaidToBeMissing(t *testing.T) {
 			t.Errorf("etcd is away: %v", err)
 		}
 	}
+	if p := publishByName(a, "q"); fault.CodeOf(p.Err) != fault.Unavailable || p.Queues != 0 {
+		t.Errorf("etcd is away: published to %d, %v", p.Queues, p.Err)
+	}
+	asked, published := a.following.begun.Load(), make(chan Published, 1)
+	go func() { published <- publishByName(a, "known", "q") }()
+	until(t, func() bool { return a.following.begun.Load() > asked })
+	if err := a.following.turn.lock(t.Context()); err != nil { // it has its answer
+		t.Fatal(err)
+	}
+	a.following.turn.unlock()
 	w.quorum.SetRates(coord.Rates{})
+	if p := <-published; fault.CodeOf(p.Err) != fault.Unavailable || p.Queues != 1 {
+		t.Errorf("etcd was away: published to %d, %v", p.Queues, p.Err)
+	}
 	if _, err := b.Queue("q"); !errors.Is(err, catalog.ErrUnknownQueue) {
 		t.Errorf("etcd is back: %v", err)
 	}

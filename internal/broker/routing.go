@@ -285,8 +285,9 @@ var routings = sync.Pool{New: func() any { return new(exchange.Routing) }}
 
 // Publish routes a message and sends it to each queue. done is called once, when it
 // is durable in all of them, or refused by one. A message that is routed nowhere is
-// done with. Errors: exchange.ErrNotFound, exchange.ErrInternalExchange, those of
-// Queue.Send.
+// done with. Who publishes by the name of a queue that is not known waits as for
+// NamespaceQueue. Errors: exchange.ErrNotFound, exchange.ErrInternalExchange, those of
+// NamespaceQueue but catalog.ErrUnknownQueue, those of Queue.Send.
 func (b *Broker) Publish(ctx context.Context, ns, name string, m *exchange.Message, msg Message, done func(Published)) {
 	b.publish(ctx, ns, name, m, msg, nil, done)
 }
@@ -315,13 +316,23 @@ func (b *Broker) publish(ctx context.Context, ns, name string, m *exchange.Messa
 	}
 	var to [8]*Queue
 	queues := b.queuesOf(to[:0], ns, r.Queues)
+	var unsure error // about the others
+	// Dead letters, which skip some, do not wait.
+	if name == exchange.Default && skip == nil && len(queues) < len(r.Queues) {
+		unsure = b.seekQueues(ns, r.Queues)
+		queues = b.queuesOf(to[:0], ns, r.Queues)
+	}
 	now := len(queues)
 	queues = b.queuesOf(queues, ns, r.Later)
 	if len(queues) == 0 {
-		done(Published{})
+		done(Published{Err: unsure})
 		return
 	}
 	p := &publishing{queues: len(queues), done: done}
+	if unsure != nil {
+		failed := unsure // or each message has one on the heap
+		p.err.Store(&failed)
+	}
 	p.left.Store(int32(len(queues)))
 	for i, q := range queues {
 		out := msg
