@@ -102,12 +102,6 @@ func (s *sim) run() {
 		m.stopped = time.Time{}
 	}
 	s.note("calm")
-	_, v := s.placement()
-	for _, seen := range v.Members {
-		if !slices.ContainsFunc(s.members, func(m *simMember) bool { return m.name == seen.member.Name && !m.leaving }) {
-			s.ghosts++
-		}
-	}
 	s.bare = slices.Repeat([]time.Time{s.now}, s.slots)
 	for end := s.now.Add(simSettle); s.now.Before(end); {
 		for i, m := range s.members {
@@ -122,11 +116,13 @@ func (s *sim) run() {
 	s.settled()
 }
 
-// patient checks that no slot that somebody could serve stays without an owner: for a moment only, and for a while more for each
-// broker that has died and seems to be there.
+// patient checks that no slot that somebody could serve stays without an owner: for a moment only, and for each broker that seems to
+// be there and takes nothing, as long as the next in rank waits for it by the slowest clock.
 func (s *sim) patient() {
 	p, v := s.placement()
-	limit := 2*time.Second + time.Duration(s.ghosts)*TimingOf(simTTL).patience()*5/4
+	s.ghosts = max(s.ghosts, s.silent(v))
+	patience := float64(TimingOf(simTTL).patience()) / (1 - simDrift)
+	limit := 2*time.Second + time.Duration(s.ghosts)*time.Duration(patience)
 	for slot := range s.slots {
 		right, _ := p.rank(journal.SlotID(slot), 0)
 		if v.Owners[slot].Revision != 0 || right == 0 {
@@ -136,6 +132,17 @@ func (s *sim) patient() {
 			s.fail("slot %d is without an owner for %v", slot, bare)
 		}
 	}
+}
+
+// silent is how many members have a key, which the rest of their lease keeps, and take nothing: they are dead, they leave, or their
+// membership is over, which others see when the lease ends.
+func (s *sim) silent(v View) (n int) {
+	for _, seen := range v.Members {
+		if !slices.ContainsFunc(s.members, func(m *simMember) bool { return m.name == seen.member.Name && m.core.alive && !m.leaving }) {
+			n++
+		}
+	}
+	return n
 }
 
 // placement is who ought to own what, by the coordinator's own words.

@@ -16,6 +16,7 @@ const (
 	simSlots   = 7
 	simSteps   = 3000
 	simTTL     = 10 * time.Second
+	simDrift   = 0.15 // by which a broker's clock is fast or slow at most
 )
 
 // bug is a deliberate one that the simulation has to find.
@@ -49,7 +50,7 @@ type sim struct {
 	served  map[ownership]string    // who served by which ownership
 	doomed  map[ownership]time.Time // whose keys an operator deleted, and when
 	bare    []time.Time             // when a slot had an owner last, in the calm
-	ghosts  int                     // that died before the calm, and seemed to be there
+	ghosts  int                     // brokers that seemed to be there in the calm, and took nothing: the most at a time
 	trace   strings.Builder
 	problem string
 	opens   int
@@ -112,7 +113,7 @@ func (s *sim) begin(i int) {
 		timing.Margin = 0
 	}
 	name := fmt.Sprintf("b%d-%d", i, s.born)
-	m := &simMember{name: name, core: NewCore(timing, s.slots, Member{Name: name}), rate: 0.85 + 0.3*s.rng.Float64(), slots: make([]simSlot, s.slots)}
+	m := &simMember{name: name, core: NewCore(timing, s.slots, Member{Name: name}), rate: 1 - simDrift + 2*simDrift*s.rng.Float64(), slots: make([]simSlot, s.slots)}
 	m.core.SetReady(true)
 	s.members[i] = m
 }
