@@ -65,6 +65,16 @@ func (x *index) stream(id StreamID) *stream {
 	return s
 }
 
+// has tells whether a run is neither dead nor replaced. Caller holds mu.
+func (x *index) has(r *run) bool {
+	s := x.streams[r.stream]
+	if s == nil {
+		return false
+	}
+	i := s.find(r.base)
+	return i < len(s.runs) && s.runs[i] == r
+}
+
 // add records a committed frame at pos of seg. Caller holds mu.
 func (x *index) add(seg *segment, f *frame, pos int64) {
 	s := x.stream(f.stream)

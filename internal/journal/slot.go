@@ -24,6 +24,7 @@ type Slot struct {
 
 	committed uint64 // guarded by index.mu: the sequence that the index has come to
 	unlisted  int64  // guarded by index.mu: bytes that were committed after the last manifest, about
+	recents   []*run // guarded by index.mu: whose extents are in memory, oldest first, as the cache has their objects
 
 	sealing sync.Mutex // held while Options.Sealed is called
 	closed  bool       // guarded by sealing: it is not called any more
@@ -110,6 +111,7 @@ func (s *Slot) publish(f *flush, p *part, id SegmentID) {
 		}
 		r.seg = seg
 		st.insert(r)
+		s.recents = append(s.recents, r)
 		st.bytes += r.bytes
 		st.next = max(st.next, r.last+1)
 	}

@@ -163,3 +163,22 @@ func BenchmarkTakeOver(b *testing.B) {
 		w.open(b, w.flusher(b, nil))
 	}
 }
+
+// What forgetting costs a slot of many old runs, while nobody can read or commit.
+func BenchmarkForgetExtents(b *testing.B) {
+	for _, runs := range []int{100_000, 1_000_000} {
+		b.Run(fmt.Sprint(runs), func(b *testing.B) {
+			s := &Slot{view: newView(Options{Live: func(StreamID) (record.Offset, bool) { return 0, true }}, newCache(1<<20), newExtentCache(1<<20))}
+			const streams = 1000
+			seg := &segment{id: 1}
+			seg.sealed.Store(true)
+			for i := range runs {
+				s.index.addSealed(seg, runEntry{stream: StreamID(i % streams), base: record.Offset(i / streams), last: record.Offset(i / streams), bytes: 1})
+			}
+			b.ResetTimer()
+			for range b.N {
+				s.forgetExtents()
+			}
+		})
+	}
+}

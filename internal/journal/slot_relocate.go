@@ -57,18 +57,21 @@ func (s *Slot) forgetDead() {
 	}
 }
 
-// forgetExtents leaves the extents of objects that are not recent any more to their footers.
+// forgetExtents leaves the extents of objects that are not recent any more to their footers. It looks at no others: a slot may have
+// millions of runs, and nobody reads or commits meanwhile.
 func (s *Slot) forgetExtents() {
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
-	for _, st := range s.index.streams {
-		for _, r := range st.runs {
-			if r.extents != nil && !s.recent(r) {
-				s.foot.put(extentKey{r.seg.id, r.footer.first}, slices.Clone(r.extents)) // which has none in reserve
-				r.extents = nil
-			}
+	n := 0
+	for n < len(s.recents) && !s.recent(s.recents[n]) {
+		r := s.recents[n]
+		if s.index.has(r) {
+			s.foot.put(extentKey{r.seg.id, r.footer.first}, slices.Clone(r.extents)) // which has none in reserve
 		}
+		r.extents = nil
+		n++
 	}
+	s.recents = slices.Delete(s.recents, 0, n)
 }
 
 // recent tells whether a run whose extents are known is in the cache of recent objects. Caller holds index.mu.

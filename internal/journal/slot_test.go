@@ -254,7 +254,7 @@ func TestSlotForgetsExtents(t *testing.T) {
 	const objects, each = mergeObjectsMin / 2, 3
 	next := record.Offset(0)
 	done := make(chan error, each)
-	for range objects {
+	store := func() {
 		for range each {
 			e := &Entry{Stream: 3, Base: next, Count: 1, Payload: make([]byte, extentBytesMax), Done: func(_ *Entry, err error) { done <- err }}
 			if err := s.Enqueue(e); err != nil {
@@ -269,9 +269,18 @@ func TestSlotForgetsExtents(t *testing.T) {
 			}
 		}
 	}
-	if _, err := f.tidy(t.Context()); err != nil {
-		t.Fatal(err)
+	tidy := func() {
+		if _, err := f.tidy(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.recents) != 1 {
+			t.Errorf("%d runs are recent", len(s.recents))
+		}
 	}
+	for range objects {
+		store()
+	}
+	tidy()
 	kept := 0
 	for _, r := range s.index.streams[3].runs {
 		kept += len(r.extents)
@@ -282,6 +291,15 @@ func TestSlotForgetsExtents(t *testing.T) {
 	s.foot = newExtentCache(extentCacheBytesMax) // so that footers are read
 	if list := readSlot(t, s, 3); len(list) != objects*each {
 		t.Errorf("%d of %d payloads", len(list), objects*each)
+	}
+	last := s.index.streams[3].runs[objects-1] // whose footer nobody read
+	s.Trim(3, next)                            // all of it is dead
+	store()
+	tidy()
+	s.foot.mu.Lock()
+	defer s.foot.mu.Unlock()
+	if s.foot.byKey[extentKey{last.seg.id, last.footer.first}] != nil {
+		t.Error("the extents of a dead run are kept")
 	}
 }
 
