@@ -133,22 +133,24 @@ func (r *reader) after(at record.Offset) record.Offset {
 	return at + record.Offset(d)
 }
 
-// touchesMax bounds the records that one command may touch one by one.
-const touchesMax = 1 << 17
+const (
+	offsetMax = record.Offset(1) << 62
 
-// someSpans is spans of no more than touchesMax offsets.
-func (r *reader) someSpans() []span {
+	touchesMax = 1 << 17 // records that one command may touch one by one
+	coveredMax = 1 << 36 // offsets that one command may add to a bitmap, which has some 130 bytes for 65,536 of them
+)
+
+// someSpans is spans of no more than max offsets.
+func (r *reader) someSpans(max int64) []span {
 	list, n := r.spans(), int64(0)
 	for _, s := range list {
-		if n += int64(s.to - s.from); n > touchesMax {
+		if n += int64(s.to - s.from); n > max {
 			r.fail("too many offsets")
 			return nil
 		}
 	}
 	return list
 }
-
-const offsetMax = record.Offset(1) << 62
 
 func (r *reader) spans() []span {
 	n := r.count(2)

@@ -2,8 +2,12 @@ package queue
 
 import (
 	"bytes"
+	"errors"
 	"runtime"
+	"slices"
 	"testing"
+
+	"github.com/RoaringBitmap/roaring/v2/roaring64"
 
 	"github.com/narumq/naru/internal/record"
 )
@@ -16,8 +20,10 @@ func FuzzCommand(f *testing.F) {
 	w.int(-5_000)
 	w.uint(2)
 	w.spans([]span{{3, 5}, {9, 10}})
+	wide := newCommand(cmdFinish, 0)
+	wide.spans([]span{{1, 1 << 40}})
 	seeds := [][]byte{
-		w, New(Config{}, NewLedger()).FinishBelow(0, 7, false), StartAt(2, 4), SetNote("a", []byte("b")), SetNote("a", nil),
+		w, wide, New(Config{}, NewLedger()).FinishBelow(0, 7, false), StartAt(2, 4), SetNote("a", []byte("b")), SetNote("a", nil),
 		Remember(0, []SentID{{Hash: [16]byte{1}, Offset: 4, At: 5}, {Hash: [16]byte{2}, Offset: 6, At: 7}}),
 		parkCommand(0, Run{First: 3, Blocks: 2}, []span{{3, 5}, {9, 10}}), unparkCommand(0, Run{First: 3}), {}, {1}, {2, 0xff, 0xff},
 	}
@@ -49,6 +55,70 @@ func FuzzCommand(f *testing.F) {
 			t.Fatal("a snapshot makes another ledger")
 		}
 	})
+}
+
+// Commands may be as wide as queues are long, and no wider.
+func TestWideRanges(t *testing.T) {
+	const far = record.Offset(1) << 50
+	command := func(k commandKind, list ...span) []byte {
+		w := newCommand(k, 0)
+		if k == cmdPark {
+			w.uint(0)
+			w.uint(1)
+		}
+		w.spans(list)
+		return w
+	}
+	for _, k := range []commandKind{cmdFinish, cmdPark, cmdParked} {
+		l := NewLedger()
+		if err := l.Apply(command(k, span{1, 2}, span{3, 3 + coveredMax}), 0); !errors.Is(err, ErrMalformed) {
+			t.Errorf("a command of kind %d, too wide: %v", k, err)
+		}
+		if err := l.Apply(command(k, span{1, 2}, span{3, 2 + coveredMax}), 0); err != nil {
+			t.Errorf("the widest command of kind %d: %v", k, err)
+		}
+	}
+	l := NewLedger()
+	for _, x := range []span{{0, far}, {far + 1, far + 1<<33}, {far + 1<<33, far + coveredMax}, {far + coveredMax, far + 3*coveredMax/2}} {
+		if err := l.Apply(command(cmdFinish, x), 0); err != nil {
+			t.Fatal(x, err)
+		}
+	}
+	again := NewLedger()
+	l.Snapshot(0, func(cmd []byte) {
+		if err := again.Apply(cmd, 0); err != nil {
+			t.Fatalf("a snapshot's command is refused: %v", err)
+		}
+	})
+	for _, l := range []*Ledger{l, again} {
+		if l.Floor(0) != far || l.Done(0, far) || !l.Done(0, far+1) || !l.Done(0, far+3*coveredMax/2-1) || l.Done(0, far+3*coveredMax/2) {
+			t.Fatalf("all below %d is done", l.Floor(0))
+		}
+		if err := l.Apply(command(cmdFinish, span{far, far + 1}), 0); err != nil || l.Floor(0) != far+3*coveredMax/2 {
+			t.Fatalf("all below %d is done: %v", l.Floor(0), err)
+		}
+	}
+}
+
+// The end of a run is where the first offset is missing, however long the run is.
+func TestRunEnd(t *testing.T) {
+	b := roaring64.New()
+	for _, x := range []span{{5, 6}, {7, 7 + stepsMax}, {9 + stepsMax, 9 + 5*stepsMax}, {1 << 40, 1<<40 + 2*stepsMax}} {
+		b.AddRange(uint64(x.from), uint64(x.to))
+		for _, from := range []record.Offset{x.from, (x.from + x.to) / 2, x.to - 1, x.to} {
+			if got := runEnd(b, from); got != x.to {
+				t.Errorf("from %d the run ends at %d, not %d", from, got, x.to)
+			}
+		}
+	}
+	b.Remove(uint64(3 * stepsMax))
+	if got := runEnd(b, 9+stepsMax); got != 3*stepsMax {
+		t.Errorf("the run ends at %d", got)
+	}
+	want := []span{{5, 6}, {7, 7 + stepsMax}, {9 + stepsMax, 3 * stepsMax}, {3*stepsMax + 1, 9 + 5*stepsMax}, {1 << 40, 1<<40 + 2*stepsMax}}
+	if got := spansOf(b); !slices.Equal(got, want) {
+		t.Errorf("runs are %v", got)
+	}
 }
 
 func snapshotOf(l *Ledger) []byte {

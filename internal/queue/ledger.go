@@ -142,9 +142,12 @@ func (l *Ledger) decode(k commandKind, r *reader, s Source, at int64) func() {
 	switch k {
 	case cmdFinish:
 		list := r.spans()
+		if !l.peek(s).fits(list) {
+			r.fail("too many offsets")
+		}
 		return func() { l.source(s).finish(list) }
 	case cmdTouch:
-		until, attempts, list := r.int(), r.uint(), r.someSpans()
+		until, attempts, list := r.int(), r.uint(), r.someSpans(touchesMax)
 		if attempts > 1<<31-1 {
 			r.fail("attempts out of range")
 		}
@@ -160,13 +163,13 @@ func (l *Ledger) decode(k commandKind, r *reader, s Source, at int64) func() {
 		return l.decodeNote(r)
 	case cmdPark:
 		run := Run{First: r.offset(), Blocks: int32(min(r.uint(), runBlocksMax))}
-		list := r.spans()
+		list := r.someSpans(coveredMax)
 		if len(list) > 0 {
 			run.low, run.high = list[0].from, list[len(list)-1].to
 		}
 		return func() { l.source(s).park(run, list) }
 	case cmdParked:
-		list := r.spans()
+		list := r.someSpans(coveredMax)
 		return func() { l.source(s).addParked(list) }
 	case cmdUnpark:
 		first := r.offset()

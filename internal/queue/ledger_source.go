@@ -2,6 +2,9 @@ package queue
 
 import (
 	"maps"
+	"sort"
+
+	"github.com/RoaringBitmap/roaring/v2/roaring64"
 
 	"github.com/narumq/naru/internal/record"
 )
@@ -26,6 +29,18 @@ func (s *sourceLedger) finish(list []span) {
 	}
 }
 
+// fits tells whether one command may finish the spans. Those that begin at the floor
+// raise it, however long they are, and cost nothing.
+func (s *sourceLedger) fits(list []span) bool {
+	n := int64(0)
+	for _, x := range list {
+		if x.from > s.floor {
+			n += int64(x.to - x.from)
+		}
+	}
+	return n <= coveredMax
+}
+
 // forget drops what is known of records in x.
 func (s *sourceLedger) forget(x span) {
 	if int64(x.to-x.from) > int64(len(s.touched)) {
@@ -42,10 +57,27 @@ func (s *sourceLedger) absorb() {
 	if s.done.IsEmpty() {
 		return
 	}
-	for s.done.Contains(uint64(s.floor)) {
-		s.floor++
-	}
+	s.floor = runEnd(s.done, s.floor)
 	s.done.RemoveRange(0, uint64(s.floor))
+}
+
+// stepsMax is how many offsets are looked at one by one before runEnd asks for
+// numbers of them: behind one record that is held for hours there may be billions.
+const stepsMax = 1 << 22
+
+// runEnd is the first offset from `from` on that b does not hold.
+func runEnd(b *roaring64.Bitmap, from record.Offset) record.Offset {
+	at := uint64(from)
+	for ; b.Contains(at); at++ {
+		if at-uint64(from) < stepsMax {
+			continue
+		}
+		below, n := b.Rank(at), b.Maximum()-at
+		return record.Offset(at) + 1 + record.Offset(sort.Search(int(n), func(i int) bool {
+			return b.Rank(at+1+uint64(i))-below <= uint64(i)
+		}))
+	}
+	return record.Offset(at)
 }
 
 func (s *sourceLedger) isDone(o record.Offset) bool {

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"iter"
 	"maps"
 	"slices"
 
@@ -45,7 +46,7 @@ func (s *sourceLedger) snapshot(id Source, emit func(cmd []byte)) {
 	w := newCommand(cmdFloor, id)
 	w.uint(uint64(s.floor))
 	emit(w)
-	for list := range slices.Chunk(spansOf(s.done), spansPerCommand) {
+	for list := range chunks(spansOf(s.done)) {
 		w := newCommand(cmdFinish, id)
 		w.spans(list)
 		emit(w)
@@ -59,25 +60,50 @@ func (s *sourceLedger) snapshotRuns(id Source, emit func(cmd []byte)) {
 	for _, r := range s.runs {
 		emit(parkCommand(id, r, []span{{r.low, r.low}, {r.high, r.high}}))
 	}
-	for list := range slices.Chunk(spansOf(s.parked), spansPerCommand) {
+	for list := range chunks(spansOf(s.parked)) {
 		w := newCommand(cmdParked, id)
 		w.spans(list)
 		emit(w)
 	}
 }
 
-// spansOf lists a bitmap's runs.
+// spansOf lists a bitmap's runs, those of more than coveredMax offsets in parts.
 func spansOf(b *roaring64.Bitmap) []span {
 	var list []span
 	for it := b.Iterator(); it.HasNext(); {
-		o := record.Offset(it.Next())
-		if n := len(list); n > 0 && list[n-1].to == o {
-			list[n-1].to++
-			continue
+		from := record.Offset(it.Next())
+		to := from + 1
+		for it.HasNext() && record.Offset(it.PeekNext()) == to {
+			if to++; to-from == stepsMax {
+				to = runEnd(b, to)
+				it.AdvanceIfNeeded(uint64(to))
+				break
+			}
+			it.Next()
 		}
-		list = append(list, span{o, o + 1})
+		for ; to-from > coveredMax; from += coveredMax {
+			list = append(list, span{from, from + coveredMax})
+		}
+		list = append(list, span{from, to})
 	}
 	return list
+}
+
+// chunks cuts spans into lists that one command each may have.
+func chunks(list []span) iter.Seq[[]span] {
+	return func(yield func([]span) bool) {
+		for len(list) > 0 {
+			n, left := 0, record.Offset(coveredMax)
+			for n < min(len(list), spansPerCommand) && list[n].to-list[n].from <= left {
+				left -= list[n].to - list[n].from
+				n++
+			}
+			if !yield(list[:n]) {
+				return
+			}
+			list = list[n:]
+		}
+	}
 }
 
 func (s *sourceLedger) stateCommand(id Source, offsets []record.Offset) []byte {
