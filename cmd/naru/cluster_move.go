@@ -89,7 +89,9 @@ func (a *app) clusterDrainCommand() *cobra.Command {
 		Use:   "drain BROKER",
 		Short: "Have a broker hand over all that it owns",
 		Long: "Have a broker hand over all that it owns, and wait until it has. It goes on to serve clients, by way of the owners, and takes\n" +
-			"no slots for as long as its process lives; --undo lets it. A broker that is to end needs none of this: SIGTERM does the same.",
+			"no slots that another broker could, for as long as its process lives; --undo lets it. It is refused if no other broker could:\n" +
+			"all are drained, or not ready. When the others are gone later, drained ones serve rather than nobody. A broker that is to end\n" +
+			"needs none of this: SIGTERM does the same.",
 		Example: "  naru cluster drain 2\n  naru cluster drain 2 --undo",
 		Args:    args(cobra.ExactArgs(1)),
 	}, clusterChange, func(ctx context.Context, cfg server.Config, args []string) error {

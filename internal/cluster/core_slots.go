@@ -250,10 +250,9 @@ func (c *Core) plan(now time.Time) {
 			h.absent = right
 		}
 	}
-	drained := c.wishes.drained[c.self.Name]
 	for i, right := range rights {
 		h := &c.slots[i]
-		wanted := drained || right != 0 && right != c.node && !(right == h.absent && now.Before(h.keepTo))
+		wanted := right != 0 && right != c.node && !(right == h.absent && now.Before(h.keepTo))
 		if h.owner != 0 && !h.give && wanted && moving < HandOversMax {
 			h.give = true
 			moving++

@@ -11,7 +11,7 @@
 //	live/member/0001        a broker that is up, under its lease; the number is its node id
 //	live/slot/0000/owner    who owns a slot, under the owner's lease; its CreateRevision is compared by every commit
 //	want/place/0000         the process at which an operator wants a slot
-//	want/drain/NAME         a process that is to own nothing
+//	want/drain/NAME         a process that is to own nothing while another can
 //	slot/0000/head          where the slot's log ends
 //	catalog/…               what exists
 //
@@ -27,7 +27,7 @@
 // # Who ought to
 //
 // All brokers that see the same agree on whom a slot belongs to: where an operator wants it, else by rendezvous hashing over the
-// members that are ready, not drained, and have not failed to open it lately. A slot without an owner is taken by whom it belongs
+// members that are ready, and have not failed to open it lately; drained ones come after all others. A slot without an owner is taken by whom it belongs
 // to at once, and by the next in rank after a while. A slot that belongs to another broker than its owner is handed over: closed,
 // then its key is deleted. A broker hands a few over at a time, and no more until those have been taken.
 //

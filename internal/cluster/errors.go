@@ -16,6 +16,8 @@ var (
 	ErrNoCluster = fault.New(fault.NotFound, "the coordinator knows no cluster")
 	// ErrNoMember says that no such broker is up.
 	ErrNoMember = fault.New(fault.NotFound, "there is no broker of this number")
+	// ErrNoHeir says that no other broker would take what one owns.
+	ErrNoHeir = fault.New(fault.FailedPrecondition, "no other broker could take its slots")
 	// ErrNoSlot says that a cluster has no such slot.
 	ErrNoSlot = fault.New(fault.OutOfRange, "there is no such slot")
 )

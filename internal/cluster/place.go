@@ -10,7 +10,7 @@ import (
 // placement tells who ought to own which slot. All brokers that see the same agree on it.
 type placement struct {
 	slots  int
-	fit    []Seen // ready, and not drained
+	fit    []Seen // ready
 	owners []SlotOwner
 	wishes wishes
 }
@@ -18,7 +18,7 @@ type placement struct {
 func (v *View) placement(slots int, w wishes) placement {
 	p := placement{slots: slots, owners: v.Owners, wishes: w}
 	for _, m := range v.Members {
-		if m.member.Ready && !w.drained[m.member.Name] {
+		if m.member.Ready {
 			p.fit = append(p.fit, m)
 		}
 	}
@@ -50,17 +50,22 @@ func (p *placement) rank(slot journal.SlotID, node int32) (right int32, rank int
 
 // weight orders the brokers for a slot: highest random weight ("rendezvous hashing", Thaler and Ravishankar 1998), by which a broker
 // that comes or goes changes nothing between the others. A wish beats it. The only slot of a cluster stays where it is, because
-// nothing is spread by moving it. 0: it may not own the slot.
+// nothing is spread by moving it. Brokers that are drained come after all others: better one of them serves than nobody. 0: it may
+// not own the slot.
 func (p *placement) weight(slot journal.SlotID, m Seen) uint64 {
+	w := mix(uint64(slot)<<32|uint64(m.Node))>>1 | 1
 	switch name := p.wishes.places[slot]; {
 	case slices.Contains(m.member.Refuses, slot):
 		return 0
 	case name != "" && name == m.member.Name:
-		return math.MaxUint64
+		w = math.MaxInt64
 	case p.slots == 1 && p.owners[slot].Node == m.Node:
-		return math.MaxUint64 - 1
+		w = math.MaxInt64 - 1
 	}
-	return mix(uint64(slot)<<32|uint64(m.Node))>>1 | 1
+	if !p.wishes.drained[m.member.Name] {
+		w |= 1 << 63
+	}
+	return w
 }
 
 // mix is the finalizer of SplitMix64 (Steele, Lea and Flood 2014). Brokers of all versions in a cluster have to agree: never change

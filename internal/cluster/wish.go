@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -15,7 +16,7 @@ const WantPrefix = "want/"
 
 const (
 	placePrefix = WantPrefix + "place/" // a slot: the name of the process at which it is to be
-	drainPrefix = WantPrefix + "drain/" // the name of a process that is to own nothing
+	drainPrefix = WantPrefix + "drain/" // the name of a process that is to own nothing while another can
 )
 
 func placeKey(slot journal.SlotID) string { return fmt.Sprintf("%s%04d", placePrefix, slot) }
@@ -45,7 +46,7 @@ func readWishes(kvs []coord.KV) wishes {
 type Picture struct {
 	Identity
 	Members []Seen
-	Drained map[int32]bool           // members that are to own nothing
+	Drained map[int32]bool           // members that are to own nothing while others can
 	Owners  []SlotOwner              // by slot
 	Places  map[journal.SlotID]int32 // slots that were moved, and the members to which
 }
@@ -113,13 +114,42 @@ func Unmove(ctx context.Context, store coord.Store, slot journal.SlotID) error {
 	return put(ctx, store, coord.Delete(placeKey(slot)))
 }
 
-// Drain says that a broker is to own nothing, for as long as that process lives.
+// Drain says that a broker is to own nothing while another can, for as long as that process lives. ErrNoHeir says that there is no
+// other now, and that nothing was changed.
 func Drain(ctx context.Context, store coord.Store, node int32) error {
-	_, m, err := find(ctx, store, node)
+	p, m, err := find(ctx, store, node)
 	if err != nil {
 		return err
 	}
-	return put(ctx, store, coord.Put(drainPrefix+m.Name, nil, 0))
+	heir, err := p.heir(node)
+	if err != nil {
+		return err
+	}
+	cond := []coord.Compare{coord.CreatedAt(memberKey(heir.Node), heir.created), coord.Absent(drainPrefix + heir.member.Name)}
+	r, err := store.Txn(ctx, cond, []coord.Op{coord.Put(drainPrefix+m.Name, nil, 0)}, nil)
+	if err == nil && !r.Succeeded {
+		return fmt.Errorf("%w: broker %d was drained or left at this moment; try again", ErrNoHeir, heir.Node)
+	}
+	return err
+}
+
+// heir returns a broker that could take what another one has.
+func (p *Picture) heir(node int32) (Seen, error) {
+	var drained, unready []string
+	for _, m := range p.Members {
+		switch number := fmt.Sprint(m.Node); {
+		case m.Node == node:
+		case p.Drained[m.Node]:
+			drained = append(drained, number)
+		case !m.member.Ready:
+			unready = append(unready, number)
+		default:
+			return m, nil
+		}
+	}
+	list := func(nodes []string) string { return cmp.Or(strings.Join(nodes, ", "), "none") }
+	return Seen{}, fmt.Errorf("%w: drained already: %s; not ready: %s; start another broker, or let a drained one own slots again with --undo",
+		ErrNoHeir, list(drained), list(unready))
 }
 
 // Undrain takes back what Drain said.

@@ -43,7 +43,7 @@ type ClusterMember struct {
 	Endpoints map[string]string `json:"endpoints"`
 	Slots     int               `json:"slots"`   // how many it owns
 	Ready     bool              `json:"ready"`   // it takes slots
-	Drained   bool              `json:"drained"` // an operator wants it to own none
+	Drained   bool              `json:"drained"` // an operator wants it to own none while another broker can
 }
 
 // ReadClusterStatus asks the etcd of a cluster.
@@ -66,7 +66,8 @@ func MoveSlot(ctx context.Context, cfg Config, slot int, broker int32) error {
 	})
 }
 
-// DrainBroker says that a broker is to own nothing for as long as its process lives, or that it may again.
+// DrainBroker says that a broker is to own nothing while another can, for as long as its process lives, or that it may again.
+// cluster.ErrNoHeir: no other can now.
 func DrainBroker(ctx context.Context, cfg Config, broker int32, undo bool) error {
 	return cfg.askQuorum(func(quorum coord.Store) error {
 		if undo {
