@@ -10,7 +10,7 @@
 //	cluster                 the cluster's identity, and how many slots it has; also an object of the bucket
 //	live/member/0001        a broker that is up, under its lease; the number is its node id
 //	live/slot/0000/owner    who owns a slot, under the owner's lease; its CreateRevision is compared by every commit
-//	want/place/0000         the process at which an operator wants a slot
+//	want/place/0000         the process at which an operator wants a slot; Forget removes this and the next when it is gone
 //	want/drain/NAME         a process that is to own nothing while another can
 //	slot/0000/head          where the slot's log ends
 //	catalog/…               what exists

@@ -161,6 +161,48 @@ func Undrain(ctx context.Context, store coord.Store, node int32) error {
 	return put(ctx, store, coord.Delete(drainPrefix+m.Name))
 }
 
+// Forget removes wishes that name no member, and named none when it was called before: gone is what it returned then, nil at first.
+// One call is not enough, because a process whose lease ended under it comes back, and what was said of it holds on.
+func Forget(ctx context.Context, store coord.Store, gone map[string]int64) (map[string]int64, error) {
+	want, _, err := store.Range(ctx, WantPrefix)
+	if err != nil {
+		return gone, err
+	}
+	live, _, err := store.Range(ctx, LivePrefix) // after the wishes: whoever they name was there before them
+	if err != nil {
+		return gone, err
+	}
+	there := map[string]bool{"": true}
+	for _, m := range Members(live) {
+		there[m.member.Name] = true
+	}
+	missed := map[string]int64{}
+	for _, kv := range want {
+		switch {
+		case there[process(kv)]:
+		case gone[kv.Key] != kv.ModRevision:
+			missed[kv.Key] = kv.ModRevision
+		default:
+			_, err := store.Txn(ctx, []coord.Compare{coord.ModifiedAt(kv.Key, kv.ModRevision)}, []coord.Op{coord.Delete(kv.Key)}, nil)
+			if err != nil {
+				return gone, err
+			}
+		}
+	}
+	return missed, nil
+}
+
+// process is the name in a wish, "" if this version does not know what the wish is about.
+func process(kv coord.KV) string {
+	if name, ok := strings.CutPrefix(kv.Key, drainPrefix); ok {
+		return name
+	}
+	if strings.HasPrefix(kv.Key, placePrefix) {
+		return string(kv.Value)
+	}
+	return ""
+}
+
 func put(ctx context.Context, store coord.Store, op coord.Op) error {
 	_, err := store.Txn(ctx, nil, []coord.Op{op}, nil)
 	return err

@@ -216,13 +216,13 @@ const (
 	compactEvery = 5 * time.Minute
 )
 
-// keepTidy removes objects that are nobody's, and has etcd forget its past, which would grow with every commit. The broker that has
-// the common slot does it for all.
+// keepTidy removes objects that are nobody's, and has etcd forget its past, which would grow with every commit, and what operators
+// said of processes that are gone. The broker that has the common slot does it for all.
 func (m *membership) keepTidy(ctx context.Context) {
 	collect, compact := time.NewTicker(collectEvery), time.NewTicker(compactEvery)
 	defer collect.Stop()
 	defer compact.Stop()
-	var revision int64
+	var p past
 	for {
 		var err error
 		select {
@@ -234,7 +234,7 @@ func (m *membership) keepTidy(ctx context.Context) {
 			}
 		case <-compact.C:
 			if m.server.broker.Owns(broker.HomeSlot) {
-				revision, err = m.compact(ctx, revision)
+				err = m.forget(ctx, &p)
 			}
 		}
 		if err != nil && ctx.Err() == nil {
@@ -252,14 +252,24 @@ func (m *membership) collect(ctx context.Context) error {
 	return err
 }
 
-// compact forgets what was a period ago.
-func (m *membership) compact(ctx context.Context, before int64) (int64, error) {
+// past is what was a period ago.
+type past struct {
+	revision int64
+	gone     map[string]int64 // see cluster.Forget
+}
+
+// forget has etcd forget what was a period ago, and what is about processes that were gone then and are gone now.
+func (m *membership) forget(ctx context.Context, p *past) error {
 	st, err := m.cluster.quorum.Status(ctx)
-	if err == nil && before > 0 {
-		err = m.cluster.quorum.Compact(ctx, before)
+	if err == nil && p.revision > 0 {
+		err = m.cluster.quorum.Compact(ctx, p.revision)
 	}
 	if err != nil {
-		return before, fmt.Errorf("compacting: %w", err)
+		return fmt.Errorf("compacting: %w", err)
 	}
-	return st.Revision, nil
+	p.revision = st.Revision
+	if p.gone, err = cluster.Forget(ctx, m.cluster.quorum, p.gone); err != nil {
+		return fmt.Errorf("forgetting what was said of brokers that are gone: %w", err)
+	}
+	return nil
 }

@@ -45,6 +45,36 @@ func TestClusterWishes(t *testing.T) {
 	}
 }
 
+// Tidying up forgets what operators said of a broker that is gone, and not what they said of one that is there.
+func TestClusterForgetsWishes(t *testing.T) {
+	c := newCloud(t)
+	a, b := c.join(nil), c.join(nil)
+	c.balanced(a, b)
+	if err := cluster.Drain(t.Context(), c.quorum, b.state().Node); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.Move(t.Context(), c.quorum, 0, a.state().Node); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.until("gone", func() bool { return len(a.state().View.Members) == 1 })
+	m := a.current.Load().member
+	var p past
+	for _, want := range []int{2, 1, 1} {
+		if err := m.forget(t.Context(), &p); err != nil {
+			t.Fatal(err)
+		}
+		if kvs, _, err := c.quorum.Range(t.Context(), cluster.WantPrefix); err != nil || len(kvs) != want {
+			t.Errorf("%d wishes, want %d: %v, %v", len(kvs), want, kvs, err)
+		}
+	}
+	if p.revision == 0 {
+		t.Error("nothing is known of the past")
+	}
+}
+
 // The API tells of the cluster what the page of the console shows, and of a server that is alone nothing.
 func TestClusterByAPI(t *testing.T) {
 	c := newCloud(t)
