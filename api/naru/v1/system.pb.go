@@ -832,7 +832,7 @@ type ClusterMember struct {
 	Slots int32 `protobuf:"varint,6,opt,name=slots,proto3" json:"slots,omitempty"`
 	// Whether it takes slots.
 	Ready bool `protobuf:"varint,7,opt,name=ready,proto3" json:"ready,omitempty"`
-	// Whether an operator wants it to own none.
+	// Whether an operator wants it to own none while another broker can.
 	Drained       bool `protobuf:"varint,8,opt,name=drained,proto3" json:"drained,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
