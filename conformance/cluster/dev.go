@@ -26,12 +26,12 @@ func dev(ctx context.Context, o options, dir string) error {
 	return nil
 }
 
-// introduce prints where everything is.
+// introduce prints where everything is. The brokers' numbers are etcd's to give, and cluster status tells them.
 func (p *parts) introduce() {
 	fmt.Printf("\netcd    %s\nbucket  %s at %s, with the key %s and the secret %s\n\n", p.etcdAddr, bucket, p.endpoint, accessKey, secretKey)
 	for _, b := range p.brokers {
-		fmt.Printf("broker %d  pid %-7d kafka %s  http http://%s  aws http://%s  amqp %s  amqp-management http://%s\n",
-			b.number, b.cmd.Process.Pid, b.kafka, b.http, b.aws, b.amqp, b.management)
+		fmt.Printf("broker  pid %-7d kafka %s  http http://%s  aws http://%s  amqp %s  amqp-management http://%s\n",
+			b.cmd.Process.Pid, b.kafka, b.http, b.aws, b.amqp, b.management)
 	}
 	one := p.brokers[0]
 	fmt.Printf(`
