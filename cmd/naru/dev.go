@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -33,15 +34,32 @@ func (a *app) devClusterCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			run := exec.CommandContext(cmd.Context(), "go", "-C", filepath.Join(root, devClusterProgram), "run", ".", "--dev", "--naru", self)
-			run.Stdin, run.Stdout, run.Stderr = a.in, a.out, a.err
-			run.Cancel = func() error { return run.Process.Signal(os.Interrupt) }
-			if err := run.Run(); err != nil && cmd.Context().Err() == nil {
+			dir, err := os.MkdirTemp("", "naru-dev-")
+			if err != nil {
+				return err
+			}
+			defer os.RemoveAll(dir)
+			// Not go run, which passes no signal on: what it started would stay.
+			program := filepath.Join(dir, "cluster.exe")
+			build := a.program(cmd.Context(), filepath.Join(root, devClusterProgram), "go", "build", "-o", program, ".")
+			run := a.program(cmd.Context(), build.Dir, program, "--dev", "--naru", self)
+			if err = build.Run(); err == nil {
+				err = run.Run()
+			}
+			if err != nil && cmd.Context().Err() == nil {
 				return fmt.Errorf("%s: %w", devClusterProgram, err)
 			}
 			return nil
 		},
 	}
+}
+
+// program is a command in a directory, which is interrupted when ctx ends.
+func (a *app) program(ctx context.Context, dir, name string, arg ...string) *exec.Cmd {
+	p := exec.CommandContext(ctx, name, arg...)
+	p.Dir, p.Stdin, p.Stdout, p.Stderr = dir, a.in, a.out, a.err
+	p.Cancel = func() error { return p.Process.Signal(os.Interrupt) }
+	return p
 }
 
 // sourceTree is the directory with Naru's sources in or above the current one, if Go is there too.
