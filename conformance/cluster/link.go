@@ -112,13 +112,13 @@ func (l *link) carry(client net.Conn) {
 		return
 	}
 	done := make(chan error, 2)
-	pump := func(to, from net.Conn, cut func(wire) bool) {
+	there, back := way{to: server}, way{to: client}
+	pump := func(on *way, from net.Conn, cut func(wire) bool) {
 		piece := make([]byte, pieceBytes)
 		for {
 			n, err := from.Read(piece)
 			if n > 0 && l.pass(n, cut) {
-				_, werr := to.Write(piece[:n])
-				err = errors.Join(err, werr)
+				err = errors.Join(err, on.write(piece[:n]))
 			}
 			if err != nil {
 				done <- err
@@ -126,11 +126,35 @@ func (l *link) carry(client net.Conn) {
 			}
 		}
 	}
-	go pump(server, client, func(w wire) bool { return w.cutThere })
-	go pump(client, server, func(w wire) bool { return w.cutBack })
-	if err := <-done; !errors.Is(err, io.EOF) {
+	go pump(&there, client, func(w wire) bool { return w.cutThere })
+	go pump(&back, server, func(w wire) bool { return w.cutBack })
+	if err := <-done; !errors.Is(err, io.EOF) || there.broke() || back.broke() {
 		abort(client) // as the server did
 	}
+}
+
+// way is one of the two of a connection. A reset is told once: to a write that meets it, and then what is read looks like an end in
+// good order.
+type way struct {
+	to     net.Conn
+	mu     sync.Mutex // held while something is written
+	failed bool       // guarded by mu
+}
+
+func (x *way) write(b []byte) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	_, err := x.to.Write(b)
+	x.failed = x.failed || err != nil
+	return err
+}
+
+// broke ends the way, and tells whether that was needed.
+func (x *way) broke() bool {
+	_ = x.to.SetWriteDeadline(time.Unix(1, 0))
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.failed
 }
 
 // keep notes a connection, unless there shall be none.
