@@ -49,10 +49,7 @@ func TestRetentionKnowsTheQueuesOfOtherBrokers(t *testing.T) {
 func TestRedriveWaitsForAQueueThatNobodyHas(t *testing.T) {
 	w, a, _ := newPairWith(t, waits{owner: time.Millisecond, redrive: time.Millisecond})
 	from := w.queue("from", nil)
-	name := "to"
-	for a.homeOf(name) == a.homeOf("from") {
-		name += "o"
-	}
+	name := w.outside("to", from.home())
 	to := w.queue(name, nil)
 	sendTo(t, from, "m")
 	w.take(to.home())

@@ -16,10 +16,7 @@ func TestWhereAPartitionThatNobodyHasEndsIsNotGuessed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := "view"
-	for b.homeOf(name) == p.Slot() {
-		name += "s"
-	}
+	name := w.outside("view", p.Slot())
 	if _, err := b.CreateQueue(catalog.QueueSpec{Name: name, Topic: "far", Settings: catalog.DefaultQueueSettings()}); err != nil {
 		t.Fatal(err)
 	}

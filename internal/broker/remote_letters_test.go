@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -20,10 +19,7 @@ import (
 // A queue's dead letters go to an exchange, though the exchanges are at another broker.
 func TestDeadLettersToExchangesElsewhere(t *testing.T) {
 	w, a, b := newPair(t)
-	name := "q"
-	for i := 0; a.homeOf(name) == HomeSlot; i++ {
-		name = fmt.Sprint("q", i)
-	}
+	name := w.outside("q", HomeSlot)
 	if err := a.DeclareExchange(DefaultNamespace, exchange.Spec{Name: "x", Kind: exchange.Direct, Durable: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -64,12 +60,8 @@ func TestDeadLettersToExchangesElsewhere(t *testing.T) {
 // deadElsewhere has a queue whose dead letters go to one in another slot. All is at a.
 func deadElsewhere(t *testing.T, max waits) (w *pair, a, b *pairNode, q, dead *Queue) {
 	w, a, b = newPairWith(t, max)
-	name := "q"
-	for i := 0; a.homeOf(name) == a.homeOf("dead"); i++ {
-		name = fmt.Sprint("q", i)
-	}
 	dead = w.queue("dead", nil)
-	q = w.queue(name, func(s *catalog.QueueSettings) { s.AttemptsMax, s.DeadLetter = 1, "dead" })
+	q = w.queue(w.outside("q", dead.home()), func(s *catalog.QueueSettings) { s.AttemptsMax, s.DeadLetter = 1, "dead" })
 	return w, a, b, q, dead
 }
 
@@ -128,14 +120,20 @@ func TestDeadLetterOfACrashIsElsewhereOnceThoughNobodyHasThatForAWhile(t *testin
 	}
 	until(t, func() bool { return bounds.times.Load()+asked.forwards.Load() > 0 })
 	w.give(a.homeOf("dead"), a)
+	buried(t, q)
+	if got := mustReceive(t, dead, ReceiveRequest{Max: 2}); len(got) != 1 || asked.forwards.Load() > 0 {
+		t.Errorf("there is %q, sent %d times more", values(got), asked.forwards.Load())
+	}
+}
+
+// buried waits until a queue has nothing any more, all of which is dead letters.
+func buried(t *testing.T, q *Queue) {
+	t.Helper()
 	until(t, func() bool {
 		mustReceive(t, q, ReceiveRequest{Max: 1, Wait: 50 * time.Millisecond}) // it tries again when somebody waits
 		st := q.Stats()
 		return st.Ready+st.InFlight+st.Delayed == 0
 	})
-	if got := mustReceive(t, dead, ReceiveRequest{Max: 2}); len(got) != 1 || asked.forwards.Load() > 0 {
-		t.Errorf("there is %q, sent %d times more", values(got), asked.forwards.Load())
-	}
 }
 
 // asking counts what a queue of another broker is asked.
@@ -190,11 +188,7 @@ func TestDeadLetterOfUnknownOutcomeIsThereOnce(t *testing.T) {
 	if got := mustReceive(t, q, ReceiveRequest{Max: 1}); len(got) != 0 { // which makes it a dead letter
 		t.Fatalf("received %q", values(got))
 	}
-	until(t, func() bool {
-		mustReceive(t, q, ReceiveRequest{Max: 1, Wait: 50 * time.Millisecond}) // it tries again when somebody waits
-		st := q.Stats()
-		return st.Ready+st.InFlight+st.Delayed == 0
-	})
+	buried(t, q)
 	if got := mustReceive(t, dead, ReceiveRequest{Max: 2}); len(got) != 1 || !lossy.asked.Load() {
 		t.Errorf("there is %q", values(got))
 	}
@@ -236,10 +230,7 @@ func TestBindingToATopicOutlivesTheQueuesOwner(t *testing.T) {
 // A letter that waits for the exchanges stays before the next one, also when they come here.
 func TestDeadLettersStayInOrderWhenTheExchangesComeHere(t *testing.T) {
 	w, a, b := newPair(t)
-	name := "dead"
-	for a.homeOf(name) == HomeSlot {
-		name += "-dead"
-	}
+	name := w.outside("dead", HomeSlot)
 	plainQueue(t, a.Broker, name)
 	w.known(func(b *Broker) bool { _, err := b.Queue(name); return err == nil })
 	dead, err := b.Queue(name)
@@ -273,13 +264,8 @@ func TestDeadLettersStayInOrderWhenTheExchangesComeHere(t *testing.T) {
 // does not ask again.
 func TestLetterThatArrivedInPartIsNotPublishedTwice(t *testing.T) {
 	w, a, b := newPair(t)
-	there, away := "there", "away"
-	for a.homeOf(there) == HomeSlot {
-		there += "-there"
-	}
-	for a.homeOf(away) == HomeSlot || a.homeOf(away) == a.homeOf(there) {
-		away += "-away"
-	}
+	there := w.outside("there", HomeSlot)
+	away := w.outside("away", HomeSlot, a.homeOf(there))
 	for _, name := range []string{there, away} {
 		plainQueue(t, a.Broker, name)
 		w.known(func(b *Broker) bool { _, err := b.Queue(name); return err == nil })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -248,6 +249,15 @@ func (w *pair) queue(name string, change func(*catalog.QueueSettings)) *Queue {
 		w.t.Fatal(err)
 	}
 	return q
+}
+
+// outside returns a name that begins with this one, of a queue whose home is in none of some slots.
+func (w *pair) outside(prefix string, slots ...journal.SlotID) string {
+	name := prefix
+	for i := 0; slices.Contains(slots, journal.SlotID(catalog.SlotOfName(name, pairSlots))); i++ {
+		name = fmt.Sprint(prefix, i)
+	}
+	return name
 }
 
 // known waits until all brokers know of something.

@@ -62,6 +62,14 @@ func TestDrainedServeRatherThanNobody(t *testing.T) {
 	}
 }
 
+// joins has a broker be up, by its key alone.
+func joins(t *testing.T, quorum coord.Store, node int32, m Member) {
+	t.Helper()
+	if err := put(t.Context(), quorum, coord.Put(memberKey(node), m.Encode(), 0)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // The last broker that could own slots is not drained.
 func TestDrainNeedsAnHeir(t *testing.T) {
 	quorum := newYard(t, 8).quorum
@@ -71,11 +79,7 @@ func TestDrainNeedsAnHeir(t *testing.T) {
 			t.Errorf("draining %d: %v, want %q", node, err, want)
 		}
 	}
-	join := func(node int32, m Member) {
-		if err := put(t.Context(), quorum, coord.Put(memberKey(node), m.Encode(), 0)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	join := func(node int32, m Member) { joins(t, quorum, node, m) }
 	join(1, Member{Name: "a", Ready: true})
 	refused(1, "drained already: none; not ready: none;")
 	join(2, Member{Name: "b"})
@@ -107,11 +111,8 @@ func (h hasty) Txn(ctx context.Context, cond []coord.Compare, then, otherwise []
 // Of two operators who drain the last two brokers at a time one is refused.
 func TestDrainAtATime(t *testing.T) {
 	quorum := newYard(t, 8).quorum
-	for i, name := range []string{"a", "b"} {
-		if err := put(t.Context(), quorum, coord.Put(memberKey(int32(i+1)), Member{Name: name, Ready: true}.Encode(), 0)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	joins(t, quorum, 1, Member{Name: "a", Ready: true})
+	joins(t, quorum, 2, Member{Name: "b", Ready: true})
 	err := Drain(t.Context(), hasty{quorum, func() {
 		if err := Drain(t.Context(), quorum, 2); err != nil {
 			t.Error(err)

@@ -19,10 +19,7 @@ func TestForget(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	up := func(node int32, name string) {
-		t.Helper()
-		do(coord.Put(memberKey(node), Member{Name: name}.Encode(), 0))
-	}
+	up := func(node int32, name string) { joins(t, quorum, node, Member{Name: name}) }
 	wishes := func() (keys []string) {
 		t.Helper()
 		kvs, _, err := quorum.Range(t.Context(), WantPrefix)
