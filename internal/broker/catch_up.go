@@ -83,11 +83,11 @@ var errCannotTell = fault.New(fault.Unavailable, "it is not known here, and whet
 // catalog says so: else its error is errCannotTell. Who calls it may hold admin of routing, and no other lock.
 func lookUp[T any](b *Broker, find func() (T, error)) (T, error) {
 	found, err := find()
-	if err == nil || b.cfg.Cluster == nil {
+	if err == nil || b.Alone() {
 		return found, err
 	}
 	if err := b.missed(); err != nil {
-		return found, fmt.Errorf("%w: %w", errCannotTell, err)
+		return found, err
 	}
 	return find()
 }
@@ -95,7 +95,7 @@ func lookUp[T any](b *Broker, find func() (T, error)) (T, error) {
 // seekQueues takes up queues that other brokers made, for one who publishes to their names and may wait as for lookUp. To names that
 // are not there clients publish at any rate: see vainNames.
 func (b *Broker) seekQueues(ns string, names []string) error {
-	if b.cfg.Cluster == nil {
+	if b.Alone() {
 		return nil
 	}
 	began, vain := time.Now(), &b.following.vain
@@ -107,7 +107,7 @@ func (b *Broker) seekQueues(ns string, names []string) error {
 		return nil
 	}
 	if err := b.missed(); err != nil {
-		return fmt.Errorf("%w: %w", errCannotTell, err)
+		return err
 	}
 	for _, name := range names {
 		if missing(name) {
@@ -142,8 +142,19 @@ func (v *vainNames) add(name namespaceName, began time.Time) {
 	v.began[name] = began
 }
 
-// missed takes up what other brokers did, for who looked for something in vain.
+// missed takes up what other brokers did, if there are others, for who looked for something in vain. Its error is errCannotTell.
 func (b *Broker) missed() error {
+	if b.Alone() {
+		return nil
+	}
+	if err := b.catchUpTogether(); err != nil {
+		return fmt.Errorf("%w: %w", errCannotTell, err)
+	}
+	return nil
+}
+
+// catchUpTogether is catchUp for all who come until it begins.
+func (b *Broker) catchUpTogether() error {
 	f := &b.following
 	ctx, cancel := b.bounded(b.cfg.waits.lookUp)
 	defer cancel()

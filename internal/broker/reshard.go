@@ -222,9 +222,7 @@ func (b *Broker) ProduceWait(ctx context.Context, topic string, list []NewRecord
 			return nil, err
 		}
 		b.resharding.unlock()
-		if b.cfg.Cluster != nil {
-			_ = b.missed() // it may be another broker's doing
-		}
+		_ = b.missed() // it may be another broker's doing
 		todo, list = again, more
 	}
 }
