@@ -11,12 +11,14 @@ import (
 // Each method is refused as RabbitMQ refuses it. A refusal closes the channel, or the connection.
 func TestRefusals(t *testing.T) {
 	w := newWorld(t)
-	setup := w.channel()
-	queueOf(t, setup, "q", client.Table{"x-message-ttl": int32(1000)})
+	setup := w.confirming()
+	queueOf(t, setup, "q", client.Table{"x-message-ttl": int32(60000)})
 	ok(t, setup.ExchangeDeclare("x", "direct", true, false, false, false, nil))
 	ok(t, setup.ExchangeDeclare("inner", "fanout", true, false, true, false, nil))
 	ok(t, setup.QueueBind("q", "", "x", false, nil))
-	publish(t, setup, "", "q", "one")
+	if !confirmed(t, setup, "", "q", client.Publishing{}) {
+		t.Fatal("the message was not confirmed")
+	}
 	declare := func(args client.Table) func(*client.Channel) error {
 		return func(ch *client.Channel) error {
 			_, err := ch.QueueDeclare("q", true, false, false, false, args)
@@ -44,20 +46,20 @@ func TestRefusals(t *testing.T) {
 		}},
 		{"durable", 406, "PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'q' in vhost '/': received 'false' but current is 'true'",
 			func(ch *client.Channel) error {
-				_, err := ch.QueueDeclare("q", false, false, false, false, client.Table{"x-message-ttl": int32(1000)})
+				_, err := ch.QueueDeclare("q", false, false, false, false, client.Table{"x-message-ttl": int32(60000)})
 				return err
 			}},
 		{"auto-delete", 406, "inequivalent arg 'auto_delete' for queue 'q' in vhost '/': received 'true' but current is 'false'",
 			func(ch *client.Channel) error {
-				_, err := ch.QueueDeclare("q", true, true, false, false, client.Table{"x-message-ttl": int32(1000)})
+				_, err := ch.QueueDeclare("q", true, true, false, false, client.Table{"x-message-ttl": int32(60000)})
 				return err
 			}},
-		{"other argument", 406, "inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received '2000' but current is '1000'",
-			declare(client.Table{"x-message-ttl": int64(2000)})},
-		{"no argument", 406, "inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received none but current is the value '1000' of type 'signedint'",
+		{"other argument", 406, "inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received '61000' but current is '60000'",
+			declare(client.Table{"x-message-ttl": int64(61000)})},
+		{"no argument", 406, "inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received none but current is the value '60000' of type 'signedint'",
 			declare(nil)},
 		{"more arguments", 406, "received the value 'x' of type 'longstr' but current is none",
-			declare(client.Table{"x-message-ttl": int64(1000), "x-dead-letter-exchange": "x"})},
+			declare(client.Table{"x-message-ttl": int64(60000), "x-dead-letter-exchange": "x"})},
 		{"negative", 406, "invalid arg 'x-message-ttl' for queue 'q2' in vhost '/': {value_negative,-1}", fresh(client.Table{"x-message-ttl": int32(-1)})},
 		{"ten years and more", 406, "{max_value_exceeded,315360000001}", fresh(client.Table{"x-message-ttl": int64(expiresMax + 1)})},
 		{"expires 0", 406, "invalid arg 'x-expires' for queue 'q2' in vhost '/': {value_zero,0}", fresh(client.Table{"x-expires": int32(0)})},
