@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/coord"
-	"github.com/narumq/naru/internal/exchange"
 	"github.com/narumq/naru/internal/fault"
 )
 
@@ -111,80 +109,6 @@ func TestATopicThatGrewElsewhereAndIsAlteredHereGrowsForItsQueues(t *testing.T) 
 	}
 }
 
-func TestRedriveFindsAQueueThatAnotherBrokerMade(t *testing.T) {
-	w, a, b := newPair(t)
-	w.queue("from", nil)
-	from, err := a.Queue("from")
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.following.mu.Lock() // it does not take up what others do
-	if _, err := b.CreateQueue(catalog.QueueSpec{Name: "to", Settings: catalog.DefaultQueueSettings()}); err != nil {
-		t.Fatal(err)
-	}
-	asked, found := a.following.begun.Load(), make(chan error, 1)
-	go func() {
-		_, err := from.local().redriveTarget(&RedriveTask{To: "to"}, nil)
-		found <- err
-	}()
-	until(t, func() bool { return len(found) > 0 || a.following.begun.Load() > asked })
-	a.following.mu.Unlock()
-	if err := <-found; err != nil {
-		t.Error(err)
-	}
-}
-
-// publishByName publishes to queues by their names.
-func publishByName(b *pairNode, name string, more ...string) Published {
-	done := make(chan Published, 1)
-	m := &exchange.Message{Key: name, CC: more}
-	b.Publish(context.Background(), DefaultNamespace, exchange.Default, m, Message{Value: []byte("m"), Delay: -1}, func(p Published) { done <- p })
-	return <-done
-}
-
-func TestPublishFindsAQueueThatAnotherBrokerMade(t *testing.T) {
-	w, a, b := newPair(t)
-	w.queue("known", nil)
-	a.following.mu.Lock() // it does not take up what others do
-	if _, err := b.CreateQueue(catalog.QueueSpec{Name: "new", Settings: catalog.DefaultQueueSettings()}); err != nil {
-		t.Fatal(err)
-	}
-	asked, published := a.following.begun.Load(), make(chan Published, 1)
-	go func() { published <- publishByName(a, "known", "new") }()
-	until(t, func() bool { return len(published) > 0 || a.following.begun.Load() > asked })
-	a.following.mu.Unlock()
-	if p := <-published; p.Err != nil || p.Queues != 2 {
-		t.Errorf("routed to %d queues, %v", p.Queues, p.Err)
-	}
-}
-
-// Names that are not there are published to at any rate, and etcd is not asked at that.
-func TestPublishDoesNotLookUpAMissingQueueEachTime(t *testing.T) {
-	_, a, b := newPair(t)
-	asked, began := a.following.begun.Load(), time.Now()
-	for range 200 {
-		if p := publishByName(a, "q"); p.Err != nil || p.Queues != 0 {
-			t.Fatalf("routed to %d queues, %v", p.Queues, p.Err)
-		}
-	}
-	if n, most := a.following.begun.Load()-asked, 1+int64(time.Since(began)/vainFor); n > most {
-		t.Errorf("looked up %d times, at most %d", n, most)
-	}
-	for i := range 2 * vainMax { // directly: each look-up takes a while
-		a.following.vain.add(namespaceName{DefaultNamespace, fmt.Sprint(i)}, began)
-	}
-	if n := len(a.following.vain.began); n > vainMax {
-		t.Errorf("%d names are remembered", n)
-	}
-	if last := (namespaceName{DefaultNamespace, fmt.Sprint(2*vainMax - 1)}); !a.following.vain.has(last, began) || a.following.vain.has(last, began.Add(vainFor)) {
-		t.Error("it is not looked up again, or at once")
-	}
-	if _, err := b.CreateQueue(catalog.QueueSpec{Name: "q", Settings: catalog.DefaultQueueSettings()}); err != nil {
-		t.Fatal(err)
-	}
-	until(t, func() bool { return publishByName(a, "q").Queues == 1 })
-}
-
 // While etcd does not answer nobody says that something does not exist: another broker may have made it.
 func TestWhatCannotBeLookedUpIsNotSaidToBeMissing(t *testing.T) {
 	w, a, b := newPairWith(t, waits{lookUp: 50 * time.Millisecond})
@@ -197,7 +121,8 @@ func TestWhatCannotBeLookedUpIsNotSaidToBeMissing(t *testing.T) {
 	}
 	_, topic := b.Topic("t")
 	_, partition := b.Partition("t", 0)
-	for _, err := range []error{<-both, <-both, topic, partition} {
+	_, x := a.Exchange(DefaultNamespace, "t")
+	for _, err := range []error{<-both, <-both, topic, partition, x, publishTo(a, "t", "key").Err} {
 		if fault.CodeOf(err) != fault.Unavailable || errors.Is(err, catalog.ErrUnknownQueue) || errors.Is(err, catalog.ErrUnknownTopic) {
 			t.Errorf("etcd is away: %v", err)
 		}

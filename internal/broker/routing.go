@@ -205,15 +205,16 @@ func (b *Broker) Exchanges(ns string) (list []exchange.Spec) {
 }
 
 // Exchange returns an exchange: one that was declared, else one that stands for a
-// topic.
-func (b *Broker) Exchange(ns, name string) (spec exchange.Spec, ok bool) {
-	b.routing().read(ns, func(t *exchange.Table) { spec, ok = t.Get(name) })
-	if !ok {
-		if _, ok = b.topicExchange(ns, name); ok {
-			spec = exchange.Spec{Name: name, Kind: exchange.Fanout, Durable: true}
-		}
+// topic, which is looked up as by Topic. Errors: exchange.ErrNotFound, those of Topic
+// but catalog.ErrUnknownTopic.
+func (b *Broker) Exchange(ns, name string) (spec exchange.Spec, err error) {
+	declared := false
+	b.routing().read(ns, func(t *exchange.Table) { spec, declared = t.Get(name) })
+	if declared {
+		return spec, nil
 	}
-	return spec, ok
+	_, err = b.seekTopicExchange(ns, name)
+	return exchange.Spec{Name: name, Kind: exchange.Fanout, Durable: true}, err
 }
 
 // Bindings returns the bindings of a namespace but those of the default exchange.
@@ -255,7 +256,7 @@ func (b *Broker) Bind(ns string, x exchange.Binding) error {
 	})
 	if errors.Is(err, exchange.ErrNotFound) {
 		for _, name := range []string{x.Source, x.Destination} {
-			if topic, ok := b.topicExchange(ns, name); ok && (name == x.Source || x.DestinationKind == exchange.ToExchange) {
+			if topic, err := b.topicExchange(ns, name); err == nil && (name == x.Source || x.DestinationKind == exchange.ToExchange) {
 				return b.bindTopic(topic, &x)
 			}
 		}
@@ -302,7 +303,12 @@ func (b *Broker) publish(ctx context.Context, ns, name string, m *exchange.Messa
 		err = fmt.Errorf("%w: %s", ErrUnknownNamespace, ns)
 	}
 	if errors.Is(err, exchange.ErrNotFound) {
-		if topic, ok := b.topicExchange(ns, name); ok {
+		find := b.seekTopicExchange
+		if skip != nil { // dead letters, which do not wait
+			find = b.topicExchange
+		}
+		var topic *catalog.Topic
+		if topic, err = find(ns, name); err == nil {
 			b.publishTopic(ctx, topic, m, &msg, done)
 			return
 		}

@@ -75,7 +75,7 @@ func TestRouting(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	w.restart()
-	if _, ok := w.b.Exchange(DefaultNamespace, "passing"); ok {
+	if _, err := w.b.Exchange(DefaultNamespace, "passing"); err == nil {
 		t.Error("an exchange that is not durable is there after a restart")
 	}
 	for i, key := range []string{"app.error", "app.info"} {

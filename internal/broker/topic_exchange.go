@@ -15,20 +15,26 @@ import (
 // ErrTopicExchange refuses a binding between exchanges of which one is a topic.
 var ErrTopicExchange = fault.New(fault.Unimplemented, "the exchange is a topic, which can be bound to queues only")
 
-// topicExchange tells whether name is the exchange that stands for the topic of that name: one in the default namespace, where
-// no exchange was declared by the name, and that was not made for a queue.
-func (b *Broker) topicExchange(ns, name string) (*catalog.Topic, bool) {
-	if ns != DefaultNamespace {
-		return nil, false
-	}
+// topicExchange is the topic that the exchange of that name stands for: one in the default namespace, where no exchange was
+// declared by the name, and that was not made for a queue. Its error is exchange.ErrNotFound.
+func (b *Broker) topicExchange(ns, name string) (*catalog.Topic, error) {
 	topic, err := b.catalog.Topic(name)
-	if err != nil || topic.Internal {
-		return nil, false
+	if ns != DefaultNamespace || err != nil || topic.Internal {
+		return nil, fmt.Errorf("%w: '%s'", exchange.ErrNotFound, name)
 	}
 	if q, err := b.catalog.Queue(name); err == nil && q.Owned { // the topic of a queue has the queue's name
-		return nil, false
+		return nil, fmt.Errorf("%w: '%s'", exchange.ErrNotFound, name)
 	}
-	return topic, true
+	return topic, nil
+}
+
+// seekTopicExchange is topicExchange for who may wait as for lookUp.
+func (b *Broker) seekTopicExchange(ns, name string) (*catalog.Topic, error) {
+	find := func() (*catalog.Topic, error) { return b.topicExchange(ns, name) }
+	if ns != DefaultNamespace {
+		return find() // no topic of another broker's would matter
+	}
+	return lookUp(b, find)
 }
 
 // publishTopic appends a message to the topic that an exchange stands for, under the routing key.

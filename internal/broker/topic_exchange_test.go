@@ -114,11 +114,11 @@ func TestTopicIsAnExchange(t *testing.T) {
 	if got := takeOrders(t, b, "q", 3); fmt.Sprint(got) != "map[a/k-a:1 b/k-b:1 published/k-published:1]" {
 		t.Errorf("got %v", got)
 	}
-	if _, ok := b.Exchange("/", "orders"); !ok {
+	if _, err := b.Exchange("/", "orders"); err != nil {
 		t.Error("the topic is no exchange")
 	}
 	for _, name := range []string{"q", "__naru_routing", "none"} {
-		if _, ok := b.Exchange("/", name); ok {
+		if _, err := b.Exchange("/", name); !errors.Is(err, exchange.ErrNotFound) {
 			t.Errorf("%s is an exchange", name)
 		}
 	}

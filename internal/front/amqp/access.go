@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -81,7 +82,13 @@ func (c *conn) mayKeys(p user.Permission, name string, keys ...string) error {
 	if rights.All() || !rights.HasTopics(name) {
 		return nil
 	}
-	if x, ok := c.s.broker.Exchange(c.vhost, name); !ok || x.Kind != exchange.Topic {
+	x, err := c.s.broker.Exchange(c.vhost, name)
+	switch {
+	case errors.Is(err, exchange.ErrNotFound):
+		return nil // the operation itself says so
+	case err != nil:
+		return refusal(err, c.vhost)
+	case x.Kind != exchange.Topic:
 		return nil
 	}
 	for _, key := range keys {

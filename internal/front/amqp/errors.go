@@ -86,6 +86,14 @@ func noExchange(name, vhost string) *wire.Error {
 	return refuse(wire.NotFound, "no %s", exchangeNamed(name, vhost))
 }
 
+// exchangeRefusal is refusal for an operation on one exchange.
+func exchangeRefusal(err error, name, vhost string) *wire.Error {
+	if errors.Is(err, exchange.ErrNotFound) {
+		return noExchange(name, vhost)
+	}
+	return refusal(err, vhost)
+}
+
 // queueRefusal is refusal for an operation on one queue.
 func queueRefusal(err error, name, vhost string) *wire.Error {
 	if errors.Is(err, catalog.ErrUnknownQueue) || errors.Is(err, broker.ErrQueueDeleted) {

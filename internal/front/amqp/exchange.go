@@ -18,10 +18,11 @@ func (ch *channel) exchangeDeclare(m *wire.ExchangeDeclare) error {
 	if name == exchange.Default {
 		return refuse(wire.AccessRefused, "operation not permitted on the default exchange")
 	}
-	have, exists := b.Exchange(vhost, name)
+	have, missing := b.Exchange(vhost, name)
+	exists := missing == nil
 	if m.Passive {
 		if !exists {
-			return noExchange(name, vhost)
+			return exchangeRefusal(missing, name, vhost)
 		}
 		return ch.answer(m.NoWait, &wire.ExchangeDeclareOk{})
 	}
@@ -194,12 +195,12 @@ func (s *Server) bind(vhost string, x exchange.Binding, mayUse func(queue string
 	if x.Source == exchange.Default || !toQueue && x.Destination == exchange.Default {
 		return refuse(wire.AccessRefused, "operation not permitted on the default exchange")
 	}
-	if _, ok := b.Exchange(vhost, x.Source); !ok {
-		return noExchange(x.Source, vhost)
+	if _, err := b.Exchange(vhost, x.Source); err != nil {
+		return exchangeRefusal(err, x.Source, vhost)
 	}
 	if !toQueue {
-		if _, ok := b.Exchange(vhost, x.Destination); !ok {
-			return noExchange(x.Destination, vhost)
+		if _, err := b.Exchange(vhost, x.Destination); err != nil {
+			return exchangeRefusal(err, x.Destination, vhost)
 		}
 	} else if err := mayUse(x.Destination); err != nil {
 		return err

@@ -136,7 +136,8 @@ func (s *Server) DeclareExchange(vhost, name, kind string, durable, autoDelete, 
 	if err != nil {
 		return false, err
 	}
-	have, exists := s.broker.Exchange(vhost, name)
+	have, missing := s.broker.Exchange(vhost, name)
+	exists := missing == nil
 	switch {
 	case !exists && strings.HasPrefix(name, reservedPrefix):
 		return false, refuse(wire.AccessRefused, "exchange name '%s' contains reserved prefix 'amq.*'", name)

@@ -192,10 +192,10 @@ func (ch *channel) complete(p *publication) error {
 
 // mayPublishTo tells whether an exchange takes messages from clients.
 func (ch *channel) mayPublishTo(name string) error {
-	x, ok := ch.c.s.broker.Exchange(ch.c.vhost, name)
+	x, err := ch.c.s.broker.Exchange(ch.c.vhost, name)
 	switch {
-	case !ok:
-		return noExchange(name, ch.c.vhost)
+	case err != nil:
+		return exchangeRefusal(err, name, ch.c.vhost)
 	case x.Internal:
 		return refuse(wire.AccessRefused, "cannot publish to internal %s", exchangeNamed(name, ch.c.vhost))
 	}

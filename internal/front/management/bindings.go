@@ -141,8 +141,8 @@ func (c *call) endsAreThere(source, destination string, kind exchange.Destinatio
 		return err
 	}
 	vhost := c.vars["vhost"]
-	if _, ok := c.cfg.Broker.Exchange(vhost, source); !ok {
-		return errNotFound
+	if _, err := c.anExchange(source); err != nil {
+		return err
 	}
 	if kind == exchange.ToQueue {
 		if _, err := c.cfg.Broker.NamespaceQueue(vhost, destination); errors.Is(err, catalog.ErrUnknownQueue) {
@@ -150,10 +150,8 @@ func (c *call) endsAreThere(source, destination string, kind exchange.Destinatio
 		}
 		return nil
 	}
-	if _, ok := c.cfg.Broker.Exchange(vhost, destination); !ok {
-		return errNotFound
-	}
-	return nil
+	_, err := c.anExchange(destination)
+	return err
 }
 
 // theBinding is the one that the path names.
@@ -190,7 +188,7 @@ func bind(c *call) (reply, error) {
 	if err := c.allowed(need{user.Write, destination}, need{user.Read, source}); err != nil {
 		return reply{}, err
 	}
-	if err := c.mayBindKey(source, body.Key); err != nil {
+	if err := c.mayKey(user.Read, source, body.Key); err != nil {
 		return reply{}, err
 	}
 	err := c.cfg.AMQP.Bind(c.vars["vhost"], source, destination, kind == exchange.ToQueue, body.Key, body.Arguments)
@@ -199,18 +197,6 @@ func bind(c *call) (reply, error) {
 	}
 	props := quoted(body.Key) + argumentsHash(body.Key, body.Arguments)
 	return reply{status: http.StatusCreated, location: url.PathEscape(destination) + "/" + url.PathEscape(props)}, nil
-}
-
-// mayBindKey looks at the permissions on an exchange's keys.
-func (c *call) mayBindKey(source, key string) error {
-	x, ok := c.cfg.Broker.Exchange(c.vars["vhost"], source)
-	if !ok || x.Kind != exchange.Topic {
-		return nil
-	}
-	if rights, _ := c.user.Rights(c.vars["vhost"]); !rights.AllowKey(user.Read, source, key) {
-		return errRefused
-	}
-	return nil
 }
 
 func unbind(c *call) (reply, error) {
@@ -225,7 +211,7 @@ func unbind(c *call) (reply, error) {
 	if b.Source == exchange.Default {
 		return reply{}, errRefused
 	}
-	if err := c.mayBindKey(source, b.Key); err != nil {
+	if err := c.mayKey(user.Read, source, b.Key); err != nil {
 		return reply{}, err
 	}
 	return reply{}, c.explained(c.cfg.Broker.Unbind(c.vars["vhost"], *b))

@@ -45,11 +45,16 @@ func (c *call) theExchange() (exchange.Spec, error) {
 	if _, err := c.vhosts(); err != nil {
 		return exchange.Spec{}, err
 	}
-	x, ok := c.cfg.Broker.Exchange(c.vars["vhost"], exchangeNamed(c.vars["exchange"]))
-	if !ok {
+	return c.anExchange(exchangeNamed(c.vars["exchange"]))
+}
+
+// anExchange is the one of that name in the path's virtual host.
+func (c *call) anExchange(name string) (exchange.Spec, error) {
+	x, err := c.cfg.Broker.Exchange(c.vars["vhost"], name)
+	if errors.Is(err, exchange.ErrNotFound) {
 		return x, errNotFound
 	}
-	return x, nil
+	return x, c.explained(err)
 }
 
 func oneExchange(c *call) (reply, error) {
@@ -98,13 +103,18 @@ func deleteExchange(c *call) (reply, error) {
 	return reply{}, c.explained(err)
 }
 
-// mayPublishKey looks at the permissions on an exchange's keys.
-func (c *call) mayPublishKey(name, key string) error {
-	x, ok := c.cfg.Broker.Exchange(c.vars["vhost"], name)
-	if !ok || x.Kind != exchange.Topic {
+// mayKey looks at the permissions on an exchange's keys. Of one that is not there the operation itself says so.
+func (c *call) mayKey(p user.Permission, name, key string) error {
+	x, err := c.anExchange(name)
+	switch {
+	case errors.Is(err, errNotFound):
+		return nil
+	case err != nil:
+		return err
+	case x.Kind != exchange.Topic:
 		return nil
 	}
-	if rights, _ := c.user.Rights(c.vars["vhost"]); !rights.AllowKey(user.Write, name, key) {
+	if rights, _ := c.user.Rights(c.vars["vhost"]); !rights.AllowKey(p, name, key) {
 		return errRefused
 	}
 	return nil

@@ -62,7 +62,7 @@ func publish(c *call) (reply, error) {
 	if err := c.allowed(need{user.Write, name}); err != nil {
 		return reply{}, err
 	}
-	if err := c.mayPublishKey(name, *body.Key); err != nil {
+	if err := c.mayKey(user.Write, name, *body.Key); err != nil {
 		return reply{}, err
 	}
 	routed, err := c.cfg.AMQP.PublishAs(c.r.Context(), c.user.Name, c.vars["vhost"], name, *body.Key, properties, payload)

@@ -1,0 +1,121 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/exchange"
+)
+
+// unheardOf lets a do something for which it has to know what was done elsewhere, and which it takes up only when it asks. Its catalog may
+// hear of it before.
+func unheardOf[T any](t *testing.T, a *pairNode, elsewhere func() error, do func() T) T {
+	t.Helper()
+	a.following.mu.Lock() // it does not take up what others do
+	if err := elsewhere(); err != nil {
+		a.following.mu.Unlock()
+		t.Fatal(err)
+	}
+	asked, done := a.following.begun.Load(), make(chan T, 1)
+	go func() { done <- do() }()
+	until(t, func() bool { return len(done) > 0 || a.following.begun.Load() > asked })
+	a.following.mu.Unlock()
+	return <-done
+}
+
+// making is an unheard-of queue's.
+func making(b *pairNode, name string) func() error {
+	return func() error {
+		_, err := b.CreateQueue(catalog.QueueSpec{Name: name, Settings: catalog.DefaultQueueSettings()})
+		return err
+	}
+}
+
+func TestRedriveFindsAQueueThatAnotherBrokerMade(t *testing.T) {
+	w, a, b := newPair(t)
+	w.queue("from", nil)
+	from, err := a.Queue("from")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = unheardOf(t, a, making(b, "to"), func() error {
+		_, err := from.local().redriveTarget(&RedriveTask{To: "to"}, nil)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// publishTo publishes to an exchange.
+func publishTo(b *pairNode, name, key string, more ...string) Published {
+	done := make(chan Published, 1)
+	m := &exchange.Message{Key: key, CC: more}
+	b.Publish(context.Background(), DefaultNamespace, name, m, Message{Value: []byte("m"), Delay: -1}, func(p Published) { done <- p })
+	return <-done
+}
+
+// publishByName publishes to queues by their names.
+func publishByName(b *pairNode, name string, more ...string) Published {
+	return publishTo(b, exchange.Default, name, more...)
+}
+
+func TestPublishFindsAQueueThatAnotherBrokerMade(t *testing.T) {
+	w, a, b := newPair(t)
+	w.queue("known", nil)
+	p := unheardOf(t, a, making(b, "new"), func() Published { return publishByName(a, "known", "new") })
+	if p.Err != nil || p.Queues != 2 {
+		t.Errorf("routed to %d queues, %v", p.Queues, p.Err)
+	}
+}
+
+func TestATopicThatAnotherBrokerMadeIsAnExchange(t *testing.T) {
+	_, a, b := newPair(t)
+	making := func(name string) func() error {
+		return func() error {
+			_, err := b.CreateTopic(catalog.TopicSpec{Name: name, Partitions: 1}, false)
+			return err
+		}
+	}
+	p := unheardOf(t, a, making("t"), func() Published { return publishTo(a, "t", "key") })
+	if p.Err != nil || p.Queues != 1 {
+		t.Errorf("published to %d, %v", p.Queues, p.Err)
+	}
+	if err := unheardOf(t, a, making("t2"), func() error { _, err := a.Exchange(DefaultNamespace, "t2"); return err }); err != nil {
+		t.Error(err)
+	}
+	if p := publishTo(a, "none", "key"); !errors.Is(p.Err, exchange.ErrNotFound) {
+		t.Errorf("published to an exchange that is not there: %v", p.Err)
+	}
+}
+
+// Names that are not there are published to at any rate, and etcd is not asked at that.
+func TestPublishDoesNotLookUpAMissingQueueEachTime(t *testing.T) {
+	_, a, b := newPair(t)
+	asked, began := a.following.begun.Load(), time.Now()
+	for range 200 {
+		if p := publishByName(a, "q"); p.Err != nil || p.Queues != 0 {
+			t.Fatalf("routed to %d queues, %v", p.Queues, p.Err)
+		}
+	}
+	if n, most := a.following.begun.Load()-asked, 1+int64(time.Since(began)/vainFor); n > most {
+		t.Errorf("looked up %d times, at most %d", n, most)
+	}
+	for i := range 2 * vainMax { // directly: each look-up takes a while
+		a.following.vain.add(namespaceName{DefaultNamespace, fmt.Sprint(i)}, began)
+	}
+	if n := len(a.following.vain.began); n > vainMax {
+		t.Errorf("%d names are remembered", n)
+	}
+	if last := (namespaceName{DefaultNamespace, fmt.Sprint(2*vainMax - 1)}); !a.following.vain.has(last, began) || a.following.vain.has(last, began.Add(vainFor)) {
+		t.Error("it is not looked up again, or at once")
+	}
+	if _, err := b.CreateQueue(catalog.QueueSpec{Name: "q", Settings: catalog.DefaultQueueSettings()}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool { return publishByName(a, "q").Queues == 1 })
+}
