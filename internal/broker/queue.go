@@ -29,6 +29,8 @@ type Queue struct {
 	at   atomic.Pointer[queueAt]
 	away asker       // of sends, while the queue is elsewhere
 	gone atomic.Bool // it was deleted
+
+	expected atomic.Int32 // receives that are about to come
 }
 
 // queueAt is where a queue is.
@@ -103,6 +105,18 @@ func (q *Queue) SendOnce(ctx context.Context, once *Once, msgs []Message, done f
 // forward is Send of a record that comes from another queue.
 func (q *Queue) forward(rec *record.Record, lane int32, done func(Sent)) {
 	q.sendsTo().Forward(rec, lane, done)
+}
+
+// Expect says that a Receive is about to come: until end is called, what is ready is not taken for what nobody waits for, or for
+// too much. Between two receives of one who wants all there is, that would depend on who is quicker. Of a queue that is
+// elsewhere it says nothing.
+func (q *Queue) Expect() (end func()) {
+	q.expected.Add(1)
+	return func() {
+		if here := q.local(); q.expected.Add(-1) == 0 && here != nil && here.eager() {
+			here.poke()
+		}
+	}
 }
 
 // Receive leases up to req.Max messages. If there are none it waits as long as

@@ -26,18 +26,19 @@ func (q *openQueue) eager() bool {
 // tend gives up what is too much or has expired. Caller holds mu.
 func (q *openQueue) tend() {
 	s, now := &q.Meta().Settings, q.b.nowMS()
+	wanted := q.handle.expected.Load() > 0
 	for {
 		if err := q.load(now); err != nil {
 			q.b.log.Warn("queue cannot be read", "queue", q.Meta().Name, "err", err)
 			return
 		}
-		if s.Overflow == catalog.OverflowDropHead {
+		if s.Overflow == catalog.OverflowDropHead && !wanted {
 			n, bytes := q.excess(s)
 			if n > 0 || bytes > 0 {
 				q.t.log.Read(func() { q.core.DropHead(n, bytes) })
 			}
 		}
-		if s.ExpireUnwaited {
+		if s.ExpireUnwaited && !wanted {
 			q.t.log.Read(func() { q.core.GiveUpReady(queue.ReasonExpired) })
 		}
 		if q.buryDead() == 0 {

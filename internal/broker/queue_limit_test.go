@@ -69,6 +69,32 @@ func TestBoundNothing(t *testing.T) {
 	}
 }
 
+// What comes while a receive is about to come is for it, as if it waited already: neither too much, nor what nobody waits for.
+func TestExpectedReceive(t *testing.T) {
+	w := newQueueWorld(t)
+	for name, set := range map[string]func(*catalog.QueueSettings){
+		"short":     func(s *catalog.QueueSettings) { s.LengthMax = 1 },
+		"unwaited":  func(s *catalog.QueueSettings) { s.Retention, s.ExpireUnwaited = time.Hour, true },
+		"unbounded": nil,
+	} {
+		q := routed(t, w.b, name, set)
+		one, two := q.Expect(), q.Expect()
+		for _, value := range []string{"1", "2", "3"} {
+			publish(t, w.b, "", name, value)
+		}
+		one()
+		q.local().poke()
+		if list, err := q.Receive(context.Background(), ReceiveRequest{Max: 1}); err != nil || len(list) != 1 || string(list[0].Record.Value) != "1" {
+			t.Errorf("%s: received %+v, %v", name, list, err)
+		}
+		two()
+		want := map[string][]string{"short": {"3"}, "unbounded": {"2", "3"}}[name]
+		if got := takeAll(t, q); !slices.Equal(got, want) {
+			t.Errorf("%s: left %q, want %q", name, got, want)
+		}
+	}
+}
+
 // Who waits for dead letters waits for those before, and for none that come later.
 func TestBurials(t *testing.T) {
 	q := &openQueue{}

@@ -140,6 +140,10 @@ func (ch *channel) delist(x *consumer) bool {
 
 // begin lets a consumer have messages, after the client knows its tag.
 func (ch *channel) begin(noWait bool, x *consumer) error {
+	expected := func() {}
+	if x.box != nil && x.reading == nil {
+		expected = x.box.q.Expect() // by when the client knows it
+	}
 	err := ch.answer(noWait, &wire.BasicConsumeOk{ConsumerTag: x.tag})
 	ch.mu.Lock()
 	x.ready = true
@@ -148,7 +152,7 @@ func (ch *channel) begin(noWait bool, x *consumer) error {
 	case x.reading != nil:
 		x.reading.start()
 	case x.box != nil:
-		x.box.start()
+		x.box.start(expected)
 	}
 	return err
 }

@@ -42,6 +42,8 @@ type mailbox struct {
 	running   bool
 	stop      context.CancelFunc // of the receive that waits; nil: none
 	received  chan struct{}      // closed when that has returned
+	expected  func()             // ends that a receive is about to come; nil: none is
+	joined    []func()           // the same of consumers that have joined since the credit was looked at
 	used      time.Time          // last, without consumers
 	timer     *time.Timer        // of expiry
 	ended     bool               // the queue is gone
@@ -248,15 +250,28 @@ func (s *Server) gone(q *broker.Queue) {
 	}
 }
 
-// start begins to deliver, if nobody does.
-func (m *mailbox) start() {
+// start begins to deliver, if nobody does. expected ends that a receive is about to come.
+func (m *mailbox) start(expected func()) {
 	m.mu.Lock()
+	m.joined = append(m.joined, expected)
 	if !m.running && !m.ended {
 		m.running = true
 		go m.run()
 	}
 	m.mu.Unlock()
 	m.wake()
+}
+
+// expect says whether a receive is about to come, and returns what ends that it was. Caller holds mu.
+func (m *mailbox) expect(comes bool) (over []func()) {
+	over, m.joined = m.joined, nil
+	switch {
+	case comes && m.expected == nil:
+		m.expected = m.q.Expect()
+	case !comes && m.expected != nil:
+		over, m.expected = append(over, m.expected), nil
+	}
+	return over
 }
 
 // run delivers while there are consumers.
@@ -327,16 +342,21 @@ func (m *mailbox) survives(err error) bool {
 // receive that follows, and received is there to wait for.
 func (m *mailbox) credit(stop context.CancelFunc) (n int, more bool) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.consumers) == 0 {
+	if more = len(m.consumers) > 0; more {
+		m.stop = stop
+		n = m.creditOf(m.active())
+	} else {
 		m.running, m.stop = false, nil
-		return 0, false
 	}
-	m.stop = stop
-	if n = m.creditOf(m.active()); n > 0 {
+	if n > 0 {
 		m.received = make(chan struct{})
 	}
-	return n, true
+	over := m.expect(n > 0)
+	m.mu.Unlock()
+	for _, end := range over {
+		end()
+	}
+	return n, more
 }
 
 func (m *mailbox) creditOf(list []*consumer) (n int) {
