@@ -148,12 +148,13 @@ func (c *conn) endChannels() {
 	}
 }
 
-// sendClose tells the client why, gives up what it had, and waits a little for its close-ok.
+// sendClose gives up what the client had, tells it why, and waits a little for its close-ok. A client that hears it may come again
+// at once, and finds none of its consumers in its way.
 func (c *conn) sendClose(e *wire.Error) {
 	c.closing = true
 	c.out.sendConfirms()
-	c.out.send(0, e.ConnectionClose())
 	c.endChannels()
+	c.out.send(0, e.ConnectionClose())
 	c.deleteExclusives()
 	c.until = time.Now().Add(c.s.limits.CloseMax)
 	if e.Code == wire.FrameError {

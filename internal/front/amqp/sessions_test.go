@@ -2,6 +2,7 @@ package amqp
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	client "github.com/rabbitmq/amqp091-go"
@@ -51,15 +52,25 @@ func TestListSessions(t *testing.T) {
 func TestCloseConnection(t *testing.T) {
 	w := newWorld(t)
 	c := w.dial()
+	ch := w.channel(c)
+	queueOf(t, ch, "q", nil)
+	consume(t, ch, "q", "c", nil)
 	closed := c.NotifyClose(make(chan *client.Error, 1))
 	name := w.s.ConnectionList()[0].Name
 	if w.s.CloseConnection("nobody", "test") {
 		t.Error("closed a connection that is not there")
 	}
+	w.s.mail.Lock() // no consumer can go
 	if !w.s.CloseConnection(name, "told so") {
-		t.Fatal("no connection")
+		t.Error("no connection")
 	}
-	e := <-closed
+	select {
+	case <-closed:
+		t.Error("it is told while its consumer is in its way when it comes again")
+	case <-time.After(50 * time.Millisecond):
+	}
+	w.s.mail.Unlock()
+	e := next(t, closed)
 	if e == nil || e.Code != 320 || e.Reason != "CONNECTION_FORCED - broker forced connection closure with reason 'told so'" {
 		t.Errorf("closed with %v", e)
 	}
