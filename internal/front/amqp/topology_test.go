@@ -256,14 +256,14 @@ func TestAutoDelete(t *testing.T) {
 func TestExpires(t *testing.T) {
 	w := newWorld(t)
 	ch := w.channel()
-	queueOf(t, ch, "q", client.Table{"x-expires": int32(30)})
+	queueOf(t, ch, "q", client.Table{"x-expires": int64(time.Hour.Milliseconds())})
 	deliveries := consume(t, ch, "q", "c", nil)
 	q, err := w.b.NamespaceQueue("/", "q")
 	ok(t, err)
 	gone := func() bool { _, err := w.b.NamespaceQueue("/", "q"); return err != nil }
 	m := w.s.find(q)
 	m.mu.Lock()
-	m.used = time.Now().Add(-time.Hour)
+	m.used = time.Now().Add(-2 * time.Hour)
 	m.mu.Unlock()
 	m.expire() // it has a consumer
 	if gone() {
@@ -272,6 +272,10 @@ func TestExpires(t *testing.T) {
 	ok(t, ch.Cancel("c", false))
 	for range deliveries {
 	}
+	m.mu.Lock()
+	m.used = time.Now().Add(-2 * time.Hour)
+	m.timer.Reset(0)
+	m.mu.Unlock()
 	eventually(t, gone)
 }
 
@@ -296,6 +300,7 @@ func TestAlternateAndBindings(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	ok(t, ch.ExchangeUnbind("behind", "", "main", false, client.Table{"x-match": "all", "kind": "order", "n": int64(7)}))
+	closed := ch.NotifyClose(make(chan *client.Error, 1))
 	publish(t, ch, "behind", "a.b", "x")
-	refused(t, next(t, ch.NotifyClose(make(chan *client.Error, 1))), 403, "ACCESS_REFUSED - cannot publish to internal exchange 'behind' in vhost '/'")
+	refused(t, next(t, closed), 403, "ACCESS_REFUSED - cannot publish to internal exchange 'behind' in vhost '/'")
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long a test waits for what has to come.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // world is a server with a listener.
 type world struct {
