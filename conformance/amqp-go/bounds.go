@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
@@ -20,7 +19,8 @@ func boundTTL(t *test) {
 	t.publish(ch, q, "1")
 	t.send(ch, "", r, pub{Body: []byte("short"), Expiration: "200"})
 	t.publish(ch, r, "stays")
-	time.Sleep(400 * time.Millisecond)
+	t.ready(ch, q, 0)
+	t.ready(ch, r, 1)
 	t.bodies(ch, q)
 	t.bodies(ch, r, "stays")
 }

@@ -56,14 +56,14 @@ func connectionAMQPLAIN(t *test) {
 }
 
 func connectionHeartbeat(t *test) {
-	c, err := amqp.DialConfig(t.url, amqp.Config{Heartbeat: time.Second})
+	c, err := amqp.DialConfig(t.url, amqp.Config{Heartbeat: 2 * time.Second})
 	t.ok(err)
 	t.connections = append(t.connections, c)
 	closed := c.NotifyClose(make(chan *amqp.Error, 1))
 	select {
 	case err := <-closed:
 		t.fail("closed: %v", err)
-	case <-time.After(4 * time.Second):
+	case <-time.After(6 * time.Second):
 	}
 	t.queue(t.channelOf(c), nil)
 }

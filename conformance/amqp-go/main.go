@@ -17,7 +17,7 @@ func main() {
 	only := flag.String("only", "", "only checks whose title contains this")
 	flag.Parse()
 	s := &suite{
-		Suite: check.Suite{Name: "amqp-go", Only: *only, Limit: time.Minute},
+		Suite: check.Suite{Name: "amqp-go", Only: *only, Limit: 2 * time.Minute},
 		url:   cmp.Or(os.Getenv("AMQP_URL"), "amqp://guest:guest@127.0.0.1:5672/"),
 	}
 	s.connectionChecks()

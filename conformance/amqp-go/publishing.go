@@ -60,7 +60,7 @@ func publishMandatory(t *test) {
 	select {
 	case r := <-back:
 		t.equal(fmt.Sprint(r.ReplyCode, r.ReplyText, r.Exchange, r.RoutingKey, r.MessageId, string(r.Body)), fmt.Sprint(312, "NO_ROUTE", "", no, "m", "back"), "return")
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.fail("not returned")
 	}
 }
@@ -114,7 +114,7 @@ func confirmReturn(t *test) {
 	case <-back:
 	case <-confirms:
 		t.fail("confirmed before it was returned")
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.fail("neither")
 	}
 	t.equal((<-confirms).Ack, true, "the ack")

@@ -19,6 +19,9 @@ type (
 	pub   = amqp.Publishing
 )
 
+// patience is how long a check waits for what has to come.
+const patience = 30 * time.Second
+
 type suite struct {
 	check.Suite
 	url string
@@ -169,9 +172,9 @@ func (t *test) publish(ch *amqp.Channel, queue string, bodies ...string) {
 
 // until polls; a broker has no call that waits for what it does in the background.
 func (t *test) until(what string, holds func() bool) {
-	for end := time.Now().Add(10 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.fail("not within 10 s: %s", what)
+			t.fail("not within %v: %s", patience, what)
 		}
 	}
 }
@@ -220,8 +223,8 @@ func (t *test) next(from <-chan amqp.Delivery) amqp.Delivery {
 	case d, ok := <-from:
 		t.holds(ok, "the consumer ended")
 		return d
-	case <-time.After(10 * time.Second):
-		t.fail("no delivery for 10 s")
+	case <-time.After(patience):
+		t.fail("no delivery for %v", patience)
 	}
 	return amqp.Delivery{}
 }
@@ -240,7 +243,7 @@ func (t *test) closed(from <-chan *amqp.Error) error {
 	select {
 	case err := <-from:
 		return err
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		return errors.New("still open")
 	}
 }

@@ -38,8 +38,8 @@ async function amqplain(t) {
 }
 
 async function heartbeat(t) {
-  const c = await t.connect('?heartbeat=1')
-  await sleep(4000)
+  const c = await t.connect('?heartbeat=2')
+  await sleep(6000)
   await t.queue(await t.channelOf(c))
 }
 

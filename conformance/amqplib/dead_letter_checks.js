@@ -24,8 +24,8 @@ async function reasons(t) {
   const q = await t.queue(ch, { 'x-dead-letter-exchange': x })
   publish(ch, q, 'rejected')
   ch.reject(await get(ch, q), false)
-  ch.sendToQueue(q, Buffer.from('expired'), { expiration: 100 })
   for (const [reason, more] of [['rejected', {}], ['expired', { 'original-expiration': '100' }]]) {
+    if (reason === 'expired') ch.sendToQueue(q, Buffer.from('expired'), { expiration: 100 })
     const m = await get(ch, dead, { noAck: true })
     assert.deepEqual(deaths(m), [{ count: 1, reason, queue: q, exchange: '', 'routing-keys': [q], ...more }])
     const h = m.properties.headers

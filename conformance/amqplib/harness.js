@@ -7,7 +7,7 @@ const runName = `amqplib-${process.pid}-${Math.floor(Date.now() / 1000)}`
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 
 // until polls; a broker has no call that waits for what it does in the background.
-async function until(what, holds, limit = 10000) {
+async function until(what, holds, limit = 30000) {
   for (const end = Date.now() + limit; !(await holds()); await sleep(20)) assert.ok(Date.now() < end, `not within ${limit} ms: ${what}`)
 }
 
@@ -87,7 +87,7 @@ class Suite {
     Object.assign(this, { name, only, number: 0, passed: 0, failed: 0 })
   }
 
-  // run counts one check; it fails when it throws or takes longer than a minute.
+  // run counts one check; it fails when it throws or takes longer than two minutes.
   async run(title, check) {
     this.number++
     if (this.only && !title.includes(this.only)) return
@@ -95,7 +95,7 @@ class Suite {
     const t = new Test(this.number)
     let timer
     const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error('not done within a minute')), 60000)
+      timer = setTimeout(() => reject(new Error('not done within two minutes')), 120000)
     })
     try {
       await Promise.race([check(t).finally(() => t.end()), late])

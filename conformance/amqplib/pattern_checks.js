@@ -36,7 +36,7 @@ async function logs(t) {
     read[pattern] = await consume(ch, queue, { noAck: true })
   }
   for (const key of ['billing.info', 'billing.error', 'shipping.error']) ch.publish(x, key, Buffer.from(key))
-  await received(read['#'], 3)
+  await Promise.all([received(read['#'], 3), received(read['*.error'], 2), received(read['billing.*'], 2)])
   assert.deepEqual(Object.values(read).map(l => l.map(text)), [['billing.info', 'billing.error', 'shipping.error'], ['billing.error', 'shipping.error'], ['billing.info', 'billing.error']])
 }
 

@@ -53,8 +53,8 @@ def vhost(t):
 
 @check("connection: heartbeats keep an idle connection")
 def heartbeat(t):
-    c = t.connection(heartbeat=1)
-    c.sleep(4)
+    c = t.connection(heartbeat=2)
+    c.sleep(6)
     ch = c.channel()
     q = t.queue(ch)
     publish(ch, q, b"alive")
@@ -144,7 +144,7 @@ def unexpected(t):
 def not_open(t):
     c = t.connection()
     c._impl._send_method(77, spec.Queue.Declare(queue="", exclusive=True))
-    cut_off(504, "^CHANNEL_ERROR", lambda: c.sleep(5))
+    cut_off(504, "^CHANNEL_ERROR", lambda: c.sleep(30))
 
 
 @check("connection: a channel opened twice")
@@ -152,7 +152,7 @@ def twice(t):
     c = t.connection()
     ch = c.channel()
     c._impl._send_method(ch.channel_number, spec.Channel.Open())
-    cut_off(504, "^CHANNEL_ERROR - second 'channel.open' seen", lambda: c.sleep(5))
+    cut_off(504, "^CHANNEL_ERROR - second 'channel.open' seen", lambda: c.sleep(30))
 
 
 @check("connection: a frame without its end")

@@ -73,6 +73,7 @@ def cancel(t):
     ch.basic_cancel(got.tag)
     publish(ch, q, b"2")
     quiet(ch, got)
+    settled(other, q, 1)
     equal(counts(other, q), (1, 0))
     ch.basic_ack(got[0][0].delivery_tag)
     equal(bodies(other, q, 1), [b"2"])
@@ -164,7 +165,7 @@ def fair(t):
     held = consume(slow, q)
     done = consume(fast, q, lambda ch, m, p, b: ch.basic_ack(m.delivery_tag))
     publish(fast, q, *[str(i).encode() for i in range(20)])
-    until([slow, fast], lambda: len(done) == 19, "nineteen for the fast one")
+    until([slow, fast], lambda: len(done) == 19 and held, "nineteen for the fast one")
     equal(len(held), 1)
 
 
@@ -252,7 +253,7 @@ def thousand(t):
     got = [consume(ch, q, auto_ack=True) for q in queues for _ in range(10)]
     for q in queues:
         publish(ch, q, *[b"x"] * 10)
-    until(ch, lambda: sum(map(len, got)) == 1000, "a thousand deliveries", 30)
+    until(ch, lambda: sum(map(len, got)) == 1000, "a thousand deliveries", 60)
 
 
 @check("consuming: get from an empty queue")

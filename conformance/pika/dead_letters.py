@@ -168,10 +168,10 @@ def cycle(t):
     settled(ch, a, 0)
     settled(ch, b, 0)
     own = t.name("own")
-    t.queue(ch, {"x-message-ttl": 1000, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": own}, own, exclusive=True)
+    t.queue(ch, {"x-message-ttl": 2000, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": own}, own, exclusive=True)
     publish(ch, own, b"to itself")
-    settled(ch, own, 1)
-    settled(ch, own, 0, 5)
+    settled(ch, own, 1, 2)
+    settled(ch, own, 0)
 
 
 @check("dead letters: a circle with a rejection goes on")

@@ -35,8 +35,7 @@ class Test:
 
     def parameters(self, **changes):
         p = pika.URLParameters(url)
-        p.blocked_connection_timeout = 20
-        p.socket_timeout = 10
+        p.blocked_connection_timeout = p.socket_timeout = p.stack_timeout = 30
         for name, value in changes.items():
             setattr(p, name, value)
         return p
@@ -115,7 +114,7 @@ def send(ch, exchange, key, body=b"m", mandatory=False, **properties):
     ch.basic_publish(exchange, key, body, pika.BasicProperties(**properties), mandatory)
 
 
-def get(ch, queue, limit=5, auto_ack=True):
+def get(ch, queue, limit=30, auto_ack=True):
     """The next message, waited for."""
     end = time.monotonic() + limit
     while True:
@@ -127,7 +126,7 @@ def get(ch, queue, limit=5, auto_ack=True):
         ch.connection.sleep(0.02)
 
 
-def bodies(ch, queue, want, limit=5):
+def bodies(ch, queue, want, limit=30):
     """Takes as many messages as are wanted, and sees that no other follows."""
     got = [get(ch, queue, limit)[2] for _ in range(want)]
     method, _, extra = ch.basic_get(queue, auto_ack=True)
@@ -154,7 +153,7 @@ class Deliveries(list):
         return [body for _, _, body in self]
 
 
-def until(ch, holds, what="it holds", limit=10):
+def until(ch, holds, what="it holds", limit=30):
     """Lets the connection work until something holds."""
     connections = [c.connection for c in (ch if isinstance(ch, (list, tuple)) else [ch])]
     end = time.monotonic() + limit
@@ -179,8 +178,17 @@ def counts(ch, queue):
     return m.message_count, m.consumer_count
 
 
-def settled(ch, queue, messages, limit=5):
+def settled(ch, queue, messages, limit=30):
     until(ch, lambda: counts(ch, queue)[0] == messages, f"{messages} messages ready in {queue}", limit)
+
+
+def expired(t, queue, seconds):
+    """The queue is gone when nobody has used it for so long. To look is to use it, so it is left alone for longer each time."""
+    for times in (1.25, 2.5, 5, 10):
+        time.sleep(seconds * times)
+        if not t.exists(queue=queue):
+            return
+    raise AssertionError("it is still there")
 
 
 def refused(code, pattern, f, *args, **how):
@@ -225,7 +233,7 @@ def out_of_time(*_):
     raise TimeoutError(f"not done within {limit} s")
 
 
-limit = 40  # seconds for one check
+limit = 120  # seconds for one check
 
 
 def run_all(name, only=""):

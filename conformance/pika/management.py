@@ -19,7 +19,7 @@ def call(verb, *path, body=None):
     request.add_header("Authorization", "Basic " + token)
     request.add_header("Content-Type", "application/json")
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             text = answer.read()
     except urllib.error.HTTPError as e:
         raise AssertionError(f"{verb} {target}: {e.code} {e.read()!r}") from None

@@ -74,7 +74,7 @@ def huge(t):
     body = os.urandom(20 << 20)
     publish(ch, q, body)
     try:
-        got = get(ch, q, 20)[2]
+        got = get(ch, q, 60)[2]
         holds(got == body, f"came back as {len(got)} bytes")
     except ChannelClosedByBroker as e:
         holds(e.reply_code == 406 and re.search(r"^PRECONDITION_FAILED - message size \d+ is larger than configured max size \d+$", e.reply_text), f"got {e}")
@@ -102,7 +102,7 @@ def order(t):
     got = consume(ch, q, auto_ack=True)
     want = [str(i).encode() for i in range(2000)]
     publish(ch, q, *want)
-    until(ch, lambda: len(got) == len(want), "all of them", 30)
+    until(ch, lambda: len(got) == len(want), "all of them", 60)
     equal(got.bodies(), want)
 
 
@@ -171,7 +171,7 @@ def asynchronous(t):
     until(ch, lambda: done, "select-ok")
     for i in range(1000):
         inner.basic_publish("", q, str(i).encode(), pika.BasicProperties(delivery_mode=2))
-    until(ch, lambda: len(acked) == 1000, "1000 confirms", 30)
+    until(ch, lambda: len(acked) == 1000, "1000 confirms", 60)
     equal(acked, set(range(1, 1001)))
     equal({type(m).__name__ for m in seen}, {"Ack"})
 

@@ -68,8 +68,9 @@ def dead(t):
     q = quorum(t, ch, x_dead_letter_exchange=x)
     publish(ch, q, b"1")
     ch.basic_reject(get(ch, q, auto_ack=False)[0].delivery_tag, requeue=False)
+    equal(get(ch, dead)[1].headers["x-death"][0]["reason"], "rejected")
     publish(ch, q, b"2", expiration="200")
-    equal([get(ch, dead)[1].headers["x-death"][0]["reason"] for _ in range(2)], ["rejected", "expired"])
+    equal(get(ch, dead)[1].headers["x-death"][0]["reason"], "expired")
 
 
 @check("quorum: single active consumer")
@@ -195,11 +196,11 @@ def delayed(t):
     q = t.queue(ch)
     ch.queue_bind(q, x, "k")
     start = time.monotonic()
-    for delay, body in ((900, b"late"), (300, b"soon"), (None, b"now")):
+    for delay, body in ((4000, b"late"), (2000, b"soon"), (None, b"now")):
         ch.basic_publish(x, "k", body, pika.BasicProperties(headers={"x-delay": delay} if delay else None))
     got = consume(ch, q, auto_ack=True)
     until(ch, lambda: len(got) == 1, "the first")
-    holds(time.monotonic() - start < 0.3, "late")
+    holds(time.monotonic() - start < 2, "late")
     until(ch, lambda: len(got) == 3, "all")
     equal(got.bodies(), [b"now", b"soon", b"late"])
-    holds(time.monotonic() - start >= 0.9, "early")
+    holds(time.monotonic() - start >= 4, "early")

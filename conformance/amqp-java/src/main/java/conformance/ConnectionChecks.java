@@ -71,9 +71,9 @@ final class ConnectionChecks {
 
     private static void heartbeat(Fixture t) throws Exception {
         ConnectionFactory f = t.factory();
-        f.setRequestedHeartbeat(1);
+        f.setRequestedHeartbeat(2);
         Connection c = t.connect(f);
-        Thread.sleep(4000);
+        Thread.sleep(6000);
         t.queue(c.createChannel());
     }
 

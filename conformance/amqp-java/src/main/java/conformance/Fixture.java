@@ -43,8 +43,9 @@ final class Fixture implements AutoCloseable {
         String base = url == null ? "amqp://guest:guest@127.0.0.1:5672" : url;
         f.setUri(base.endsWith("/") ? base.substring(0, base.length() - 1) : base);
         f.setAutomaticRecoveryEnabled(false);
-        f.setConnectionTimeout(10_000);
-        f.setChannelRpcTimeout(20_000);
+        f.setConnectionTimeout(30_000);
+        f.setHandshakeTimeout(30_000);
+        f.setChannelRpcTimeout(30_000);
         return f;
     }
 
@@ -135,9 +136,9 @@ final class Fixture implements AutoCloseable {
     }
 
     static void until(String what, Callable<Boolean> holds) throws Exception {
-        long end = System.nanoTime() + 10_000_000_000L;
+        long end = System.nanoTime() + 30_000_000_000L;
         while (!holds.call()) {
-            Suite.holds(System.nanoTime() < end, "not within 10 s: " + what);
+            Suite.holds(System.nanoTime() < end, "not within 30 s: " + what);
             Thread.sleep(20);
         }
     }
@@ -172,8 +173,8 @@ final class Fixture implements AutoCloseable {
     }
 
     static Delivery next(BlockingQueue<Delivery> from) throws InterruptedException {
-        Delivery d = from.poll(10, TimeUnit.SECONDS);
-        Suite.holds(d != null, "no delivery for 10 s");
+        Delivery d = from.poll(30, TimeUnit.SECONDS);
+        Suite.holds(d != null, "no delivery for 30 s");
         return d;
     }
 

@@ -47,7 +47,7 @@ final class MassTransitChecks {
         Map<String, Object> headers = Map.of("Content-Type", JSON, "publishId", id);
         AMQP.BasicProperties p = new AMQP.BasicProperties.Builder().contentType(JSON).deliveryMode(2).messageId(id).headers(headers).build();
         ch.basicPublish(exchange, "", p, bytes("{\"messageId\":\"" + id + "\",\"message\":{}}"));
-        ch.waitForConfirmsOrDie(10_000);
+        ch.waitForConfirmsOrDie(30_000);
     }
 
     private static Channel confirming(Fixture t) throws Exception {
@@ -110,7 +110,7 @@ final class MassTransitChecks {
             headers.put("MT-Reason", move[1]);
             headers.put("MT-Fault-StackTrace", "   at Consumer.Consume()\n".repeat(400));
             consumer.basicPublish(to, "", true, d.getProperties().builder().headers(headers).build(), d.getBody());
-            consumer.waitForConfirmsOrDie(10_000);
+            consumer.waitForConfirmsOrDie(30_000);
             consumer.basicAck(Fixture.tag(d), false);
             GetResponse moved = get(ch, to, true);
             Suite.equal(moved.getProps().getHeaders().get("MT-Reason").toString(), move[1], to);

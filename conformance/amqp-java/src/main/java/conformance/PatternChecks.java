@@ -44,7 +44,7 @@ final class PatternChecks {
         Channel ch = t.channel();
         String replies = t.queue(ch);
         for (String replyTo : new String[] {replies, "amq.rabbitmq.reply-to"}) {
-            RpcClient client = new RpcClient(new RpcClientParams().channel(ch).exchange("").routingKey(q).replyTo(replyTo).timeout(10_000));
+            RpcClient client = new RpcClient(new RpcClientParams().channel(ch).exchange("").routingKey(q).replyTo(replyTo).timeout(30_000));
             for (int i = 0; i < 20; i++) {
                 Suite.equal(client.stringCall("ask " + i), "ASK " + i, replyTo);
             }
@@ -75,7 +75,7 @@ final class PatternChecks {
         ch.confirmSelect();
         String q = t.shared(ch, Map.of("x-queue-type", "stream"));
         publish(ch, q, "0", "1", "2", "3");
-        ch.waitForConfirmsOrDie(10_000);
+        ch.waitForConfirmsOrDie(30_000);
         for (int start : new int[] {0, 2}) {
             Channel reader = t.channel();
             reader.basicQos(10);

@@ -115,9 +115,9 @@ final class PublishChecks {
         String q = t.queue(ch, Map.of("x-max-length", 1, "x-overflow", "reject-publish"));
         ch.confirmSelect();
         publish(ch, q, "1");
-        Suite.holds(ch.waitForConfirms(10_000), "the first was nacked");
+        Suite.holds(ch.waitForConfirms(30_000), "the first was nacked");
         publish(ch, q, "2");
-        Suite.holds(!ch.waitForConfirms(10_000), "the second was acked");
+        Suite.holds(!ch.waitForConfirms(30_000), "the second was acked");
         bodies(ch, q, "1");
     }
 
