@@ -19,6 +19,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/narumq/naru/conformance/check"
+	"github.com/narumq/naru/conformance/sdk"
 )
 
 type suite struct {
@@ -32,6 +33,7 @@ func connect(ctx context.Context, opts ...func(*sqs.Options)) (*sqs.Client, erro
 	if err != nil {
 		return nil, err
 	}
+	opts = append([]func(*sqs.Options){func(o *sqs.Options) { o.HTTPClient = sdk.HTTP() }}, opts...)
 	return sqs.NewFromConfig(cfg, opts...), nil
 }
 
@@ -246,13 +248,13 @@ func (t *tester) tryReceive(url string, n int, opts ...receiveOption) ([]types.M
 	return out.Messages, nil
 }
 
-// take receives until n messages came, and fails if they do not within 10 s.
+// take receives until n messages came, and fails if they do not within 30 s.
 func (t *tester) take(url string, n int, opts ...receiveOption) []types.Message {
 	var out []types.Message
 	opts = append([]receiveOption{wait(1)}, opts...)
-	for end := time.Now().Add(10 * time.Second); len(out) < n; {
+	for end := time.Now().Add(30 * time.Second); len(out) < n; {
 		out = append(out, must(t.tryReceive(url, min(10, n-len(out)), opts...))...)
-		holds(time.Now().Before(end) || len(out) >= n, "%d of %d messages after 10 s", len(out), n)
+		holds(time.Now().Before(end) || len(out) >= n, "%d of %d messages after 30 s", len(out), n)
 	}
 	equal("messages", len(out), n)
 	return out
@@ -294,7 +296,7 @@ func (t *tester) hide(url string, m types.Message, seconds int32) error {
 }
 
 func (t *tester) until(what string, ok func() bool) {
-	for end := time.Now().Add(15 * time.Second); !ok(); time.Sleep(50 * time.Millisecond) {
-		holds(time.Now().Before(end), "not within 15 s: %s", what)
+	for end := time.Now().Add(50 * time.Second); !ok(); time.Sleep(50 * time.Millisecond) {
+		holds(time.Now().Before(end), "not within 50 s: %s", what)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/narumq/naru/conformance/check"
+	"github.com/narumq/naru/conformance/sdk"
 )
 
 const first = "shardId-000000000000"
@@ -31,6 +32,7 @@ func connect(ctx context.Context, opts ...func(*kinesis.Options)) (*kinesis.Clie
 	if err != nil {
 		return nil, err
 	}
+	opts = append([]func(*kinesis.Options){func(o *kinesis.Options) { o.HTTPClient = sdk.HTTP() }}, opts...)
 	return kinesis.NewFromConfig(cfg, opts...), nil
 }
 
@@ -96,8 +98,8 @@ func refused[E smithy.APIError](err error, contains ...string) {
 }
 
 func (t *tester) until(what string, f func() bool) {
-	for end := time.Now().Add(15 * time.Second); !f(); time.Sleep(50 * time.Millisecond) {
-		holds(time.Now().Before(end), "not within 15 s: %s", what)
+	for end := time.Now().Add(50 * time.Second); !f(); time.Sleep(50 * time.Millisecond) {
+		holds(time.Now().Before(end), "not within 50 s: %s", what)
 	}
 }
 
@@ -139,10 +141,10 @@ func (t *tester) from(name, shard string) *string {
 // records reads until n records came.
 func (t *tester) records(iterator *string, n int) []types.Record {
 	var out []types.Record
-	for end := time.Now().Add(15 * time.Second); len(out) < n && iterator != nil; {
+	for end := time.Now().Add(50 * time.Second); len(out) < n && iterator != nil; {
 		answer := must(t.client.GetRecords(t.ctx, &kinesis.GetRecordsInput{ShardIterator: iterator}))
 		out, iterator = append(out, answer.Records...), answer.NextShardIterator
-		holds(time.Now().Before(end), "%d of %d records after 15 s", len(out), n)
+		holds(time.Now().Before(end), "%d of %d records after 50 s", len(out), n)
 	}
 	equal("records", len(out), n)
 	return out
