@@ -48,7 +48,7 @@ func (c *checker) take(e *Event) {
 		c.records[e.Value] = r
 		c.order = append(c.order, e.Value)
 	}
-	if e.OK && e.Kind != Deliver && e.Kind != Change {
+	if e.OK && e.Kind != Deliver && e.Kind != Change && e.Life != UnknownLife {
 		for len(c.writes) <= e.Life {
 			c.writes = append(c.writes, nil)
 		}
@@ -85,7 +85,7 @@ func (c *checker) report(name, format, value string, args ...any) {
 // settled tells whether a delivery is durable for certain: a write of the same
 // life that began after its answer was confirmed.
 func (c *checker) settled(d *Event) bool {
-	if d.Life >= len(c.writes) {
+	if d.Life == UnknownLife || d.Life >= len(c.writes) {
 		return false
 	}
 	life := c.writes[d.Life]
@@ -131,7 +131,7 @@ func (c *checker) checkLeases(value string, r *record) {
 			if earlier.Queue != later.Queue || earlier.Lease == 0 {
 				continue
 			}
-			if earlier.Life != later.Life && !c.settled(earlier) {
+			if !sameLife(earlier, later) && !c.settled(earlier) {
 				continue
 			}
 			if end := r.leaseEnd(earlier, later) - clockStep; later.Time < end {
@@ -157,7 +157,7 @@ func (r *record) leaseEnd(d, later *Event) int64 {
 			return 0 // asked for: the record may come again only if that failed
 		}
 		switch changed := e.Start + e.Lease; {
-		case e.OK && e.Time < later.Start && e.Life == later.Life:
+		case e.OK && e.Time < later.Start && sameLife(e, later):
 			end = changed
 		default:
 			end = min(end, changed) // it may have been done, or not
@@ -177,7 +177,7 @@ func (c *checker) checkAttempts(value string, r *record) {
 			if earlier.Queue != later.Queue || earlier.Lease == 0 || earlier.Time > later.Start {
 				continue
 			}
-			if earlier.Life != later.Life && !c.settled(earlier) {
+			if !sameLife(earlier, later) && !c.settled(earlier) {
 				continue
 			}
 			if later.Attempt <= earlier.Attempt {

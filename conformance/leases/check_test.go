@@ -145,3 +145,20 @@ func TestSettled(t *testing.T) {
 		t.Errorf("found %v", found)
 	}
 }
+
+// TestUnknownLife has a history that is broken, until a delivery or the write behind it may be of another life.
+func TestUnknownLife(t *testing.T) {
+	broken := func() *log {
+		return start().send("a").deliver("a", 1).send("b").left("b").kill().deliver("a", 1).del("a")
+	}
+	if len(Check(broken().events)) == 0 {
+		t.Error("nothing found")
+	}
+	for _, i := range []int{1, 2} {
+		l := broken()
+		l.events[i].Life = UnknownLife
+		if found := Check(l.events); len(found) != 0 {
+			t.Errorf("with %v of no certain life: found %v", l.events[i].Kind, found)
+		}
+	}
+}

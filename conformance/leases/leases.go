@@ -22,6 +22,12 @@ const (
 	Change
 )
 
+// UnknownLife is the life of a request during which one life of the server ended and another began.
+const UnknownLife = -1
+
+// sameLife tells whether both were answered by one life of the server for certain.
+func sameLife(a, b *Event) bool { return a.Life == b.Life && a.Life != UnknownLife }
+
 // Event is one request of one client, and its answer.
 type Event struct {
 	Kind    Kind
@@ -34,7 +40,7 @@ type Event struct {
 	Place   int
 	Lease   int64
 	OK      bool
-	Life    int   // which life of the server answered
+	Life    int   // which life of the server answered, or UnknownLife
 	Start   int64 // when the request went out, ns
 	Time    int64 // when the answer came, or was given up, ns
 }

@@ -14,7 +14,7 @@ import (
 func (s *scene) end(ctx context.Context, lossy bool) error {
 	s.stopSends()
 	s.sends.Wait()
-	for deadline := time.Now().Add(45 * time.Second); !lossy && s.left() > 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(60 * time.Second); !lossy && s.left() > 0 && time.Now().Before(deadline); {
 		if !lives.Sleep(ctx, 100*time.Millisecond) {
 			return ctx.Err()
 		}
@@ -46,12 +46,10 @@ func (s *scene) readRest(ctx context.Context) error {
 	}
 	for i := range s.queues {
 		q := s.queues[len(s.queues)-1-i]
-		for empty, failures := 0, 0; empty < 2; {
+		for empty, failures := 0, 0; empty < 3; { // seconds: a deletion that failed leaves a lease
 			messages, err := s.receive(ctx, q, 1)
 			if err != nil {
-				// The SDK now and then breaks a connection on which the answer
-				// comes before it is done with the request; what that answer
-				// leased comes again.
+				// What an answer leased that was not heard comes again.
 				if failures++; failures > 20 || !lives.Sleep(ctx, leaseTime) {
 					return fmt.Errorf("read the rest of %s: %w", q.name, err)
 				}

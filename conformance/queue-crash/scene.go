@@ -15,6 +15,7 @@ import (
 
 	"github.com/narumq/naru/conformance/leases"
 	"github.com/narumq/naru/conformance/lives"
+	"github.com/narumq/naru/conformance/sdk"
 )
 
 const (
@@ -53,7 +54,7 @@ type scene struct {
 
 func newScene(srv *lives.Server, seed uint64) *scene {
 	client := sqs.New(sqs.Options{
-		BaseEndpoint: aws.String("http://" + srv.Addr), Region: "us-east-1", Retryer: aws.NopRetryer{},
+		BaseEndpoint: aws.String("http://" + srv.Addr), Region: "us-east-1", Retryer: aws.NopRetryer{}, HTTPClient: sdk.HTTP(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "any", SecretAccessKey: "thing"}, nil
 		}),
@@ -90,6 +91,9 @@ func (s *scene) request(e leases.Event, call func() error) (leases.Event, error)
 	err := call()
 	e.Time = time.Now().UnixNano()
 	e.Life, e.OK = life, err == nil
+	if s.srv.Life() != life {
+		e.Life = leases.UnknownLife // the server died before the request went out, or after the answer
+	}
 	return e, err
 }
 
