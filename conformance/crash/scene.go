@@ -144,7 +144,7 @@ func (s *scene) askCommitted(ctx context.Context) {
 func (s *scene) end(ctx context.Context, lossy bool) error {
 	s.stopSends()
 	s.sends.Wait()
-	for deadline := time.Now().Add(40 * time.Second); !lossy && !s.CaughtUp(); {
+	for deadline := time.Now().Add(90 * time.Second); !lossy && !s.CaughtUp(); {
 		if time.Now().After(deadline) {
 			break // what is missing, the history will tell
 		}

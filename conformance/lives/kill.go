@@ -11,20 +11,21 @@ import (
 type Plan struct {
 	Kills   int
 	Seed    uint64                // of the moments
-	Lose    bool                  // after the middle kill, destroy bytes that were acknowledged
+	Lose    bool                  // once, from the middle kill on, destroy bytes that were acknowledged
 	Started func(context.Context) // nil, or called after each start
 }
 
-// KillOften kills and starts the server at random moments.
+// KillOften kills and starts the server at random moments; more often than planned if there was nothing to lose yet.
 func (s *Server) KillOften(ctx context.Context, p Plan) error {
 	rng := rand.New(rand.NewPCG(p.Seed, 0))
-	for i := range p.Kills {
+	lost := false
+	for i := 0; i < p.Kills || p.Lose && !lost; i++ {
 		// Most kills come under load; some while the server recovers.
 		pause := time.Duration(200+rng.IntN(2300)) * time.Millisecond
 		if rng.IntN(4) == 0 {
 			pause = time.Duration(rng.IntN(60)) * time.Millisecond
 		}
-		lose := p.Lose && i == p.Kills/2
+		lose := p.Lose && !lost && i >= p.Kills/2
 		if lose {
 			pause = 2 * time.Second // so that there is something to lose
 		}
@@ -35,7 +36,8 @@ func (s *Server) KillOften(ctx context.Context, p Plan) error {
 			return err
 		}
 		if lose {
-			if err := s.LoseBytes(); err != nil {
+			var err error
+			if lost, err = s.LoseBytes(); err != nil {
 				return err
 			}
 		}

@@ -124,16 +124,18 @@ func (s *Server) Check(ctx context.Context) error {
 
 // LoseBytes overwrites the second half of what the newest segment with data
 // holds with zeros, as if a flush had never reached the disk. The server must be dead.
-func (s *Server) LoseBytes() error {
+// It returns false, and leaves all as it is, if that segment is not half full: what
+// is so little may be what was still to be flushed, and nobody was told of.
+func (s *Server) LoseBytes() (bool, error) {
 	names, err := filepath.Glob(filepath.Join(s.data(), "journal", "*.seg"))
 	if err != nil {
-		return err
+		return false, err
 	}
 	sort.Sort(sort.Reverse(sort.StringSlice(names)))
 	for _, name := range names {
 		b, err := os.ReadFile(name)
 		if err != nil {
-			return err
+			return false, err
 		}
 		used := len(b)
 		for used > 0 && b[used-1] == 0 {
@@ -142,13 +144,16 @@ func (s *Server) LoseBytes() error {
 		if used < 4096 {
 			continue
 		}
+		if used < len(b)/2 {
+			return false, nil
+		}
 		f, err := os.OpenFile(name, os.O_WRONLY, 0)
 		if err != nil {
-			return err
+			return false, err
 		}
 		defer f.Close()
 		_, err = f.WriteAt(make([]byte, used-used/2), int64(used/2))
-		return err
+		return err == nil, err
 	}
-	return errors.New("no segment holds anything to lose")
+	return false, errors.New("no segment holds anything to lose")
 }
