@@ -76,7 +76,7 @@ func moveTask(t *tester) {
 	equal("moved", t.task(dead).ApproximateNumberOfMessagesMoved, int64(5))
 	bury(20)
 	handle := must(t.start(t.arn(dead), func(in *sqs.StartMessageMoveTaskInput) {
-		in.DestinationArn, in.MaxNumberOfMessagesPerSecond = aws.String(t.arn(other)), aws.Int32(2)
+		in.DestinationArn, in.MaxNumberOfMessagesPerSecond = aws.String(t.arn(other)), aws.Int32(1)
 	}))
 	t.take(other, 1)
 	t.until("it is counted", func() bool { return t.task(dead).ApproximateNumberOfMessagesMoved >= 1 })

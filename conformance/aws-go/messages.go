@@ -38,11 +38,12 @@ func sendReceiveDelete(t *tester) {
 	q := t.queue(nil)
 	sent := t.send(q, "hello")
 	holds(sent.SequenceNumber == nil, "a standard queue numbered it")
-	m := t.take(q, 1, lease(1))[0]
+	m := t.take(q, 1)[0]
 	equal("body", *m.Body, "hello")
 	equal("id", *m.MessageId, *sent.MessageId)
 	holds(m.Attributes == nil && m.MessageAttributes == nil, "attributes that nobody asked for: %v", m)
 	t.nothing(q)
+	must(0, t.hide(q, m, 1))
 	t.delete(q, m)
 	t.nothing(q, wait(2)) // beyond its lease
 	t.delete(q, m)        // deleting again is no error
@@ -178,17 +179,21 @@ func batchInPart(t *tester) {
 
 func polls(t *tester) {
 	q := t.queue(nil)
+	quickest := time.Hour
+	for range 5 {
+		start := time.Now()
+		t.nothing(q)
+		quickest = min(quickest, time.Since(start))
+	}
+	holds(quickest < 900*time.Millisecond, "a short poll waited %v", quickest)
 	start := time.Now()
-	t.nothing(q)
-	holds(time.Since(start) < 900*time.Millisecond, "a short poll waited")
-	start = time.Now()
 	t.nothing(q, wait(2))
 	took := time.Since(start)
-	holds(took >= 1900*time.Millisecond && took < 4*time.Second, "a long poll of 2 s took %v", took)
+	holds(took >= 1900*time.Millisecond && took < 10*time.Second, "a long poll of 2 s took %v", took)
 	t.send(q, "soon", delay(1))
 	start = time.Now()
-	equal("bodies", bodies(t.take(q, 1, wait(10))), []string{"soon"})
-	holds(time.Since(start) < 4*time.Second, "a message that was due after 1 s came after %v", time.Since(start))
+	equal("bodies", bodies(t.take(q, 1, wait(20))), []string{"soon"})
+	holds(time.Since(start) < 15*time.Second, "a message that was due after 1 s came after %v", time.Since(start))
 	waits := t.queue(attrs{"ReceiveMessageWaitTimeSeconds": "1"})
 	start = time.Now()
 	t.nothing(waits)
@@ -196,16 +201,16 @@ func polls(t *tester) {
 }
 
 func delays(t *tester) {
-	q, slow := t.queue(nil), t.queue(attrs{"DelaySeconds": "2"})
+	q, slow := t.queue(nil), t.queue(attrs{"DelaySeconds": "6"})
 	start := time.Now()
-	t.send(q, "late", delay(2))
+	t.send(q, "late", delay(6))
 	t.send(slow, "late too")
-	t.send(slow, "sooner", delay(1))
+	t.send(slow, "sooner", delay(3))
 	t.nothing(q)
 	t.nothing(slow)
 	equal("its own delay comes before the queue's", bodies(t.take(slow, 1)), []string{"sooner"})
 	equal("bodies", append(bodies(t.take(q, 1)), bodies(t.take(slow, 1))...), []string{"late", "late too"})
-	holds(time.Since(start) > 1900*time.Millisecond, "delivered after %v", time.Since(start))
+	holds(time.Since(start) > 5900*time.Millisecond, "delivered after %v", time.Since(start))
 }
 
 func sizes(t *tester) {

@@ -14,7 +14,7 @@ func (s *suite) visibilityChecks() {
 }
 
 func leaseEnds(t *tester) {
-	q := t.queue(attrs{"VisibilityTimeout": "1"})
+	q := t.queue(attrs{"VisibilityTimeout": "4"})
 	t.send(q, "m")
 	first := t.take(q, 1)[0]
 	t.nothing(q)
@@ -28,9 +28,9 @@ func leaseEnds(t *tester) {
 func visibility(t *tester) {
 	q := t.queue(nil)
 	t.send(q, "m")
-	m := t.take(q, 1, lease(1))[0]
-	must(0, t.hide(q, m, 4))
-	t.nothing(q, wait(2))
+	m := t.take(q, 1, lease(4))[0]
+	must(0, t.hide(q, m, 60))
+	t.nothing(q, wait(5)) // beyond its first lease
 	must(0, t.hide(q, m, 0))
 	m = t.take(q, 1, wait(0), lease(30))[0]
 	must(0, t.hide(q, m, 1))

@@ -88,7 +88,7 @@ class Endpoint {
   }
 
   // take receives until n messages came, and fails if they do not within the limit.
-  async take(url, n, { limit = 10000, ...more } = {}) {
+  async take(url, n, { limit = 30000, ...more } = {}) {
     const out = []
     for (const end = Date.now() + limit; out.length < n;) {
       out.push(...await this.receive(url, { WaitTimeSeconds: 1, ...more, MaxNumberOfMessages: Math.min(10, n - out.length) }))
@@ -115,7 +115,7 @@ class Endpoint {
 }
 
 // until waits for a condition.
-async function until(what, holds, limit = 15000) {
+async function until(what, holds, limit = 50000) {
   for (const end = Date.now() + limit; !(await holds()); await sleep(50)) {
     if (Date.now() > end) throw new Error(`not within ${limit} ms: ${what}`)
   }

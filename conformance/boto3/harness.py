@@ -103,13 +103,13 @@ class Sqs:
         more.setdefault("MaxNumberOfMessages", 10)
         return self.client.receive_message(QueueUrl=url, **more).get("Messages", [])
 
-    def take(self, url, n, limit=10, **more):
+    def take(self, url, n, limit=30, **more):
         """Receives until n messages came, and fails if they do not, or more do."""
         out, end = [], time.monotonic() + limit
         more.setdefault("WaitTimeSeconds", 1)
         while len(out) < n:
             out += self.receive(url, MaxNumberOfMessages=min(10, n - len(out)), **more)
-            if time.monotonic() > end:
+            if len(out) < n and time.monotonic() > end:
                 raise AssertionError(f"{len(out)} of {n} messages after {limit} s")
         equal(len(out), n, "messages")
         return out
@@ -130,7 +130,7 @@ class Sqs:
                                               VisibilityTimeout=seconds)
 
 
-def until(what, holds, limit=15):
+def until(what, holds, limit=60):
     end = time.monotonic() + limit
     while not holds():
         if time.monotonic() > end:

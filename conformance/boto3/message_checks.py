@@ -12,10 +12,11 @@ def send_receive_delete(sqs):
     url = sqs.queue()
     sent = sqs.send(url, "hello")
     holds("SequenceNumber" not in sent, f"a standard queue numbered it: {sent}")
-    [m] = sqs.take(url, 1, VisibilityTimeout=1)
+    [m] = sqs.take(url, 1)
     equal((m["Body"], m["MessageId"]), ("hello", sent["MessageId"]))
     holds("Attributes" not in m and "MessageAttributes" not in m, f"attributes that nobody asked for: {m}")
     sqs.nothing(url)
+    sqs.hide(url, m, 1)
     sqs.delete(url, m)
     sqs.nothing(url, 2)  # beyond its lease
     sqs.delete(url, m)  # deleting again is no error
@@ -123,18 +124,22 @@ def batch_refused(sqs):
     sqs.nothing(url)
 
 
+def timed(call, *args):
+    start = time.monotonic()
+    call(*args)
+    return time.monotonic() - start
+
+
 def polls(sqs):
     url = sqs.queue()
-    start = time.monotonic()
-    sqs.nothing(url)
-    holds(time.monotonic() - start < 0.9, "a short poll waited")
+    holds(min(timed(sqs.nothing, url) for _ in range(5)) < 0.9, "a short poll waited")
     start = time.monotonic()
     sqs.nothing(url, 2)
-    holds(1.9 <= time.monotonic() - start < 4, f"a long poll of 2 s took {time.monotonic() - start:.2f} s")
+    holds(1.9 <= time.monotonic() - start < 10, f"a long poll of 2 s took {time.monotonic() - start:.2f} s")
     sqs.send(url, "soon", DelaySeconds=1)
     start = time.monotonic()
-    equal(sqs.bodies(url, 1, WaitTimeSeconds=10), ["soon"])
-    holds(time.monotonic() - start < 4, f"a message that was due after 1 s came after {time.monotonic() - start:.2f} s")
+    equal(sqs.bodies(url, 1, WaitTimeSeconds=20), ["soon"])
+    holds(time.monotonic() - start < 15, f"a message that was due after 1 s came after {time.monotonic() - start:.2f} s")
     waits = sqs.queue(ReceiveMessageWaitTimeSeconds="1")
     start = time.monotonic()
     equal(sqs.receive(waits), [])
@@ -142,7 +147,7 @@ def polls(sqs):
 
 
 def lease_ends(sqs):
-    url = sqs.queue(VisibilityTimeout="1")
+    url = sqs.queue(VisibilityTimeout="4")
     sqs.send(url, "m")
     [first] = sqs.take(url, 1)
     sqs.nothing(url)
@@ -155,13 +160,13 @@ def lease_ends(sqs):
 def visibility(sqs):
     c, url = sqs.client, sqs.queue()
     sqs.send(url, "m")
-    [m] = sqs.take(url, 1, VisibilityTimeout=1)
-    sqs.hide(url, m, 4)
-    sqs.nothing(url, 2)
+    [m] = sqs.take(url, 1, VisibilityTimeout=4)
+    sqs.hide(url, m, 60)
+    sqs.nothing(url, 5)  # beyond its first lease
     sqs.hide(url, m, 0)
     [m] = sqs.take(url, 1, WaitTimeSeconds=0, limit=1, VisibilityTimeout=30)
     sqs.hide(url, m, 1)
-    [m] = sqs.take(url, 1, limit=5)
+    [m] = sqs.take(url, 1)
     fails("InvalidParameterValue", c.change_message_visibility, QueueUrl=url, ReceiptHandle=m["ReceiptHandle"], VisibilityTimeout=43201)
     sqs.delete(url, m)
     fails("ReceiptHandleIsInvalid", c.change_message_visibility, QueueUrl=url, ReceiptHandle="nonsense", VisibilityTimeout=1, status=404)
@@ -194,16 +199,16 @@ def delete_batch(sqs):
 
 
 def delays(sqs):
-    url, slow = sqs.queue(), sqs.queue(DelaySeconds="2")
+    url, slow = sqs.queue(), sqs.queue(DelaySeconds="5")
     start = time.monotonic()
-    sqs.send(url, "late", DelaySeconds=2)
+    sqs.send(url, "late", DelaySeconds=5)
     sqs.send(slow, "late too")
     sqs.send(slow, "at once", DelaySeconds=0)
     equal(sqs.bodies(slow, 1, WaitTimeSeconds=0, limit=1), ["at once"], "its own delay comes before the queue's")
     sqs.nothing(url)
     sqs.nothing(slow)
     equal(sqs.bodies(url, 1) + sqs.bodies(slow, 1), ["late", "late too"])
-    holds(time.monotonic() - start >= 1.9, f"delivered after {time.monotonic() - start:.2f} s")
+    holds(time.monotonic() - start >= 4.9, f"delivered after {time.monotonic() - start:.2f} s")
 
 
 def sizes(sqs):
@@ -298,12 +303,12 @@ def move_task(sqs):
         sqs.take(url, 10, VisibilityTimeout=0)
     sqs.nothing(url, 1)
     until("20 more dead letters", lambda: sqs.attribute(dead, "ApproximateNumberOfMessages") == "20")
-    handle = c.start_message_move_task(SourceArn=sqs.arn(dead), DestinationArn=sqs.arn(other), MaxNumberOfMessagesPerSecond=2)["TaskHandle"]
+    handle = c.start_message_move_task(SourceArn=sqs.arn(dead), DestinationArn=sqs.arn(other), MaxNumberOfMessagesPerSecond=1)["TaskHandle"]
     equal(len(sqs.take(other, 1)), 1, "moved")
     until("it is counted", lambda: tasks(c, sqs, dead)[0]["ApproximateNumberOfMessagesMoved"] >= 1)
     running = tasks(c, sqs, dead)[0]
     equal((running["Status"], running["DestinationArn"], running["MaxNumberOfMessagesPerSecond"], running["TaskHandle"]),
-          ("RUNNING", sqs.arn(other), 2, handle))
+          ("RUNNING", sqs.arn(other), 1, handle))
     fails("UnsupportedOperation", c.start_message_move_task, SourceArn=sqs.arn(dead))
     holds(1 <= c.cancel_message_move_task(TaskHandle=handle)["ApproximateNumberOfMessagesMoved"] < 20, "moved before the end")
     until("the task is called off", lambda: tasks(c, sqs, dead)[0]["Status"] == "CANCELLED")

@@ -30,7 +30,7 @@ def addresses(sqs):
     answer = there.get_queue_url(QueueName=name)["QueueUrl"]
     holds(answer.startswith(other + "/"), f"{answer} does not begin with {other}")
     sqs.send(url, "one name")
-    got = there.receive_message(QueueUrl=answer, WaitTimeSeconds=2)["Messages"]
+    got = there.receive_message(QueueUrl=answer, WaitTimeSeconds=20)["Messages"]
     equal([m["Body"] for m in got], ["one name"])
 
 

@@ -69,18 +69,18 @@ final class DeadLetterChecks {
         equal(sorted(bodies(sqs.take(url, 5, r -> r.visibilityTimeout(60)))), List.of("m0", "m1", "m2", "m3", "m4"), "back at the source");
         until("the task is over", () -> task(arn).status().equals("COMPLETED"));
         equal(task(arn).approximateNumberOfMessagesMoved(), 5L, "moved");
-        bury(url, dead, 10);
+        bury(url, dead, 20);
         String other = sqs.queue();
         String to = sqs.arn(other);
-        String handle = c.startMessageMoveTask(r -> r.sourceArn(arn).destinationArn(to).maxNumberOfMessagesPerSecond(2)).taskHandle();
+        String handle = c.startMessageMoveTask(r -> r.sourceArn(arn).destinationArn(to).maxNumberOfMessagesPerSecond(1)).taskHandle();
         sqs.take(other, 1);
         until("it is counted", () -> task(arn).approximateNumberOfMessagesMoved() >= 1);
         ListMessageMoveTasksResultEntry running = task(arn);
         equal(List.of(running.status(), running.destinationArn(), running.maxNumberOfMessagesPerSecond(), running.taskHandle()),
-                List.of("RUNNING", to, 2, handle), "task");
+                List.of("RUNNING", to, 1, handle), "task");
         refused("UnsupportedOperation", () -> c.startMessageMoveTask(r -> r.sourceArn(arn)));
         long n = c.cancelMessageMoveTask(r -> r.taskHandle(handle)).approximateNumberOfMessagesMoved();
-        holds(n >= 1 && n < 10, n + " were moved before the end");
+        holds(n >= 1 && n < 20, n + " were moved before the end");
         until("the task is called off", () -> task(arn).status().equals("CANCELLED"));
         refused("ResourceNotFoundException", 404, "", () -> c.startMessageMoveTask(r -> r.sourceArn(arn + "-gone")));
         refused("InvalidParameterValue", () -> c.startMessageMoveTask(r -> r.sourceArn(to)));

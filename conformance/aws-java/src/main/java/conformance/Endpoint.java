@@ -153,14 +153,14 @@ final class Endpoint implements AutoCloseable {
         return client.receiveMessage(r -> more.accept(r.queueUrl(queue).maxNumberOfMessages(10))).messages();
     }
 
-    /** Receives until n messages came, and fails if they do not within ten seconds. */
+    /** Receives until n messages came, and fails if they do not within thirty seconds. */
     List<Message> take(String queue, int n, Consumer<ReceiveMessageRequest.Builder> more) {
         List<Message> out = new ArrayList<>();
-        long end = System.currentTimeMillis() + 10_000;
+        long end = System.currentTimeMillis() + 30_000;
         while (out.size() < n) {
             int left = Math.min(10, n - out.size());
             out.addAll(receive(queue, r -> more.accept(r.waitTimeSeconds(1).maxNumberOfMessages(left))));
-            holds(out.size() >= n || System.currentTimeMillis() < end, out.size() + " of " + n + " messages after 10 s");
+            holds(out.size() >= n || System.currentTimeMillis() < end, out.size() + " of " + n + " messages after 30 s");
         }
         equal(out.size(), n, "messages");
         return out;
@@ -207,9 +207,9 @@ final class Endpoint implements AutoCloseable {
     }
 
     static void until(String what, BooleanSupplier holds) throws InterruptedException {
-        long end = System.currentTimeMillis() + 15_000;
+        long end = System.currentTimeMillis() + 50_000;
         while (!holds.getAsBoolean()) {
-            holds(System.currentTimeMillis() < end, "not within 15 s: " + what);
+            holds(System.currentTimeMillis() < end, "not within 50 s: " + what);
             Thread.sleep(50);
         }
     }

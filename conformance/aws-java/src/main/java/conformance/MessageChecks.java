@@ -62,10 +62,11 @@ final class MessageChecks {
         String url = sqs.queue();
         SendMessageResponse sent = sqs.send(url, "hello");
         equal(sent.sequenceNumber(), null, "sequence number");
-        Message m = sqs.take(url, 1, r -> r.visibilityTimeout(1)).get(0);
+        Message m = sqs.take(url, 1).get(0);
         equal(List.of(m.body(), m.messageId()), List.of("hello", sent.messageId()), "message");
         holds(!m.hasAttributes() && !m.hasMessageAttributes(), "attributes that nobody asked for: " + m);
         sqs.nothing(url);
+        sqs.hide(url, m.receiptHandle(), 1);
         sqs.delete(url, m.receiptHandle());
         sqs.nothing(url, 2); // beyond its lease
         sqs.delete(url, m.receiptHandle()); // deleting again is no error
@@ -171,17 +172,21 @@ final class MessageChecks {
 
     private void polls() {
         String url = sqs.queue();
+        long quickest = Long.MAX_VALUE;
+        for (int i = 0; i < 5; i++) {
+            long began = System.currentTimeMillis();
+            sqs.nothing(url);
+            quickest = Math.min(quickest, System.currentTimeMillis() - began);
+        }
+        holds(quickest < 900, "a short poll waited " + quickest + " ms");
         long start = System.currentTimeMillis();
-        sqs.nothing(url);
-        holds(System.currentTimeMillis() - start < 900, "a short poll waited");
-        start = System.currentTimeMillis();
         sqs.nothing(url, 2);
         long took = System.currentTimeMillis() - start;
-        holds(took >= 1900 && took < 4000, "a long poll of 2 s took " + took + " ms");
+        holds(took >= 1900 && took < 10_000, "a long poll of 2 s took " + took + " ms");
         sqs.send(url, "soon", r -> r.delaySeconds(1));
         start = System.currentTimeMillis();
-        equal(bodies(sqs.take(url, 1, r -> r.waitTimeSeconds(10))), List.of("soon"), "bodies");
-        holds(System.currentTimeMillis() - start < 4000, "a message that was due after 1 s came later than 4 s");
+        equal(bodies(sqs.take(url, 1, r -> r.waitTimeSeconds(20))), List.of("soon"), "bodies");
+        holds(System.currentTimeMillis() - start < 15_000, "a message that was due after 1 s came later than 15 s");
         String waits = sqs.queue("ReceiveMessageWaitTimeSeconds", "1");
         start = System.currentTimeMillis();
         equal(sqs.receive(waits, r -> {}), List.of(), "messages");
@@ -189,7 +194,7 @@ final class MessageChecks {
     }
 
     private void leaseEnds() {
-        String url = sqs.queue("VisibilityTimeout", "1");
+        String url = sqs.queue("VisibilityTimeout", "4");
         sqs.send(url, "m");
         Message first = sqs.take(url, 1).get(0);
         sqs.nothing(url);
@@ -202,9 +207,9 @@ final class MessageChecks {
     private void visibility() {
         String url = sqs.queue();
         sqs.send(url, "m");
-        String first = sqs.take(url, 1, r -> r.visibilityTimeout(1)).get(0).receiptHandle();
-        sqs.hide(url, first, 4);
-        sqs.nothing(url, 2);
+        String first = sqs.take(url, 1, r -> r.visibilityTimeout(4)).get(0).receiptHandle();
+        sqs.hide(url, first, 60);
+        sqs.nothing(url, 5); // beyond its first lease
         sqs.hide(url, first, 0);
         String second = sqs.take(url, 1, r -> r.waitTimeSeconds(0).visibilityTimeout(30)).get(0).receiptHandle();
         sqs.hide(url, second, 1);
@@ -247,9 +252,9 @@ final class MessageChecks {
 
     private void delays() {
         String url = sqs.queue();
-        String slow = sqs.queue("DelaySeconds", "2");
+        String slow = sqs.queue("DelaySeconds", "5");
         long start = System.currentTimeMillis();
-        sqs.send(url, "late", r -> r.delaySeconds(2));
+        sqs.send(url, "late", r -> r.delaySeconds(5));
         sqs.send(slow, "late too");
         sqs.send(slow, "at once", r -> r.delaySeconds(0));
         equal(bodies(sqs.take(slow, 1, r -> r.waitTimeSeconds(0))), List.of("at once"), "its own delay comes before the queue's");
@@ -257,7 +262,7 @@ final class MessageChecks {
         sqs.nothing(slow);
         equal(bodies(sqs.take(url, 1)), List.of("late"), "bodies");
         equal(bodies(sqs.take(slow, 1)), List.of("late too"), "bodies");
-        holds(System.currentTimeMillis() - start >= 1900, "delivered too early");
+        holds(System.currentTimeMillis() - start >= 4900, "delivered too early");
     }
 
     private void sizes() {

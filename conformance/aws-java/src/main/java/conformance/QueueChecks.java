@@ -63,7 +63,7 @@ final class QueueChecks {
             String found = there.getQueueUrl(r -> r.queueName(name)).queueUrl();
             holds(found.startsWith(other + "/"), found + " does not begin with " + other);
             sqs.send(url, "one name");
-            equal(bodies(there.receiveMessage(r -> r.queueUrl(found).waitTimeSeconds(2)).messages()), List.of("one name"), "bodies");
+            equal(bodies(there.receiveMessage(r -> r.queueUrl(found).waitTimeSeconds(20)).messages()), List.of("one name"), "bodies");
         }
     }
 
