@@ -219,7 +219,7 @@ func (s *suite) sequences(ctx context.Context) error {
 
 func produceRaw(ctx context.Context, c *kgo.Client, topic string, records []byte) (int64, error) {
 	req := kmsg.NewPtrProduceRequest()
-	req.Acks, req.TimeoutMillis = -1, 5000
+	req.Acks, req.TimeoutMillis = -1, 30_000
 	t := kmsg.NewProduceRequestTopic()
 	t.Topic = topic
 	p := kmsg.NewProduceRequestTopicPartition()

@@ -69,7 +69,8 @@ func member(o options) error {
 			next[r.Partition] = r.Offset + 1
 		})
 		if len(next) > 0 {
-			commit, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			// A commit waits for a rebalance, which waits until the session of who was killed ends.
+			commit, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 			err := client.CommitRecords(commit, fetches.Records()...)
 			cancel()
 			for p, offset := range next {

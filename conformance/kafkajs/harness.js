@@ -42,7 +42,7 @@ class Suite {
 class Broker {
   constructor(bootstrap, clientId = 'kafkajs') {
     this.kafka = new Kafka({
-      clientId, brokers: [bootstrap], logLevel: logLevel[process.env.CONFORMANCE_LOG || 'ERROR'],
+      clientId, brokers: [bootstrap], connectionTimeout: 10000, logLevel: logLevel[process.env.CONFORMANCE_LOG || 'ERROR'],
       logCreator: () => entry => console.error(JSON.stringify(entry)),
     })
   }

@@ -26,19 +26,19 @@ class Member:
     def __init__(self, broker, topic, group, **settings):
         self.owned, self.gained, self.lost, self.error = set(), 0, 0, None
         self.cooperative = settings.get("partition.assignment.strategy") == "cooperative-sticky"
-        self.consumer = broker.consumer(group, **{"session.timeout.ms": 6000, "heartbeat.interval.ms": 200, **settings})
+        self.consumer = broker.consumer(group, **{"session.timeout.ms": 30000, "heartbeat.interval.ms": 200, **settings})
         self.consumer.subscribe([topic], on_assign=self.assign, on_revoke=self.revoke, on_lost=self.revoke)
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self.poll, daemon=True)
         self.thread.start()
 
     def assign(self, _, partitions):
+        self.gained += len(partitions)  # before what others wait for
         self.owned |= {p.partition for p in partitions}
-        self.gained += len(partitions)
 
     def revoke(self, _, partitions):
-        self.owned -= {p.partition for p in partitions}
         self.lost += len(partitions)
+        self.owned -= {p.partition for p in partitions}
 
     def poll(self):
         while not self.stop.is_set():

@@ -46,7 +46,7 @@ func main() {
 	flag.IntVar(&o.partitions, "partitions", 6, "partitions of the topic")
 	flag.IntVar(&o.records, "records", 4000, "records per producer")
 	flag.IntVar(&o.rate, "rate", 500, "records per second and producer")
-	flag.DurationVar(&o.limit, "limit", 100*time.Second, "time limit for the run")
+	flag.DurationVar(&o.limit, "limit", 180*time.Second, "time limit for the run")
 	flag.Parse()
 	o.member, o.producer = strings.Fields(member), strings.Fields(producer)
 	if o.bootstrap == "" || len(o.member) == 0 || len(o.producer) == 0 {

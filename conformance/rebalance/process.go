@@ -132,13 +132,13 @@ func (p *process) signal(sig syscall.Signal) error {
 
 // wait waits for an orderly end.
 func (p *process) wait(ctx context.Context) error {
-	limit := time.NewTimer(30 * time.Second)
+	limit := time.NewTimer(60 * time.Second)
 	defer limit.Stop()
 	select {
 	case <-p.done:
 		return p.err
 	case <-limit.C:
-		return fmt.Errorf("%s is still running after 30s", p.name)
+		return fmt.Errorf("%s is still running after 60s", p.name)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

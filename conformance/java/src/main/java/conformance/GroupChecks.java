@@ -62,7 +62,7 @@ final class GroupChecks {
         private volatile boolean stop;
 
         Member(String topic, String group, Object... settings) {
-            Object[] base = {"group.id", group, "session.timeout.ms", 6000, "heartbeat.interval.ms", 200, "metadata.max.age.ms", 1000};
+            Object[] base = {"group.id", group, "session.timeout.ms", 30_000, "heartbeat.interval.ms", 200, "metadata.max.age.ms", 1000};
             Object[] all = new Object[base.length + settings.length];
             System.arraycopy(base, 0, all, 0, base.length);
             System.arraycopy(settings, 0, all, base.length, settings.length);
@@ -82,14 +82,14 @@ final class GroupChecks {
 
         @Override
         public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
+            gained.addAndGet(partitions.size()); // before what others wait for
             partitions.forEach(p -> owned.add(p.partition()));
-            gained.addAndGet(partitions.size());
         }
 
         @Override
         public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
-            partitions.forEach(p -> owned.remove(p.partition()));
             lost.addAndGet(partitions.size());
+            partitions.forEach(p -> owned.remove(p.partition()));
         }
 
         boolean owns(int n) throws Exception {

@@ -164,6 +164,7 @@ final class RecordChecks {
             equal(c.offsetsForTimes(Map.of(p, base + 5000)).get(p), null, "after all");
             c.assign(List.of(p));
             c.seekToEnd(List.of(p));
+            equal(c.position(p), 100L, "position at the end"); // which is where it is now, and not at the next poll
             equal(c.poll(Duration.ofMillis(500)).count(), 0, "nothing new");
             broker.fill(topic, 1);
             equal(Broker.take(c, 1).get(0).offset(), 100L, "the next");
@@ -204,7 +205,7 @@ final class RecordChecks {
         long start = System.nanoTime();
         broker.read(topic, 1, 0, "fetch.min.bytes", 1_000_000, "fetch.max.wait.ms", 1500);
         long took = (System.nanoTime() - start) / 1_000_000;
-        equal(took >= 1200 && took < 6000, true, "a wait of 1500 ms took " + took + " ms, which is right");
+        equal(took >= 1200 && took < 20_000, true, "a wait of 1500 ms took " + took + " ms, which is right");
     }
 
     private void manyPartitions() throws Exception {
