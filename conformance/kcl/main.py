@@ -217,7 +217,7 @@ def moto(log):
         except OSError:
             return False
 
-    until("moto answers", answers, 30)
+    until("moto answers", answers, 120)
     return process, f"http://127.0.0.1:{port}"
 
 

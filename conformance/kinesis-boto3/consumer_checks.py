@@ -20,7 +20,7 @@ def describe(k, arn):
 def subscribe(k, consumer, shard="shardId-000000000000", **position):
     """Tries again while the subscription before has not ended yet."""
     position.setdefault("Type", "TRIM_HORIZON")
-    client, end = k.connect(), time.monotonic() + 10
+    client, end = k.connect(), time.monotonic() + 60
     while True:
         try:
             return client.subscribe_to_shard(ConsumerARN=consumer, ShardId=shard, StartingPosition=position)["EventStream"]
@@ -30,7 +30,7 @@ def subscribe(k, consumer, shard="shardId-000000000000", **position):
             time.sleep(0.1)
 
 
-def read(stream, n, limit=15):
+def read(stream, n, limit=60):
     """The first n records, and the last event."""
     records, last, end = [], None, time.monotonic() + limit
     for event in stream:

@@ -61,14 +61,14 @@ class Kinesis:
     def get(self, iterator, **more):
         return self.client.get_records(ShardIterator=iterator, **more)
 
-    def records(self, iterator, n, limit=15):
+    def records(self, iterator, n, limit=60):
         """Reads until n records came, or the shard's end; fails if there are more."""
         out, end = [], time.monotonic() + limit
         while len(out) < n and iterator:
             answer = self.get(iterator)
             out += answer["Records"]
             iterator = answer.get("NextShardIterator")
-            holds(time.monotonic() < end, f"{len(out)} of {n} records after {limit} s")
+            holds(len(out) >= n or time.monotonic() < end, f"{len(out)} of {n} records after {limit} s")
         equal(len(out), n, "records")
         return out
 

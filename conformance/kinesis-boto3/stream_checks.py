@@ -173,9 +173,9 @@ def settings(k):
 def waiters(k):
     name = unique("w")
     k.client.create_stream(StreamName=name, ShardCount=1)
-    k.client.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 15})
+    k.client.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
     k.client.delete_stream(StreamName=name, EnforceConsumerDeletion=True)
-    k.client.get_waiter("stream_not_exists").wait(StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 15})
+    k.client.get_waiter("stream_not_exists").wait(StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
 
 
 def run(suite, k):

@@ -21,7 +21,7 @@ func streamLifecycle(t *tester) {
 	name := t.name("s")
 	must(t.client.CreateStream(t.ctx, &kinesis.CreateStreamInput{StreamName: &name, ShardCount: aws.Int32(2)}))
 	quick := func(o *kinesis.StreamExistsWaiterOptions) { o.MinDelay, o.MaxDelay = 50*time.Millisecond, time.Second }
-	must(0, kinesis.NewStreamExistsWaiter(t.client).Wait(t.ctx, &kinesis.DescribeStreamInput{StreamName: &name}, 15*time.Second, quick))
+	must(0, kinesis.NewStreamExistsWaiter(t.client).Wait(t.ctx, &kinesis.DescribeStreamInput{StreamName: &name}, 50*time.Second, quick))
 	d := must(t.client.DescribeStream(t.ctx, &kinesis.DescribeStreamInput{StreamName: &name})).StreamDescription
 	equal("status", d.StreamStatus, types.StreamStatusActive)
 	equal("shards", []string{*d.Shards[0].ShardId, *d.Shards[1].ShardId}, []string{first, "shardId-000000000001"})
@@ -30,7 +30,7 @@ func streamLifecycle(t *tester) {
 	slow := func(o *kinesis.StreamNotExistsWaiterOptions) {
 		o.MinDelay, o.MaxDelay = 50*time.Millisecond, time.Second
 	}
-	must(0, kinesis.NewStreamNotExistsWaiter(t.client).Wait(t.ctx, &kinesis.DescribeStreamInput{StreamName: &name}, 15*time.Second, slow))
+	must(0, kinesis.NewStreamNotExistsWaiter(t.client).Wait(t.ctx, &kinesis.DescribeStreamInput{StreamName: &name}, 50*time.Second, slow))
 }
 
 func streamPages(t *tester) {

@@ -87,7 +87,7 @@ class Endpoint {
   }
 
   // records reads until n records came.
-  async records(ShardIterator, n, limit = 15000) {
+  async records(ShardIterator, n, limit = 50000) {
     const out = []
     for (const end = Date.now() + limit; out.length < n && ShardIterator;) {
       const answer = await this.client.getRecords({ ShardIterator })
@@ -103,7 +103,7 @@ class Endpoint {
 }
 
 // until waits for a condition.
-async function until(what, holds, limit = 15000) {
+async function until(what, holds, limit = 50000) {
   for (const end = Date.now() + limit; !(await holds()); await sleep(50)) {
     if (Date.now() > end) throw new Error(`not within ${limit} ms: ${what}`)
   }

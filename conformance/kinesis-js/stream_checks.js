@@ -5,14 +5,14 @@ const { waitUntilStreamExists, waitUntilStreamNotExists, paginateListStreams } =
 async function lifecycle(k) {
   const client = k.client, StreamName = unique('s')
   await client.createStream({ StreamName, ShardCount: 2 })
-  await waitUntilStreamExists({ client, maxWaitTime: 15, minDelay: 0.1, maxDelay: 0.2 }, { StreamName })
+  await waitUntilStreamExists({ client, maxWaitTime: 50, minDelay: 0.1, maxDelay: 0.2 }, { StreamName })
   const d = (await client.describeStream({ StreamName })).StreamDescription
   assert.deepEqual([d.StreamName, d.StreamStatus, d.HasMoreShards, d.RetentionPeriodHours, d.Shards.map(s => s.ShardId)],
     [StreamName, 'ACTIVE', false, 24, [first, 'shardId-000000000001']])
   assert.ok(Math.abs(d.StreamCreationTimestamp - Date.now()) < 60000, `created at ${d.StreamCreationTimestamp}`)
   assert.equal((await client.describeStreamSummary({ StreamARN: d.StreamARN })).StreamDescriptionSummary.OpenShardCount, 2)
   await client.deleteStream({ StreamName })
-  await waitUntilStreamNotExists({ client, maxWaitTime: 15, minDelay: 0.1, maxDelay: 0.2 }, { StreamName })
+  await waitUntilStreamNotExists({ client, maxWaitTime: 50, minDelay: 0.1, maxDelay: 0.2 }, { StreamName })
   await fails('ResourceNotFoundException', client.describeStream({ StreamName }), `Stream ${StreamName} under account `)
 }
 

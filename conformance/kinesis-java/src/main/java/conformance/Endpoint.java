@@ -86,13 +86,13 @@ final class Endpoint implements AutoCloseable {
     /** Reads until n records came. */
     List<Record> records(String iterator, int n) throws Exception {
         List<Record> out = new ArrayList<>();
-        long end = System.nanoTime() + 15_000_000_000L;
+        long end = System.nanoTime() + 50_000_000_000L;
         while (out.size() < n && iterator != null) {
             String at = iterator;
             GetRecordsResponse answer = client.getRecords(r -> r.shardIterator(at));
             out.addAll(answer.records());
             iterator = answer.nextShardIterator();
-            holds(System.nanoTime() < end, out.size() + " of " + n + " records after 15 s");
+            holds(System.nanoTime() < end, out.size() + " of " + n + " records after 50 s");
         }
         equal(out.size(), n, "records");
         return out;
@@ -103,9 +103,9 @@ final class Endpoint implements AutoCloseable {
     }
 
     static void until(String what, Callable<Boolean> holds) throws Exception {
-        long end = System.nanoTime() + 15_000_000_000L;
+        long end = System.nanoTime() + 50_000_000_000L;
         while (!holds.call()) {
-            holds(System.nanoTime() < end, "not within 15 s: " + what);
+            holds(System.nanoTime() < end, "not within 50 s: " + what);
             Thread.sleep(50);
         }
     }
