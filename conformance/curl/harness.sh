@@ -31,6 +31,13 @@ same() { [[ $2 == "$3" ]] || no "$1: got '$2', want '$3'"; }
 like() { [[ $2 == *"$3"* ]] || no "$1: got '$2', want it to have '$3'"; }
 unique() { echo "$1-sh-$$-$serial-$RANDOM$RANDOM"; }
 
+# awhile COMMAND… waits until a command says yes, but not longer than 30 seconds.
+awhile() {
+  local end=$((SECONDS + 30))
+  until "$@" || ((SECONDS >= end)); do sleep 0.05; done
+}
+hang_up() { kill "$1" && wait "$1"; } 2>/dev/null
+
 # call METHOD PATH [curl's arguments…] leaves status, body and the header fields.
 call() {
   local method=$1 path=$2

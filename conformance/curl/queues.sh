@@ -2,9 +2,21 @@
 
 texts() { json '(.messages // [])|map(.text)|join(" ")'; }
 receive() {
-  local all='{"maxMessages":10,"wait":"5s"}'
+  local all='{"maxMessages":10,"wait":"20s"}'
   send POST "/v1/queues/$name/messages:receive" "${1:-$all}"
   good
+}
+# gather N receives until so many messages came, and leaves all of them as one answer.
+gather() {
+  local end=$((SECONDS + 30))
+  echo '{"messages":[]}' >"$work/gathered"
+  while (($(jq '.messages|length' "$work/gathered") < $1)); do
+    ((SECONDS < end)) || no "$(jq '.messages|length' "$work/gathered") of $1 messages within 30 s"
+    receive '{"maxMessages":10,"wait":"1s"}'
+    jq -s '{messages:map(.messages // [])|add}' "$work/gathered" "$work/body" >"$work/more"
+    mv "$work/more" "$work/gathered"
+  done
+  cp "$work/gathered" "$work/body"
 }
 nothing() {
   send POST "/v1/queues/$name/messages:receive" '{"wait":"0.2s"}'
@@ -65,7 +77,7 @@ queue_settle() {
   good
   receive
   same 'after nack' "$(json '.messages|map([.text,.attempts])|tojson')" '[["again",2]]'
-  send POST "/v1/queues/$name/messages:nack" "{\"deliveries\":[$(json '.messages[0].delivery|tojson')],\"delay\":\"1s\"}"
+  send POST "/v1/queues/$name/messages:nack" "{\"deliveries\":[$(json '.messages[0].delivery|tojson')],\"delay\":\"5s\"}"
   good
   same 'outcomes' "$(json '.results|map(has("error"))|tojson')" '[false]'
   nothing
@@ -102,9 +114,14 @@ queue_rest() {
   receive
   send POST "/v1/queues/$name/messages:reject" "$(json '{deliveries:(.messages|map(.delivery))}')"
   good
+  for _ in $(seq 300); do # what is rejected gets there in its own time
+    call GET "/v1/queues/$dead"
+    [[ $(json .stats.ready) != 2 ]] || break
+    sleep 0.1
+  done
   send POST "/v1/queues/$dead/redrives" '{}'
   good
-  receive
+  gather 2
   same 'after the redrive' "$(json '.messages|length')" 2
   call GET "/v1/queues/$dead/redrives"
   same redrives "$(json '.redrives|length')" 1

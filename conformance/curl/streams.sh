@@ -1,9 +1,14 @@
 # Server-Sent Events and WebSocket.
 
-# listen SECONDS QUERY [curl's arguments…] leaves the events that came in that time.
+# listen N QUERY [curl's arguments…] leaves the events that came until there were so many, and a moment longer.
 listen() {
-  curl -sS -N --max-time "$1" -D "$work/head" -H 'Accept: text/event-stream' "${@:3}" "$NARU_HTTP/v1/topics/$name/records$2" >"$work/events"
+  : >"$work/events"
+  curl -sS -N --max-time 60 -D "$work/head" -H 'Accept: text/event-stream' "${@:3}" "$NARU_HTTP/v1/topics/$name/records$2" >"$work/events" &
+  awhile came "$1"
+  sleep 0.3
+  hang_up $!
 }
+came() { (($(grep -c '^$' "$work/events") >= $1 && $(grep -c '^data:' "$work/events") >= $1)); }
 data() { sed -n 's/^data: *//p' "$work/events" | jq -r .text | paste -sd' '; }
 ids() { sed -n 's/^id: *//p' "$work/events"; }
 
@@ -12,7 +17,7 @@ events() {
   send POST "/v1/topics/$name/records" '{"records":[{"text":"하나"},{"text":"두\n줄"},{"text":"셋"}]}'
   good
   (sleep 0.5; curl -sS -H 'Content-Type: text/plain' --data-binary 넷 "$NARU_HTTP/v1/topics/$name/records") &
-  listen 2 '?from=earliest'
+  listen 4 '?from=earliest'
   wait
   like 'content type' "$(header content-type)" text/event-stream
   like 'Cache-Control' "$(header cache-control)" no-
@@ -26,14 +31,14 @@ events_resume() {
   topic 2
   send POST "/v1/topics/$name/records" "$(jq -nc '{records:[range(20)|{text:tostring,keyText:"k\(.%5)"}]}')"
   good
-  listen 1 '?from=earliest'
+  listen 20 '?from=earliest'
   local all id
   all=$(data)
   same records "$(wc -w <<<"$all")" 20
   for at in 1 8 19; do
     id=$(ids | sed -n "${at}p")
     cp "$work/events" "$work/first"
-    listen 1 '' -H "Last-Event-ID: $id"
+    listen $((20 - at)) '' -H "Last-Event-ID: $id"
     same "each once, resumed after $at" "$( (cut -d' ' -f"1-$at" <<<"$all"; data) | tr ' ' '\n' | sort -n | paste -sd' ')" "$(seq -s' ' 0 19)"
     cp "$work/first" "$work/events"
   done
@@ -52,7 +57,10 @@ shake=(-H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Versio
 
 websocket_handshake() {
   queue ''
-  curl -sS -N --http1.1 --max-time 1 -D "$work/head" -o /dev/null "${shake[@]}" "$NARU_HTTP/v1/queues/$name/messages:consume"
+  : >"$work/head"
+  curl -sS -N --http1.1 --max-time 60 -D "$work/head" -o /dev/null "${shake[@]}" "$NARU_HTTP/v1/queues/$name/messages:consume" &
+  awhile grep -q $'^\r$' "$work/head"
+  hang_up $!
   like status "$(head -n 1 "$work/head")" ' 101 '
   same Sec-WebSocket-Accept "$(header sec-websocket-accept)" s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
 }
@@ -104,6 +112,6 @@ websocket_consume() {
     settled=$((settled + $(json '.settled // []|map(select(has("error")|not))|length')))
   done
   exec 3>&-
-  receive
+  gather 2
   same 'given back when the connection broke' "$(texts | tr ' ' '\n' | wc -l)" 2
 }

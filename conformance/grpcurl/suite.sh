@@ -53,6 +53,8 @@ health() {
   like health "$got" SERVING
 }
 
+streamed() { (($(json '.records // []|.[]|.text // .bytes' 2>/dev/null | wc -l) >= $1)); }
+
 topics() {
   local name
   name=$(unique t)
@@ -64,7 +66,10 @@ topics() {
   ask TopicService/Read "{\"topic\":\"$name\"}"
   answered
   same records "$(json '.records|map(.text // .bytes)|join(" ")')" '나루 🚢 AP+A'
-  ask TopicService/Subscribe "{\"topic\":\"$name\",\"from\":\"earliest\"}" -max-time 1
+  : >"$work/body"
+  "$program" -plaintext -max-time 60 -d "{\"topic\":\"$name\",\"from\":\"earliest\"}" "$at" naru.v1.TopicService/Subscribe >"$work/body" 2>&1 &
+  awhile streamed 2
+  hang_up $!
   same 'records of the stream' "$(json '.records // []|.[]|.text // .bytes' | paste -sd' ')" '나루 🚢 AP+A'
   ask TopicService/DeleteTopic "{\"topic\":\"$name\"}"
   answered
@@ -84,7 +89,7 @@ queues() {
   answered
   # The stream ends with its requests, and gives back what it had.
   ask QueueService/Consume "{\"queue\":\"$name\",\"credit\":1}"
-  ask QueueService/Receive "{\"queue\":\"$name\",\"maxMessages\":5,\"wait\":\"5s\"}"
+  ask QueueService/Receive "{\"queue\":\"$name\",\"maxMessages\":5,\"wait\":\"20s\"}"
   answered
   same messages "$(json '.messages|length')" 1
 }
@@ -102,7 +107,7 @@ errors() {
   refused AlreadyExists "$name"
   ask TopicService/Subscribe '{"topic":"no-such"}'
   refused NotFound no-such
-  ask TopicService/Read "{\"topic\":\"$name\",\"wait\":\"30s\"}" -max-time 1
+  ask TopicService/Read "{\"topic\":\"$name\",\"wait\":\"30s\"}" -max-time 5
   refused DeadlineExceeded
 }
 
