@@ -7,7 +7,7 @@ from celery import Celery
 
 app = Celery("tasks", broker="sqs://")
 app.conf.update(
-    broker_transport_options={"region": os.environ["AWS_REGION"], "visibility_timeout": 3, "wait_time_seconds": 1, "polling_interval": 0.1,
+    broker_transport_options={"region": os.environ["AWS_REGION"], "visibility_timeout": 12, "wait_time_seconds": 1, "polling_interval": 0.1,
                               "queue_name_prefix": os.environ["CELERY_PREFIX"]},
     task_acks_late=True, task_reject_on_worker_lost=True, worker_prefetch_multiplier=1, task_default_queue="tasks",
     worker_enable_remote_control=False, task_ignore_result=True, broker_connection_retry_on_startup=True,

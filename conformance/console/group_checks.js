@@ -25,7 +25,7 @@ module.exports = async (suite, desk) => {
     await consumer.connect()
     await consumer.subscribe({ topic, fromBeginning: true })
     await consumer.run({ autoCommitThreshold: 1, eachMessage: async () => { read++ } })
-    await until('ten records read', () => read === 10, 30000)
+    await until('ten records read', () => read === 10, 90000)
     await desk.go('groups')
     await page().locator('table[aria-label="Groups"] tr', { hasText: group }).getByText('Stable').waitFor()
     await desk.go(`groups/${group}`)

@@ -5,22 +5,22 @@ const { mkdirSync } = require('node:fs')
 const path = require('node:path')
 const { chromium } = require('playwright-core')
 
-const checkMs = 60000
-const waitMs = 10000
+const checkMs = 180000
+const waitMs = 30000
 
 class Suite {
   constructor(name, only) {
     Object.assign(this, { name, only, passed: 0, failed: 0 })
   }
 
-  // run counts one check; it fails when it throws, takes longer than a minute, or when
+  // run counts one check; it fails when it throws, takes longer than three minutes, or when
   // a page complained meanwhile.
   async run(title, desk, check) {
     if (this.only && !title.includes(this.only)) return
     const start = Date.now()
     let timer
     const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error('not done within a minute')), checkMs)
+      timer = setTimeout(() => reject(new Error('not done within three minutes')), checkMs)
     })
     try {
       await Promise.race([check(), late])

@@ -18,8 +18,8 @@ module.exports = async (suite, desk) => {
     await desk.go('')
     await page().locator('.chart canvas').nth(1).waitFor()
     const records = page().locator('[data-tile="Records in"] dd').first()
-    await until('records in', async () => { await spread(); return Number(await records.textContent()) > 0 }, 20000)
-    await until('an append latency', async () => { await spread(); return /\d (ms|µs)/.test(await page().locator('[data-tile="Append p99"] dd').first().textContent()) }, 20000)
+    await until('records in', async () => { await spread(); return Number(await records.textContent()) > 0 }, 60000)
+    await until('an append latency', async () => { await spread(); return /\d (ms|µs)/.test(await page().locator('[data-tile="Append p99"] dd').first().textContent()) }, 60000)
   })
 
   await suite.run('snippets have this server’s address and can be copied', desk, async () => {

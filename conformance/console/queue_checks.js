@@ -9,7 +9,7 @@ module.exports = async (suite, desk) => {
   const messages = () => page().locator('table[aria-label="Messages"] tbody tr:not(.detail)')
   let url, got
 
-  const receive = async more => (await sqs.receiveMessage({ QueueUrl: url, WaitTimeSeconds: 5, ...more })).Messages ?? []
+  const receive = async more => (await sqs.receiveMessage({ QueueUrl: url, WaitTimeSeconds: 20, ...more })).Messages ?? []
   const giveBack = ({ ReceiptHandle }) => sqs.changeMessageVisibility({ QueueUrl: url, ReceiptHandle, VisibilityTimeout: 0 })
 
   await suite.run('a queue is created with its dead-letter queue', desk, async () => {

@@ -22,7 +22,7 @@ def stats(naru):
 
 def reply(naru, to, text, **more):
     return naru.calls.Reply(calls_pb2.ReplyRequest(reply_to=to.reply_to, correlation_id=to.correlation_id,
-                                                   message=records_pb2.NewMessage(text=text, **more)), timeout=10)
+                                                   message=records_pb2.NewMessage(text=text, **more)), timeout=30)
 
 
 def request(naru):
@@ -41,7 +41,7 @@ def late(naru):
     """An answer after the timeout is counted and dropped; the next call has its own."""
     name = naru.queue()
     before = stats(naru)
-    call = naru.calls.Request.future(calls_pb2.RequestRequest(queue=name, message=message("slow"), timeout=seconds(1)), timeout=30)
+    call = naru.calls.Request.future(calls_pb2.RequestRequest(queue=name, message=message("slow"), timeout=seconds(5)), timeout=30)
     [m] = naru.take(name, 1)
     fails(Code.DEADLINE_EXCEEDED, call.result)
     reply(naru, m, "too late")
@@ -61,7 +61,7 @@ def foreign(naru):
     [m] = naru.take(name, 1)
     for wrong in ("nonsense", m.correlation_id + "0", m.correlation_id[:-1]):
         try:
-            naru.calls.Reply(calls_pb2.ReplyRequest(reply_to=m.reply_to, correlation_id=wrong, message=message("wrong")), timeout=10)
+            naru.calls.Reply(calls_pb2.ReplyRequest(reply_to=m.reply_to, correlation_id=wrong, message=message("wrong")), timeout=30)
         except grpc.RpcError as e:
             holds(e.code() in (Code.NOT_FOUND, Code.INVALID_ARGUMENT), f"{e.code().name}: {e.details()}")
     holds(not call.done(), "a wrong answer ended the call")
@@ -128,7 +128,7 @@ def collect(naru):
         r.go.set()
     slow = repliers[4]
     slow.go.clear()
-    answer = naru.calls.Collect(calls_pb2.CollectRequest(topic=topic, record=record("얼마?"), timeout=seconds(2)), timeout=30)
+    answer = naru.calls.Collect(calls_pb2.CollectRequest(topic=topic, record=record("얼마?"), timeout=seconds(8)), timeout=30)
     equal(sorted(m.text for m in answer.replies), [f"가게 {i}" for i in range(4)], "answers")
     slow.go.set()
     for r in repliers:
@@ -144,7 +144,7 @@ def enough(naru):
     for r in repliers:
         r.start()
         r.go.set()
-    answer = naru.calls.Collect(calls_pb2.CollectRequest(topic=topic, record=record("?"), timeout=seconds(60), max_replies=2), timeout=20)
+    answer = naru.calls.Collect(calls_pb2.CollectRequest(topic=topic, record=record("?"), timeout=seconds(60), max_replies=2), timeout=50)
     equal(len(answer.replies), 2, "answers")
     for r in repliers:
         r.join(30)

@@ -95,14 +95,14 @@ def gives_back(naru):
     c.settle(ack=[first[0].delivery])
     c.confirmed(1)
     c.end()
-    again = naru.take(name, 2, limit=5)
+    again = naru.take(name, 2)
     equal(sorted(m.text for m in again), sorted(m.text for m in first[1:]), "given back at the end")
     for m in again:
         naru.queues.Nack(queues_pb2.NackRequest(queue=name, delivery=m.delivery))
     c = Consumer(naru, name, 3)
     c.take(2)
     c.stream.cancel()
-    equal(len(naru.take(name, 2, limit=5)), 2, "given back after a cancel")
+    equal(len(naru.take(name, 2)), 2, "given back after a cancel")
 
 
 def settle(naru):
@@ -160,7 +160,7 @@ def errors(naru):
     fails(Code.NOT_FOUND, first, Step(queue="no-such", credit=1))
     fails(Code.INVALID_ARGUMENT, first, Step(credit=1))
     fails(Code.INVALID_ARGUMENT, first, Step(queue=name, credit=-1))
-    answer = first(Step(queue=name, credit=1), Step(ack=["nonsense"]), timeout=10)
+    answer = first(Step(queue=name, credit=1), Step(ack=["nonsense"]), timeout=30)
     equal([(s.delivery, s.HasField("error")) for s in answer.settled], [("nonsense", True)], "a delivery that is none")
 
 

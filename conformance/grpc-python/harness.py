@@ -99,7 +99,7 @@ class Naru:
         request = queues_pb2.ReceiveRequest(queue=queue, max_messages=max_messages, wait=seconds(wait), **more)
         return list(self.queues.Receive(request, timeout=30).messages)
 
-    def take(self, queue, n, limit=10, **more):
+    def take(self, queue, n, limit=30, **more):
         """Receives until n messages came, and fails if they do not."""
         out, end = [], time.monotonic() + limit
         while len(out) < n:
@@ -178,7 +178,7 @@ def fails(codes, call, *args, **more):
     raise AssertionError(f"answered {short(str(answer))!r}, want {' or '.join(c.name for c in codes)}")
 
 
-def eventually(check, limit=10):
+def eventually(check, limit=30):
     """Tries a check until it holds."""
     end = time.monotonic() + limit
     while True:

@@ -57,7 +57,7 @@ def nack(naru):
     [again] = naru.take(name, 1)
     equal((again.id, again.attempts), (m.id, 2), "at once")
     holds(again.delivery != m.delivery, "the same delivery twice")
-    naru.queues.Nack(queues_pb2.NackRequest(queue=name, delivery=again.delivery, delay=seconds(1)))
+    naru.queues.Nack(queues_pb2.NackRequest(queue=name, delivery=again.delivery, delay=seconds(5)))
     naru.nothing(name)
     equal(naru.stats(name).delayed, 1, "delayed")
     [third] = naru.take(name, 1)
@@ -98,7 +98,7 @@ def redrive(naru):
 
 
 def extend(naru):
-    name = naru.queue(lease=seconds(1))
+    name = naru.queue(lease=seconds(5))
     naru.send(name, "kept", "lost")
     kept, lost = sorted(naru.take(name, 2), key=lambda m: m.offset)
     naru.queues.Extend(queues_pb2.ExtendRequest(queue=name, delivery=kept.delivery, lease=seconds(60)))
@@ -110,7 +110,7 @@ def extend(naru):
 
 def delays(naru):
     name = naru.queue()
-    naru.send(name, Message(text="later", delay=seconds(1)), Message(text="gone", expiry=seconds(0.2), delay=seconds(0.6)), "now")
+    naru.send(name, Message(text="later", delay=seconds(5)), Message(text="gone", expiry=seconds(0.2), delay=seconds(0.6)), "now")
     equal([m.text for m in naru.take(name, 1)], ["now"], "at once")
     equal([m.text for m in naru.take(name, 1)], ["later"], "after the delay")
     naru.nothing(name)

@@ -16,7 +16,7 @@ EVERY = bytes(range(256))
 
 def http(path, doc=None):
     r = urllib.request.Request(os.environ["NARU_HTTP"].rstrip("/") + path, None if doc is None else json.dumps(doc).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(r, timeout=10) as answer:
+    with urllib.request.urlopen(r, timeout=30) as answer:
         return json.load(answer)
 
 
@@ -54,7 +54,7 @@ def compressed(b, k):
         p = Producer({"bootstrap.servers": b.bootstrap, "compression.type": codec, "linger.ms": 100})
         for i in range(20):
             p.produce(topic, f"{codec} {i} " + "배" * 300)
-        equal(p.flush(10), 0)
+        equal(p.flush(30), 0)
     equal([r["Data"].decode() for r in k.records(k.iterator(topic), 80)], [f"{c} {i} " + "배" * 300 for c in ("gzip", "snappy", "lz4", "zstd") for i in range(20)])
 
 

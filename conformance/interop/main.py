@@ -34,13 +34,13 @@ class Both:
 
     def topic(self, partitions=1):
         name = unique("t")
-        self.admin.create_topics([NewTopic(name, partitions, 1)])[name].result(10)
+        self.admin.create_topics([NewTopic(name, partitions, 1)])[name].result(30)
         return name
 
     def produce(self, topic, value, key=None, headers=None, **more):
         errors = []
         self.producer.produce(topic, value, key, headers=headers, on_delivery=lambda e, m: errors.append(e), **more)
-        equal(self.producer.flush(10), 0)
+        equal(self.producer.flush(30), 0)
         equal(errors, [None])
 
     def records(self, topic, n, partition=0):
@@ -48,7 +48,7 @@ class Both:
         c = Consumer({"bootstrap.servers": self.bootstrap, "group.id": unique("g"), "enable.auto.commit": False})
         try:
             c.assign([TopicPartition(topic, partition, 0)])
-            out = c.consume(n, timeout=10)
+            out = c.consume(n, timeout=30)
         finally:
             c.close()
         equal([len(out), [m.error() for m in out]], [n, [None] * n])
@@ -179,7 +179,7 @@ def compressed(b):
         p = Producer({"bootstrap.servers": b.bootstrap, "compression.type": codec, "linger.ms": 100})
         for i in range(20):
             p.produce(topic, f"{codec} {i} " + "배" * 300)
-        equal(p.flush(10), 0)
+        equal(p.flush(30), 0)
     got = b.take(url, 80)
     equal(sorted(m["Body"] for m in got), sorted(f"{c} {i} " + "배" * 300 for c in ("gzip", "snappy", "lz4", "zstd") for i in range(20)))
 

@@ -18,8 +18,8 @@ export async function send(naru: Naru, queue: string, ...texts: string[]): Promi
 // take receives until n messages came.
 export async function take(naru: Naru, queue: string, n: number): Promise<Message[]> {
   const out: Message[] = [];
-  for (const end = Date.now() + 10_000; out.length < n; ) {
-    holds(Date.now() < end, `${out.length} of ${n} messages after 10 s`);
+  for (const end = Date.now() + 30_000; out.length < n; ) {
+    holds(Date.now() < end, `${out.length} of ${n} messages after 30 s`);
     out.push(...(await naru.queues.receive({ queue, maxMessages: n - out.length, wait: { seconds: 1n } })).messages);
   }
   return out;
