@@ -46,7 +46,10 @@ def lines(*first):
     return [line for line in all_lines if tuple(line[2:2 + len(first)]) == first]
 
 
-def until(what, holds, limit=30):
+patience = 60  # seconds, for what has to come
+
+
+def until(what, holds, limit=patience):
     end = time.monotonic() + limit
     while not holds():
         if time.monotonic() > end:
@@ -74,38 +77,38 @@ def run(title, check):
 
 
 def answers():
-    found = tasks.app.control.inspect(timeout=5).ping() or {}
+    found = tasks.app.control.inspect(limit=2, timeout=patience).ping() or {}
     equal(sorted(found), [f"first-{kind}@localhost", f"second-{kind}@localhost"])
 
 
 def inspected():
-    stats = tasks.app.control.inspect(timeout=5).stats()
+    stats = tasks.app.control.inspect(limit=2, timeout=patience).stats()
     equal(len(stats), 2)
-    queues = tasks.app.control.inspect(timeout=5).active_queues()
+    queues = tasks.app.control.inspect(limit=2, timeout=patience).active_queues()
     equal({q["name"] for answer in queues.values() for q in answer} >= {tasks.name}, True)
 
 
 def result():
-    equal(tasks.add.delay(2, 3).get(timeout=20), 5)
+    equal(tasks.add.delay(2, 3).get(timeout=patience), 5)
 
 
 def many():
     found = [tasks.add.delay(i, 1) for i in range(60)]
-    equal([r.get(timeout=30) for r in found], [i + 1 for i in range(60)])
+    equal([r.get(timeout=patience) for r in found], [i + 1 for i in range(60)])
 
 
 def text():
     said = "나루터에 배가 닿았다 🛶 <&>"
-    equal(tasks.say.delay(said).get(timeout=20), said)
+    equal(tasks.say.delay(said).get(timeout=patience), said)
 
 
 def large():
-    equal(tasks.size.delay("x" * 500_000).get(timeout=20), 500_000)
+    equal(tasks.size.delay("x" * 500_000).get(timeout=patience), 500_000)
 
 
 def failure():
     try:
-        tasks.fails.delay("on purpose").get(timeout=20)
+        tasks.fails.delay("on purpose").get(timeout=patience)
     except ValueError as e:
         equal(str(e), "on purpose")
     else:
@@ -113,25 +116,25 @@ def failure():
 
 
 def chained():
-    equal(chain(tasks.add.s(1, 2), tasks.double.s(), tasks.add.s(10), tasks.double.s()).delay().get(timeout=20), 32)
+    equal(chain(tasks.add.s(1, 2), tasks.double.s(), tasks.add.s(10), tasks.double.s()).delay().get(timeout=patience), 32)
 
 
 def grouped():
-    equal(group(tasks.double.s(i) for i in range(10)).delay().get(timeout=20), [2 * i for i in range(10)])
+    equal(group(tasks.double.s(i) for i in range(10)).delay().get(timeout=patience), [2 * i for i in range(10)])
 
 
 def chorded():
     """Two steps of many tasks each, which wait for one another."""
-    equal(chord((tasks.double.s(i) for i in range(10)), tasks.total.s()).delay().get(timeout=30), 90)
+    equal(chord((tasks.double.s(i) for i in range(10)), tasks.total.s()).delay().get(timeout=patience), 90)
     steps = chain(tasks.add.s(1, 2), group(tasks.add.s(i) for i in range(5)), tasks.total.s(), tasks.double.s())
-    equal(steps.delay().get(timeout=30), 50)
+    equal(steps.delay().get(timeout=patience), 50)
 
 
 def waiting():
     """More tasks wait for their time than a worker prefetches: others are done meanwhile."""
     for i in range(20):
         tasks.say.apply_async((f"later {i}",), countdown=600)
-    equal([tasks.add.delay(i, 5).get(timeout=20) for i in range(5)], [5, 6, 7, 8, 9])
+    equal([tasks.add.delay(i, 5).get(timeout=patience) for i in range(5)], [5, 6, 7, 8, 9])
 
 
 def linked():
@@ -142,7 +145,7 @@ def linked():
 
 
 def retries():
-    equal(tasks.flaky.delay(kind).get(timeout=30), "at last")
+    equal(tasks.flaky.delay(kind).get(timeout=patience), "at last")
     equal([x[4] for x in lines("flaky", kind)], ["0", "1", "2"])
     times = [float(x[0]) for x in lines("flaky", kind)]
     if min(times[1] - times[0], times[2] - times[1]) < 0.9:
@@ -154,21 +157,21 @@ def countdown():
     tasks.add.apply_async((1000, 1), countdown=3)
     until("the sum", lambda: lines("add", "1000"))
     took = float(lines("add", "1000")[0][0]) - start
-    if not 2.9 < took < 10:
+    if not 2.9 < took < 20:
         raise AssertionError(f"due in 3 s, done after {took:.2f} s")
 
 
 def expires():
     late = tasks.say.apply_async(("too late",), countdown=2, expires=1)
     sure = tasks.add.apply_async((5, 5), countdown=3)
-    equal(sure.get(timeout=20), 10)
+    equal(sure.get(timeout=patience), 10)
     equal((lines("say", "too late"), late.status in ("REVOKED", "PENDING")), ([], True))
 
 
 def revoked():
-    r = tasks.say.apply_async(("revoked",), countdown=3)
+    r = tasks.say.apply_async(("revoked",), countdown=6)
     tasks.app.control.revoke(r.id)
-    time.sleep(5)
+    time.sleep(8)
     equal(lines("say", "revoked"), [])
 
 
@@ -180,7 +183,7 @@ def routed():
 def priority():
     """While both workers are busy: what is urgent comes first."""
     for i in range(4):
-        tasks.slow.apply_async((f"busy {i}", 4), priority=0)
+        tasks.slow.apply_async((f"busy {i}", 8), priority=0)
     until("all are busy", lambda: len([x for x in lines("begin") if x[3].startswith("busy")]) == 4)
     time.sleep(0.3)
     for i in range(8):
@@ -196,13 +199,13 @@ def priority():
 def killed():
     """A worker dies with a task in hand: another does it at once."""
     key = "killed " + kind
-    tasks.slow.delay(key, 2)
+    tasks.slow.delay(key, 5)
     until("it began", lambda: lines("begin", key))
     victim = next(w for w in workers if owns(w, int(lines("begin", key)[0][1])))
     os.killpg(victim.pid, signal.SIGKILL)
     victim.wait()
     worker("third")
-    until("it was done by another", lambda: lines("end", key), 40)
+    until("it was done by another", lambda: lines("end", key))
     equal(len(lines("begin", key)), 2)
     if lines("begin", key)[0][1] == lines("end", key)[0][1]:
         raise AssertionError("the killed worker ended it")
@@ -216,13 +219,11 @@ def events():
     seen = []
     with tasks.app.connection() as c:
         receiver = tasks.app.events.Receiver(c, handlers={"*": lambda e: seen.append((e["type"], e.get("uuid")))})
-        ready = threading.Event()
-        thread = threading.Thread(target=lambda: (ready.set(), receiver.capture(limit=200, timeout=8, wakeup=True)), daemon=True)
+        thread = threading.Thread(target=lambda: receiver.capture(limit=200, timeout=patience, wakeup=True), daemon=True)
         thread.start()
-        ready.wait()
-        time.sleep(1)
+        until("the first event", lambda: seen)
         r = tasks.add.delay(7, 7)
-        r.get(timeout=20)
+        r.get(timeout=patience)
         until("its events", lambda: {x for x, uuid in seen if uuid == r.id} >= {"task-sent", "task-received", "task-started", "task-succeeded"})
         until("heartbeats", lambda: any(x == "worker-heartbeat" for x, _ in seen))
 
@@ -234,8 +235,8 @@ def left():
 
 def after():
     found = [tasks.add.delay(i, 1) for i in range(2000, 2020)]
-    equal([r.get(timeout=20) for r in found], list(range(2001, 2021)))
-    until("the queue is empty", lambda: left() == 0, 10)
+    equal([r.get(timeout=patience) for r in found], list(range(2001, 2021)))
+    until("the queue is empty", lambda: left() == 0)
     done = [x[3] for x in lines("add")]
     equal([x for x in done if int(x) >= 2000], sorted({x for x in done if int(x) >= 2000}, key=done.index))
 
@@ -244,7 +245,7 @@ def stops():
     for w in workers:
         if w.poll() is None:
             w.send_signal(signal.SIGTERM)
-    equal([w.wait(30) for w in workers if w.returncode != -signal.SIGKILL], [0, 0])
+    equal([w.wait(patience) for w in workers if w.returncode != -signal.SIGKILL], [0, 0])
 
 
 checks = [
@@ -269,7 +270,7 @@ def main():
     for name in ("first", "second"):
         worker(name)
     try:
-        until("both workers are ready", lambda: len(tasks.app.control.inspect(timeout=1).ping() or {}) == 2, 60)
+        until("both workers are ready", lambda: len(tasks.app.control.inspect(timeout=1).ping() or {}) == 2, 120)
         for title, check in checks_of_shared_results if shared else checks:
             if not (tasks.quorum and check in only_classic):
                 run(title, check)

@@ -39,7 +39,7 @@ def admin(*arguments, fails=False, user="guest", password="guest", vhost=None):
     """Runs rabbitmqadmin and returns what it printed."""
     at = urllib.parse.urlparse(url)
     where = ["-H", at.hostname, "-P", str(at.port), "-u", user, "-p", password] + (["-V", vhost] if vhost else [])
-    done = subprocess.run([sys.executable, script(), *where, *arguments], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, script(), *where, *arguments], capture_output=True, text=True, timeout=120)
     if (done.returncode != 0) != fails:
         raise AssertionError(f"rabbitmqadmin {' '.join(arguments)}: {done.returncode} {done.stdout} {done.stderr}")
     return done.stdout + done.stderr
@@ -143,7 +143,7 @@ def _():
         def numbers():
             q = api.must("GET", "queues", "/", "conf-counted")
             return {k: q.get(k) for k in wanted} == wanted and q.get("message_stats", {}).get("publish") == 7
-        equal(bool(within(20, numbers)), True)
+        equal(bool(within(60, numbers)), True)
         ch.queue_delete("conf-counted")
 
 
@@ -158,26 +158,26 @@ def _():
 
     def mine():
         return [x for x in listed("list", "connections") if x.get("user_provided_name") == "conf-connection"]
-    row = within(20, mine)[0]
+    row = within(60, mine)[0]
     equal((row["user"], row["vhost"], row["protocol"], row["state"]), ("guest", "/", "AMQP 0-9-1", "running"))
-    equal(bool(within(20, lambda: [x for x in listed("list", "channels") if x["name"] == row["name"] + " (1)"])), True)
-    equal(bool(within(20, lambda: [x for x in api.must("GET", "consumers") if x["consumer_tag"] == "conf-tag"])), True)
+    equal(bool(within(60, lambda: [x for x in listed("list", "channels") if x["name"] == row["name"] + " (1)"])), True)
+    equal(bool(within(60, lambda: [x for x in api.must("GET", "consumers") if x["consumer_tag"] == "conf-tag"])), True)
     equal("locked queue" in admin("delete", "queue", "name=conf-own", fails=True), True)
     admin("close", "connection", "name=" + row["name"])
     try:
-        for _ in range(50):
+        for _ in range(300):
             c.process_data_events(0.2)
         raise AssertionError("the connection stays")
     except pika.exceptions.ConnectionClosedByBroker as e:
         equal(e.reply_code, 320)
-    equal(within(20, lambda: not mine()), True)
+    equal(within(60, lambda: not mine()), True)
 
 
 @check("pages, columns and order")
 def _():
     for i in range(5):
         api.must("PUT", "queues", "/", f"conf-page-{i}", body={})
-    page = within(20, lambda: api.must("GET", "queues", query="?page=2&page_size=2&name=conf-page&sort=name&columns=name"))
+    page = within(60, lambda: api.must("GET", "queues", query="?page=2&page_size=2&name=conf-page&sort=name&columns=name"))
     equal(page["items"], [{"name": "conf-page-2"}, {"name": "conf-page-3"}])
     equal((page["filtered_count"], page["item_count"], page["page"], page["page_count"], page["page_size"]), (5, 2, 2, 3, 2))
     page = api.must("GET", "queues", query="?page=1&name=%5Econf-page-%5B12%5D%24&use_regex=true&sort=name&sort_reverse=true&columns=name")
@@ -235,7 +235,7 @@ def bring_in(name):
         admin("import", name)
         return
     done = subprocess.run(
-        [os.environ["NARU"], "import", "rabbitmq", name, "--management", urllib.parse.urlparse(url).netloc], capture_output=True, text=True, timeout=60)
+        [os.environ["NARU"], "import", "rabbitmq", name, "--management", urllib.parse.urlparse(url).netloc], capture_output=True, text=True, timeout=120)
     if done.returncode != 0:
         raise AssertionError(done.stdout + done.stderr)
 
