@@ -23,8 +23,7 @@ func (s *scene) end(ctx context.Context, lossy bool) error {
 	return nil
 }
 
-// readRest gets and acks all that is left in any queue, until three times there was nothing: what was rejected comes back
-// within that time.
+// readRest gets and acks all that is left in any queue, until three times there was nothing, and nothing on its way back.
 func (s *scene) readRest(ctx context.Context) error {
 	ch, err := s.open(ctx)
 	if err != nil {
@@ -36,10 +35,11 @@ func (s *scene) readRest(ctx context.Context) error {
 			return ctx.Err()
 		}
 		for _, q := range queues {
+			read := s.readAll
 			if q.name == wait {
-				continue
+				read = waiting
 			}
-			n, err := s.readAll(ch, q.name)
+			n, err := read(ch, q.name)
 			if err != nil {
 				return fmt.Errorf("read the rest of %s: %w", q.name, err)
 			}
@@ -49,6 +49,12 @@ func (s *scene) readRest(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// waiting counts what is in a queue that nobody reads.
+func waiting(ch *channel, queue string) (int, error) {
+	q, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+	return q.Messages, err
 }
 
 func (s *scene) readAll(ch *channel, queue string) (n int, err error) {

@@ -18,7 +18,7 @@ import (
 const (
 	publishers = 3 // that wait for confirms
 	committers = 2 // publishers that use transactions
-	patience   = 5 * time.Second
+	patience   = 20 * time.Second
 )
 
 // scene is the clients and what they saw.

@@ -129,7 +129,7 @@ func (c *checker) holds(end *Event, later *delivery) bool {
 }
 
 // entries is how many of a copy there may be in a queue: one, but for a queue to which it was moved by transactions. And dead
-// letters are moved at least once: each kill while they were on their way may leave two of each.
+// letters are moved at least once: each kill while they were on their way may leave more of each.
 func (c *checker) entries(m *message, queue string) int {
 	n := 0
 	for _, d := range m.deliveries {
@@ -140,11 +140,32 @@ func (c *checker) entries(m *message, queue string) int {
 	if n > 0 && queue != m.home {
 		return n
 	}
-	return 1 << min(c.killsWhileDying(m), 30)
+	n = 1
+	for life := range c.killsWhileDying(m) {
+		n = min(n*c.leftBy(m, life), 1<<30)
+	}
+	return n
 }
 
-// killsWhileDying counts the lives that were killed while a copy was, or may have been, on its way as a dead letter.
-func (c *checker) killsWhileDying(m *message) int {
+// leftBy is how many a kill may leave of a copy. What is moved is put down where it goes before it is taken away where it was; and
+// it may be moved on, and again, before the server knows for ever that it was taken away, however long that takes. To be rejected
+// and to come back are two moves, and one that is on its way when a life begins makes one more.
+func (c *checker) leftBy(m *message, life int) int {
+	moves, begun := 0, 0
+	for _, d := range m.deliveries {
+		switch {
+		case c.scene.Retry[d.Queue] == "" || d.end == nil || d.end.Kind != Reject:
+		case d.Life == life:
+			moves += 2
+		case d.Life < life:
+			begun = 1
+		}
+	}
+	return max(2, 1+begun+moves)
+}
+
+// killsWhileDying are the lives that were killed while a copy was, or may have been, on its way as a dead letter.
+func (c *checker) killsWhileDying(m *message) map[int]bool {
 	lives := map[int]bool{}
 	for i, d := range m.deliveries[:max(len(m.deliveries)-1, 0)] {
 		if !c.mayDie(d) {
@@ -156,7 +177,7 @@ func (c *checker) killsWhileDying(m *message) int {
 			}
 		}
 	}
-	return len(lives)
+	return lives
 }
 
 // mayDie tells whether the copy may be a dead letter after a delivery.

@@ -25,7 +25,8 @@
 // When is a delivery later than something? Deliveries are pushed, and may wait in a client.
 // So one is later only if its channel was opened later, or is the same channel.
 //
-// Dead letters are moved at least once: a kill while one is on its way may leave two. Each has to be settled then.
+// Dead letters are moved at least once: a kill while one is on its way may leave two, and one more for each
+// time that it was moved on in that life. Each has to be settled then.
 //
 // Invariants that callers keep: published values are unique, and are published once; times are
 // from one clock, in nanoseconds; all queues are read to their end, and what comes is acked.
