@@ -38,8 +38,8 @@ func (t *trouble) served(ctx context.Context, since time.Time, what string) erro
 	var missing string
 	err := until(ctx, t.lease+t.grace+60*time.Second, func() bool {
 		for _, s := range t.scenes {
-			at, name := s.progress()
-			if missing = name; !at.After(since) {
+			if at, name := s.progress(); !at.After(since) {
+				missing = name
 				return false
 			}
 		}
@@ -50,9 +50,12 @@ func (t *trouble) served(ctx context.Context, since time.Time, what string) erro
 		return fmt.Errorf("%s: nothing is acknowledged for %s after %v: %w", what, missing, took.Round(time.Millisecond), err)
 	}
 	note := ""
+	if missing != "" {
+		note = ", the last was " + missing
+	}
 	if took > t.lease+t.grace {
 		t.slow++
-		note = ", late: the last was " + missing
+		note += ", late"
 	}
 	t.slowest = max(t.slowest, took)
 	fmt.Printf("cluster: %6.1f s: %s: all goes on after %v%s\n", clock(since), what, took.Round(time.Millisecond), note)

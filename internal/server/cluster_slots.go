@@ -154,8 +154,9 @@ func (m *membership) open() map[journal.SlotID]openSlot {
 	return list
 }
 
-// check gives slots up that cannot go on.
+// check gives slots up that cannot go on, and ends calls that cannot.
 func (m *membership) check() {
+	m.endCalls()
 	for id, o := range m.open() {
 		if err := o.journal.Err(); err != nil {
 			m.tenure.GiveUp(id, o.owner, err)
@@ -164,6 +165,18 @@ func (m *membership) check() {
 	if !m.whole.Load() {
 		m.whole.Store(m.unserved() == 0)
 	}
+}
+
+// endCalls ends the calls to brokers that were no members the last time either: one that is stopped ends none. By then has come what a
+// member still said.
+func (m *membership) endCalls() {
+	now := make(map[int32]bool)
+	for _, seen := range m.cluster.state().View.Members {
+		now[seen.Node] = true
+	}
+	before := m.seen
+	m.peers.Keep(func(node int32) bool { return now[node] || before[node] })
+	m.seen = now
 }
 
 // unserved is how many slots have no owner, or are this broker's and not open yet.

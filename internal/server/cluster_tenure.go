@@ -33,6 +33,8 @@ type membership struct {
 	mu    sync.Mutex
 	slots map[journal.SlotID]*openSlot // guarded by mu
 
+	seen map[int32]bool // members at the last check, by number
+
 	trouble chan error  // takes one: why the tenure has to end
 	planned atomic.Bool // the broker leaves in an orderly way
 	whole   atomic.Bool // once every slot had an owner
