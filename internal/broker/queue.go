@@ -108,8 +108,8 @@ func (q *Queue) forward(rec *record.Record, lane int32, done func(Sent)) {
 }
 
 // Expect says that a Receive is about to come: until end is called, what is ready is not taken for what nobody waits for, or for
-// too much. Between two receives of one who wants all there is, that would depend on who is quicker. Of a queue that is
-// elsewhere it says nothing.
+// too much, unless it is more than wantedMax messages. Between two receives of one who wants all there is, that would depend on
+// who is quicker. Of a queue that is elsewhere it says nothing.
 func (q *Queue) Expect() (end func()) {
 	q.expected.Add(1)
 	return func() {

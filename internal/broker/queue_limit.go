@@ -26,12 +26,12 @@ func (q *openQueue) eager() bool {
 // tend gives up what is too much or has expired. Caller holds mu.
 func (q *openQueue) tend() {
 	s, now := &q.Meta().Settings, q.b.nowMS()
-	wanted := q.handle.expected.Load() > 0
 	for {
 		if err := q.load(now); err != nil {
 			q.b.log.Warn("queue cannot be read", "queue", q.Meta().Name, "err", err)
 			return
 		}
+		wanted := q.wanted()
 		if s.Overflow == catalog.OverflowDropHead && !wanted {
 			n, bytes := q.excess(s)
 			if n > 0 || bytes > 0 {
@@ -45,6 +45,18 @@ func (q *openQueue) tend() {
 			return
 		}
 	}
+}
+
+// wantedMax is how much of what is ready is for those who are about to receive: they may be slower than those who send.
+const wantedMax = 10_000
+
+// wanted tells whether all that is ready is for those who are about to receive; see Queue.Expect.
+func (q *openQueue) wanted() bool {
+	if q.handle.expected.Load() == 0 {
+		return false
+	}
+	loaded, _ := q.core.Size()
+	return int64(loaded)+q.loadable() <= wantedMax
 }
 
 // excess is how many messages and bytes are ready beyond what may be.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -91,6 +92,37 @@ func TestExpectedReceive(t *testing.T) {
 		want := map[string][]string{"short": {"3"}, "unbounded": {"2", "3"}}[name]
 		if got := takeAll(t, q); !slices.Equal(got, want) {
 			t.Errorf("%s: left %q, want %q", name, got, want)
+		}
+	}
+}
+
+// A receive that is about to come, and does not for long, lets a queue hold only so much more than it may.
+func TestExpectedReceiveIsNotAwaitedForEver(t *testing.T) {
+	w := newQueueWorld(t)
+	for name, set := range map[string]func(*catalog.QueueSettings){
+		"short":    func(s *catalog.QueueSettings) { s.LengthMax = 1 },
+		"unwaited": func(s *catalog.QueueSettings) { s.Retention, s.ExpireUnwaited = time.Hour, true },
+	} {
+		q := routed(t, w.b, name, set)
+		defer q.Expect()()
+		const n = wantedMax + 10
+		var left atomic.Int32
+		left.Store(n)
+		sent := make(chan struct{})
+		for range n {
+			q.Send(context.Background(), []Message{{Value: []byte("m"), Delay: -1}}, func(list []Sent) {
+				if list[0].Err != nil {
+					t.Error(list[0].Err)
+				}
+				if left.Add(-1) == 0 {
+					close(sent)
+				}
+			})
+		}
+		<-sent
+		q.local().poke()
+		if held := q.Stats().Ready; held > wantedMax {
+			t.Errorf("%s holds %d messages", name, held)
 		}
 	}
 }

@@ -274,6 +274,16 @@ func (m *mailbox) expect(comes bool) (over []func()) {
 	return over
 }
 
+// expectNothing says that no receive is about to come.
+func (m *mailbox) expectNothing() {
+	m.mu.Lock()
+	over := m.expect(false)
+	m.mu.Unlock()
+	for _, end := range over {
+		end()
+	}
+}
+
 // run delivers while there are consumers.
 func (m *mailbox) run() {
 	for {
@@ -318,6 +328,7 @@ func (m *mailbox) receive(ctx context.Context, req broker.ReceiveRequest) ([]bro
 
 // survives tells whether deliveries go on after an error, when it has waited.
 func (m *mailbox) survives(err error) bool {
+	m.expectNothing()
 	pause := unreadAgain
 	switch {
 	case errors.Is(err, context.Canceled):
