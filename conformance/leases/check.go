@@ -17,16 +17,19 @@ type record struct {
 
 type checker struct {
 	records map[string]*record
-	order   []string  // values, as first met
-	writes  [][]write // confirmed writes by life
+	order   []string        // values, as first met
+	deleted map[place]int64 // when the last confirmed deletion there began
 	found   []Anomaly
 }
 
-// write is a confirmed write.
-type write struct{ start, time int64 }
+// place is a queue in one life of the server.
+type place struct {
+	queue string
+	life  int
+}
 
 func newChecker(events []Event) *checker {
-	c := &checker{records: map[string]*record{}}
+	c := &checker{records: map[string]*record{}, deleted: map[place]int64{}}
 	byTime := make([]*Event, len(events))
 	for i := range events {
 		byTime[i] = &events[i]
@@ -34,9 +37,6 @@ func newChecker(events []Event) *checker {
 	sort.SliceStable(byTime, func(i, j int) bool { return byTime[i].Time < byTime[j].Time })
 	for _, e := range byTime {
 		c.take(e)
-	}
-	for _, life := range c.writes {
-		sort.Slice(life, func(i, j int) bool { return life[i].start < life[j].start })
 	}
 	return c
 }
@@ -47,12 +47,6 @@ func (c *checker) take(e *Event) {
 		r = &record{}
 		c.records[e.Value] = r
 		c.order = append(c.order, e.Value)
-	}
-	if e.OK && e.Kind != Deliver && e.Kind != Change && e.Life != UnknownLife {
-		for len(c.writes) <= e.Life {
-			c.writes = append(c.writes, nil)
-		}
-		c.writes[e.Life] = append(c.writes[e.Life], write{e.Start, e.Time})
 	}
 	switch e.Kind {
 	case Send:
@@ -66,6 +60,9 @@ func (c *checker) take(e *Event) {
 		}
 	case Delete:
 		r.ends = append(r.ends, e)
+		if at := (place{e.Queue, e.Life}); e.OK && e.Start > c.deleted[at] {
+			c.deleted[at] = e.Start
+		}
 		if r.deletedBy == 0 || e.Start < r.deletedBy {
 			r.deletedBy = e.Start
 		}
@@ -82,15 +79,11 @@ func (c *checker) report(name, format, value string, args ...any) {
 	c.found = append(c.found, Anomaly{name, value, fmt.Sprintf(format, append([]any{value}, args...)...)})
 }
 
-// settled tells whether a delivery is durable for certain: a write of the same
-// life that began after its answer was confirmed.
+// settled tells whether a delivery is durable for certain: a deletion from the same
+// queue in the same life that began after its answer was confirmed. Other writes
+// are not durable after it: what a queue says of deliveries waits for what it said before.
 func (c *checker) settled(d *Event) bool {
-	if d.Life == UnknownLife || d.Life >= len(c.writes) {
-		return false
-	}
-	life := c.writes[d.Life]
-	i := sort.Search(len(life), func(i int) bool { return life[i].start > d.Time })
-	return i < len(life)
+	return d.Life != UnknownLife && c.deleted[place{d.Queue, d.Life}] > d.Time
 }
 
 // checkFate is about what became of one value.

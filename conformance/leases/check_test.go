@@ -109,12 +109,12 @@ func TestBrokenHistories(t *testing.T) {
 		{"dead, then alive", start().send("a").dead("a").deliver("a", 1).wait(1001).left("a"), Resurrected},
 		{"two at once", start().send("a").deliver("a", 1).wait(500).deliver("a", 2).del("a"), SharedLease},
 		{"a longer lease forgotten", start().send("a").deliver("a", 1).change("a", 9000).wait(2000).deliver("a", 2).del("a"), SharedLease},
-		{"a lease that must hold over a kill", start().send("a").deliver("a", 1).send("b").left("b").kill().deliver("a", 2).del("a"), SharedLease},
+		{"a lease that must hold over a kill", start().send("a").send("b").deliver("b", 1).deliver("a", 1).del("b").kill().deliver("a", 2).del("a"), SharedLease},
 		{"the second before the first", start().sendTo("g", "a").sendTo("g", "b").deliver("b", 1).del("b").deliver("a", 1).del("a"), OutOfOrder},
 		{"the second while the first is leased", start().sendTo("g", "a").sendTo("g", "b").deliver("a", 1).deliver("b", 1).del("b").del("a"), OutOfOrder},
 		{"backwards in one answer", start().sendTo("g", "a").sendTo("g", "b").with("b", "a").del("a").del("b"), OutOfOrder},
 		{"the same attempt twice", start().send("a").deliver("a", 1).wait(1001).deliver("a", 1).del("a"), AttemptsWentBack},
-		{"attempts forgotten by a kill", start().send("a").deliver("a", 5).send("b").left("b").kill().wait(1001).deliver("a", 5).del("a"), AttemptsWentBack},
+		{"attempts forgotten by a kill", start().send("a").send("b").deliver("b", 1).deliver("a", 5).del("b").kill().wait(1001).deliver("a", 5).del("a"), AttemptsWentBack},
 	}
 	seen := map[string]bool{}
 	for _, test := range tests {
@@ -136,25 +136,31 @@ func TestBrokenHistories(t *testing.T) {
 	}
 }
 
+// TestSettled has histories in which a kill may take a delivery.
 func TestSettled(t *testing.T) {
-	// A write that began before the delivery's answer proves nothing about it.
-	l := start().send("a").deliver("a", 1)
-	l.events = append(l.events, Event{Kind: Send, Queue: "q", Value: "b", OK: true, Start: l.events[1].Start, Time: l.now + 5*ms})
-	l.left("b").kill().deliver("a", 1).del("a")
-	if found := Check(l.events); len(found) != 0 {
-		t.Errorf("found %v", found)
+	both := func() *log { return start().send("a").send("b").deliver("b", 1).deliver("a", 1) }
+	early, elsewhere, unknown := both().del("b"), both().del("b"), both().delUnknown("b")
+	early.events[4].Start = early.events[3].Start // before the delivery's answer
+	elsewhere.events[4].Queue = "other"
+	for name, l := range map[string]*log{
+		"a deletion that began before": early, "a deletion from another queue": elsewhere, "a deletion of unknown outcome": unknown,
+		"a send": both().send("c").left("c").delUnknown("b"),
+	} {
+		if found := Check(l.kill().deliver("a", 1).del("a").events); len(found) != 0 {
+			t.Errorf("%s: found %v", name, found)
+		}
 	}
 }
 
-// TestUnknownLife has a history that is broken, until a delivery or the write behind it may be of another life.
+// TestUnknownLife has a history that is broken, until a delivery or the deletion behind it may be of another life.
 func TestUnknownLife(t *testing.T) {
 	broken := func() *log {
-		return start().send("a").deliver("a", 1).send("b").left("b").kill().deliver("a", 1).del("a")
+		return start().send("a").send("b").deliver("b", 1).deliver("a", 1).del("b").kill().deliver("a", 1).del("a")
 	}
 	if len(Check(broken().events)) == 0 {
 		t.Error("nothing found")
 	}
-	for _, i := range []int{1, 2} {
+	for _, i := range []int{3, 4} {
 		l := broken()
 		l.events[i].Life = UnknownLife
 		if found := Check(l.events); len(found) != 0 {

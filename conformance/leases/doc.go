@@ -15,8 +15,9 @@
 //
 // A server that is killed may forget a delivery that nothing durable followed:
 // such a delivery proves nothing about leases and attempts in the server's next
-// life. One that was followed, in the same life, by a confirmed write that began
-// after it must be remembered, because writes are durable in their order.
+// life. One that was followed, in the same life, by a confirmed deletion from its
+// queue that began after it must be remembered, because a queue's changes are durable
+// in their order.
 //
 // Invariants that callers keep: sent values are unique; a group has one producer,
 // which sends the next value when the last was acknowledged; times are from one
