@@ -328,11 +328,12 @@ func (m *mailbox) receive(ctx context.Context, req broker.ReceiveRequest) ([]bro
 
 // survives tells whether deliveries go on after an error, when it has waited.
 func (m *mailbox) survives(err error) bool {
+	if errors.Is(err, context.Canceled) {
+		return true // a consumer left: the others are about to receive as before
+	}
 	m.expectNothing()
 	pause := unreadAgain
 	switch {
-	case errors.Is(err, context.Canceled):
-		return true
 	case errors.Is(err, broker.ErrQueueDeleted), errors.Is(err, broker.ErrQueueClosed):
 		return false
 	case errors.Is(err, broker.ErrInFlightLimit):

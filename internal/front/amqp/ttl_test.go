@@ -40,3 +40,40 @@ func TestTTLOfNothing(t *testing.T) {
 		t.Errorf("%q", d.Body)
 	}
 }
+
+// TestTTLOfNothingWhileOthersLeave: a consumer that is there has what comes, whoever leaves at that moment.
+func TestTTLOfNothingWhileOthersLeave(t *testing.T) {
+	w := newWorld(t)
+	ch := w.confirming()
+	queueOf(t, ch, "dead", nil)
+	queueOf(t, ch, "q", client.Table{"x-message-ttl": 0, argDeadExchange: "", argDeadKey: "dead"})
+	_, err := w.b.AlterQueue("q", func(s *catalog.QueueSpec) error { s.Settings.Retention = time.Hour; return nil })
+	ok(t, err) // so that nothing expires by the clock
+	take := func(ch *client.Channel, tag string) {
+		go func(c <-chan client.Delivery) {
+			for range c {
+			}
+		}(must[<-chan client.Delivery](t)(ch.Consume("q", tag, true, false, false, false, nil)))
+	}
+	take(w.channel(), "stays")
+	other, left := w.channel(), make(chan struct{})
+	go func() {
+		defer close(left)
+		for range 200 {
+			take(other, "leaves")
+			ok(t, other.Cancel("leaves", false))
+		}
+	}()
+	sent := 0
+	for open := true; open; sent++ {
+		select {
+		case <-left:
+			open = false
+		default:
+		}
+		confirmed(t, ch, "", "q", client.Publishing{Body: []byte("waited for")})
+	}
+	if d, there, err := ch.Get("dead", true); there || err != nil {
+		t.Errorf("of %d messages %d expired: %q, %v", sent, d.MessageCount+1, d.Body, err)
+	}
+}
