@@ -14,6 +14,7 @@ import (
 // How objects are merged.
 const (
 	mergeTimeShare = 8        // a round begins no more objects after this part of AgeMax
+	mergeTimeMax   = 2        // and ends after this part: the rest is for the commit of what came of it
 	mergeRequests  = 16       // at the same time
 	mergeReadBytes = 64 << 20 // of objects that are read at the same time; one always is
 )
@@ -90,6 +91,8 @@ func (f *Flusher) mergeAll(ctx context.Context, slots []*Slot, began time.Time) 
 	if !paysOff(groups) {
 		return nil, nil
 	}
+	ctx, cancel := context.WithDeadline(ctx, began.Add(f.opt.AgeMax/mergeTimeMax))
+	defer cancel()
 	swaps = make(map[*Slot]*replacement)
 	for _, group := range groups {
 		if time.Since(began) > f.opt.AgeMax/mergeTimeShare {

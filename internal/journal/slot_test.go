@@ -541,6 +541,37 @@ func TestFlusherCutOff(t *testing.T) {
 	})
 }
 
+// A bucket that is slow ends merging, and no slot: what comes of it would be too old by then.
+func TestMergingIsNotAwaitedForTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSlotWorld(t)
+		s := w.open(w.flusher(nil), 0)
+		for i := range record.Offset(mergeObjectsMax) {
+			if err := put(s, 3, i, []byte("old")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f := w.flusher(nil)
+		s = w.open(f, 0) // which has none of it in memory
+		w.bucket.SetGate(func(ctx context.Context, c *objectstore.Call) objectstore.Fate {
+			if c.Op.Kind != objectstore.OpGet {
+				return objectstore.FateDone
+			}
+			select {
+			case <-time.After(10 * time.Second):
+				return objectstore.FateDone
+			case <-ctx.Done():
+				return objectstore.FateTimedOut
+			}
+		})
+		_, _ = f.tidy(t.Context()) // which may be in vain
+		if err := put(s, 3, mergeObjectsMax, []byte("new")); err != nil {
+			t.Error(err)
+		}
+		f.Close()
+	})
+}
+
 // Nothing is begun after the end, also not by a timer that went off shortly before.
 func TestFlusherBeginsNothingAfterClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
