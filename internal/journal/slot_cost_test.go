@@ -2,7 +2,9 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -253,6 +255,45 @@ func TestMergeRound(t *testing.T) {
 		if len(payload) != 1+i%2*mergeTierBytes {
 			t.Errorf("offset %d has %d bytes", i, len(payload))
 		}
+	}
+}
+
+// A slot that is handed over takes no appends, and waits for the object that is being merged and for no more.
+func TestMergingEndsForWhoWaits(t *testing.T) {
+	w := newSlotWorld(t)
+	f := w.flusher(nil)
+	s := w.open(f, 0)
+	for i := range record.Offset(2 * mergeObjectsMin) {
+		if err := put(s, 3, i, make([]byte, 1+i%2*mergeTierBytes)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began, drains, merged := make(chan struct{}), make(chan struct{}), 0
+	w.bucket.SetGate(func(_ context.Context, c *objectstore.Call) objectstore.Fate {
+		if c.Op.Kind == objectstore.OpPut && strings.HasPrefix(c.Op.Key, "log/") {
+			if merged++; merged == 1 { // one after the other
+				close(began)
+				<-drains
+			}
+		}
+		return objectstore.FateDone
+	})
+	tidied := make(chan error, 1)
+	go func() {
+		_, err := f.tidy(context.Background())
+		tidied <- err
+	}()
+	<-began
+	drained := make(chan error, 1)
+	go func() { drained <- s.Drain(context.Background()) }()
+	for asked := false; !asked; runtime.Gosched() {
+		f.mu.Lock()
+		asked = f.wanted[s]
+		f.mu.Unlock()
+	}
+	close(drains)
+	if err := errors.Join(<-drained, <-tidied); err != nil || merged != 1 {
+		t.Errorf("%d objects were merged first, %v", merged, err)
 	}
 }
 

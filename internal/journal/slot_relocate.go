@@ -84,8 +84,8 @@ func (s *Slot) recent(r *run) bool {
 	return k != nil
 }
 
-// mergeAll merges what is worth it, for a part of the time that the first of what comes of it may wait for its commit. After an
-// error, swaps are what was done before it.
+// mergeAll merges what is worth it, for a part of the time that the first of what comes of it may wait for its commit, and until a
+// slot asks for its manifest. After an error, swaps are what was done before it.
 func (f *Flusher) mergeAll(ctx context.Context, slots []*Slot, began time.Time) (swaps map[*Slot]*replacement, err error) {
 	groups := worthMerging(slots, f.unsound)
 	if !paysOff(groups) {
@@ -95,7 +95,7 @@ func (f *Flusher) mergeAll(ctx context.Context, slots []*Slot, began time.Time) 
 	defer cancel()
 	swaps = make(map[*Slot]*replacement)
 	for _, group := range groups {
-		if time.Since(began) > f.opt.AgeMax/mergeTimeShare {
+		if time.Since(began) > f.opt.AgeMax/mergeTimeShare || f.awaited() {
 			break
 		}
 		done, err := f.merge(ctx, group)

@@ -113,6 +113,13 @@ func (f *Flusher) want(s *Slot, does bool) {
 	}
 }
 
+// awaited tells whether a slot asks for a manifest: one that is handed over takes no appends meanwhile.
+func (f *Flusher) awaited() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.wanted) > 0
+}
+
 // takeWanted returns a slot, and others that ask for a manifest now.
 func (f *Flusher) takeWanted(s *Slot) []*Slot {
 	f.mu.Lock()
