@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/narumq/naru/internal/catalog"
+	"github.com/narumq/naru/internal/coord"
 	"github.com/narumq/naru/internal/exchange"
 )
 
@@ -118,4 +119,42 @@ func TestPublishDoesNotLookUpAMissingQueueEachTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, func() bool { return publishByName(a, "q").Queues == 1 })
+}
+
+// The catalog hears of a topic before the broker has partitions of it, and an exchange is there from then on.
+func TestBindToATopicThatIsBeingTakenUp(t *testing.T) {
+	w, a, b := newPair(t)
+	w.queue("q", nil)
+	making := func() error {
+		if _, err := b.CreateTopic(catalog.TopicSpec{Name: "t", Partitions: 1}, false); err != nil {
+			return err
+		}
+		until(t, func() bool { _, err := a.catalog.Topic("t"); return err == nil })
+		return nil
+	}
+	err := unheardOf(t, a, making, func() error {
+		if _, err := a.Exchange(DefaultNamespace, "t"); err != nil {
+			return err
+		}
+		return a.Bind(DefaultNamespace, exchange.Binding{Source: "t", Destination: "q"})
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// While etcd is away nobody says that such an exchange does not exist.
+func TestPublishToATopicThatCannotBeTakenUp(t *testing.T) {
+	w, a, b := newPairWith(t, waits{lookUp: 50 * time.Millisecond})
+	a.following.mu.Lock() // it does not take up what others do
+	defer a.following.mu.Unlock()
+	if _, err := b.CreateTopic(catalog.TopicSpec{Name: "t", Partitions: 1}, false); err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool { _, err := a.catalog.Topic("t"); return err == nil })
+	w.quorum.SetRates(coord.Rates{coord.FateBroken: 1})
+	defer w.quorum.SetRates(coord.Rates{})
+	if p := publishTo(a, "t", "key"); !errors.Is(p.Err, errCannotTell) {
+		t.Errorf("published: %v", p.Err)
+	}
 }

@@ -48,8 +48,11 @@ func (b *Broker) publishTopic(ctx context.Context, topic *catalog.Topic, m *exch
 		rec.Headers = append(append(make([]record.HeaderField, 0, len(msg.Headers)+1), msg.Headers...), record.HeaderField{Key: HeaderExpires, Value: at})
 	}
 	err := b.Produce(ctx, topic.Name, nil, []NewRecord{rec}, func(list []Sent) { done(Published{Queues: 1, Err: list[0].Err}) })
+	if errors.Is(err, catalog.ErrUnknownTopic) { // else it cannot be told
+		err = fmt.Errorf("%w: '%s'", exchange.ErrNotFound, topic.Name)
+	}
 	if err != nil {
-		done(Published{Err: fmt.Errorf("%w: '%s'", exchange.ErrNotFound, topic.Name)})
+		done(Published{Err: err})
 	}
 }
 
@@ -62,7 +65,7 @@ func (b *Broker) bindTopic(topic *catalog.Topic, x *exchange.Binding) error {
 	if err != nil {
 		return err
 	}
-	parts, err := b.topics.partitionsOf(topic.Name)
+	parts, err := lookUp(b, func() ([]*Partition, error) { return b.topics.partitionsOf(topic.Name) }) // the catalog hears of it first
 	if err != nil {
 		return err
 	}
