@@ -40,7 +40,7 @@ func (c *Collector) Collect(ctx context.Context) (sum Collection, err error) {
 		return sum, err
 	}
 	old := make(map[string]int64)
-	for _, prefix := range []string{"log/", "slot/"} {
+	for _, prefix := range []string{"log/", "slot/", "clock/"} { // also what clock could not remove
 		if err := c.list(ctx, prefix, now.Add(-c.Grace), old, &sum); err != nil {
 			return sum, err
 		}

@@ -572,6 +572,31 @@ func TestMergingIsNotAwaitedForTooLong(t *testing.T) {
 	})
 }
 
+// What is made to ask the bucket for the time goes, if not at once, then later.
+func TestCollectLeavesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSlotWorld(t)
+		c := Collector{Store: w.bucket, Coord: w.quorum, Keys: simKeys, Slots: simSlots, Name: "c", Grace: time.Hour}
+		w.bucket.SetGate(func(_ context.Context, c *objectstore.Call) objectstore.Fate {
+			if c.Op.Kind == objectstore.OpStat {
+				return objectstore.FateBroken
+			}
+			return objectstore.FateDone
+		})
+		if _, err := c.Collect(t.Context()); err == nil {
+			t.Error("the time was told")
+		}
+		w.bucket.SetGate(nil)
+		time.Sleep(2 * time.Hour)
+		if _, err := c.Collect(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if list := w.bucket.Objects(); len(list) != 0 {
+			t.Errorf("%v are left", list)
+		}
+	})
+}
+
 // Nothing is begun after the end, also not by a timer that went off shortly before.
 func TestFlusherBeginsNothingAfterClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
