@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"fmt"
 	"runtime"
 	"testing"
 	"time"
@@ -53,5 +54,30 @@ func TestMovesLeaveNothingBehind(t *testing.T) {
 			buf := make([]byte, 1<<20)
 			t.Fatalf("%d goroutines, there were %d\n%s", runtime.NumGoroutine(), had, buf[:runtime.Stack(buf, true)])
 		}
+	}
+}
+
+// Deliveries that a peer had of queues that are gone, or elsewhere by now, are not remembered for as long as the peer is there.
+func TestDeliveriesOfDeletedQueuesAreForgotten(t *testing.T) {
+	w, a, b := newPair(t)
+	const queues = 20
+	for i := range queues {
+		name := fmt.Sprint("q", i)
+		q := w.queue(name, nil)
+		sendTo(t, q, "m")
+		mustReceive(t, q, ReceiveRequest{Max: 1, Lease: -1})
+		if err := b.DeleteQueue(name); err != nil {
+			t.Fatal(err)
+		}
+		w.known(func(b *Broker) bool { _, err := b.queue(name); return err != nil })
+	}
+	a.Broker.peers.mu.Lock()
+	defer a.Broker.peers.mu.Unlock()
+	for _, s := range a.Broker.peers.list {
+		s.leases.mu.Lock()
+		if n := len(s.leases.by); n > 1 {
+			t.Errorf("deliveries of %d queues are remembered", n)
+		}
+		s.leases.mu.Unlock()
 	}
 }

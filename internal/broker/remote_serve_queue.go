@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -218,6 +219,8 @@ func (l *sessionLeases) took(q *Queue, list []Delivery) bool {
 		l.by = make(map[*Queue]map[leaseKey]queue.Tag)
 	}
 	if l.by[q] == nil {
+		// Nobody settles what is of a queue that was deleted, or is elsewhere now.
+		maps.DeleteFunc(l.by, func(q *Queue, _ map[leaseKey]queue.Tag) bool { return q.gone.Load() || q.local() == nil })
 		l.by[q] = make(map[leaseKey]queue.Tag)
 	}
 	for i := range list {
