@@ -98,6 +98,7 @@ func (t *queueTable) hide(b *Broker, q *Queue) {
 	t.mu.Unlock()
 	if here := q.local(); here != nil {
 		here.t.remove(here)
+		b.peers.forget(q)
 	}
 }
 

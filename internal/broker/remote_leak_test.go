@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"fmt"
 	"runtime"
 	"testing"
 	"time"
@@ -57,27 +56,48 @@ func TestMovesLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-// Deliveries that a peer had of queues that are gone, or elsewhere by now, are not remembered for as long as the peer is there.
-func TestDeliveriesOfDeletedQueuesAreForgotten(t *testing.T) {
+// What a broker had leased without end is not remembered once it is settled by a purge, or the queue is deleted, or elsewhere.
+func TestLeasesOfAPeerEndWithTheirQueue(t *testing.T) {
 	w, a, b := newPair(t)
-	const queues = 20
-	for i := range queues {
-		name := fmt.Sprint("q", i)
-		q := w.queue(name, nil)
-		sendTo(t, q, "m")
-		mustReceive(t, q, ReceiveRequest{Max: 1, Lease: -1})
-		if err := b.DeleteQueue(name); err != nil {
-			t.Fatal(err)
+	held := func() (n int) {
+		a.Broker.peers.mu.Lock()
+		defer a.Broker.peers.mu.Unlock()
+		for _, s := range a.Broker.peers.list {
+			s.leases.mu.Lock()
+			n += len(s.leases.by)
+			s.leases.mu.Unlock()
 		}
-		w.known(func(b *Broker) bool { _, err := b.queue(name); return err != nil })
+		return n
 	}
-	a.Broker.peers.mu.Lock()
-	defer a.Broker.peers.mu.Unlock()
-	for _, s := range a.Broker.peers.list {
-		s.leases.mu.Lock()
-		if n := len(s.leases.by); n > 1 {
-			t.Errorf("deliveries of %d queues are remembered", n)
+	for name, end := range map[string]func(q *Queue){
+		"purged": func(q *Queue) {
+			if err := q.Purge(); err != nil {
+				t.Error(err)
+			}
+		},
+		"deleted": func(q *Queue) {
+			if err := b.DeleteQueue("deleted"); err != nil {
+				t.Error(err)
+			}
+			w.known(func(b *Broker) bool { return b.queues.find("deleted") == nil })
+		},
+		"moved": func(q *Queue) { w.give(q.home(), b) },
+	} {
+		q := w.queue(name, nil)
+		if home := q.home(); a.Owner(home) != a.node {
+			w.give(home, a)
 		}
-		s.leases.mu.Unlock()
+		sendTo(t, q, "m")
+		list := receiveFrom(t, q, ReceiveRequest{Max: 1, Lease: -1})
+		if held() != 1 {
+			t.Fatalf("%s: nothing is remembered", name)
+		}
+		end(q)
+		acked := make(chan []error, 1)
+		q.Ack(tagsOf(list), func(errs []error) { acked <- errs })
+		<-acked
+		if n := held(); n != 0 {
+			t.Fatalf("%s: deliveries of %d queues are remembered", name, n)
+		}
 	}
 }

@@ -72,6 +72,15 @@ func (t *peerSessions) of(b *Broker, s *peer.Session) *peerSession {
 	return p
 }
 
+// forget lets no session hold deliveries of a queue that is not here any more.
+func (t *peerSessions) forget(q *Queue) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, p := range t.list {
+		p.leases.forget(q)
+	}
+}
+
 // ServePeer answers a call of another broker: the handler of a peer.Server.
 func (b *Broker) ServePeer(c *peer.Call) {
 	d := &decoder{b: c.Payload}

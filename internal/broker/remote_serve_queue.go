@@ -1,7 +1,7 @@
 package broker
 
 import (
-	"maps"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -122,7 +122,7 @@ func (q queueCall) receive() {
 		q.c.Fail(err)
 		return
 	}
-	if req.Lease < 0 && !q.s.leases.took(q.handle, list) {
+	if req.Lease < 0 && !q.s.leases.took(q.handle, q.here, list) {
 		giveBack(q.here, list)
 		q.c.Fail(peer.ErrUnknownOutcome)
 		return
@@ -208,19 +208,17 @@ type leaseKey struct {
 	offset int64
 }
 
-// took notes deliveries; false: the peer is gone.
-func (l *sessionLeases) took(q *Queue, list []Delivery) bool {
+// took notes deliveries; false: the peer is gone, or the queue.
+func (l *sessionLeases) took(q *Queue, here *openQueue, list []Delivery) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.ended {
+	if l.ended || q.gone.Load() || q.local() != here {
 		return false
 	}
 	if l.by == nil {
 		l.by = make(map[*Queue]map[leaseKey]queue.Tag)
 	}
 	if l.by[q] == nil {
-		// Nobody settles what is of a queue that was deleted, or is elsewhere now.
-		maps.DeleteFunc(l.by, func(q *Queue, _ map[leaseKey]queue.Tag) bool { return q.gone.Load() || q.local() == nil })
 		l.by[q] = make(map[leaseKey]queue.Tag)
 	}
 	for i := range list {
@@ -230,13 +228,20 @@ func (l *sessionLeases) took(q *Queue, list []Delivery) bool {
 	return true
 }
 
-// settled forgets deliveries whose end met no error.
+// forget forgets the deliveries of a queue that is not here any more: a queue that is deleted is settled by nobody.
+func (l *sessionLeases) forget(q *Queue) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.by, q)
+}
+
+// settled forgets deliveries whose end met no error, or that are done: a purge leaves none in force.
 func (l *sessionLeases) settled(q *Queue, tags []queue.Tag, errs []error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	held := l.by[q]
 	for i, t := range tags {
-		if k := (leaseKey{t.Source, int64(t.Offset)}); errs[i] == nil && held[k] == t {
+		if k := (leaseKey{t.Source, int64(t.Offset)}); (errs[i] == nil || errors.Is(errs[i], queue.ErrUnknownRecord)) && held[k] == t {
 			delete(held, k)
 		}
 	}

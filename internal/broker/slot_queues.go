@@ -138,6 +138,7 @@ func (t *queues) hide() {
 	t.mu.Unlock()
 	for _, q := range t.all() {
 		q.handle.move(newRemoteQueue(q.handle))
+		t.b.peers.forget(q.handle)
 	}
 }
 
