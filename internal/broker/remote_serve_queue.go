@@ -108,8 +108,11 @@ func (q queueCall) receive() {
 		reply(q.c, e, err)
 		return
 	}
-	e := &encoder{}
-	e.deliveries(list)
+	e, carried := deliveriesIn(list)
+	if carried < len(list) { // in an ordered queue they are the last of their group
+		giveBack(q.here, list[carried:])
+		list = list[:carried]
+	}
 	size, budget := e.size(), q.s.b.peers.budget
 	if err := budget.Take(q.c.Context(), size); err != nil {
 		giveBack(q.here, list)
@@ -128,6 +131,20 @@ func (q queueCall) receive() {
 		return
 	}
 	q.c.AnswerOr(func() { go giveBack(q.here, list) }, e.payload()...)
+}
+
+// errorBytesMax is no less than what an error takes in an answer.
+const errorBytesMax = 64 << 10
+
+// deliveriesIn is what an answer carries of deliveries: the first of them, but at least one. The last that was leased may be long.
+func deliveriesIn(list []Delivery) (e *encoder, n int) {
+	for n = len(list); ; n-- {
+		e = &encoder{}
+		e.deliveries(list[:n])
+		if n <= 1 || e.size() <= peer.PayloadMax-errorBytesMax {
+			return e, n
+		}
+	}
 }
 
 // rest answers what may wait.
@@ -189,8 +206,7 @@ func (q queueCall) peek() {
 	}
 	defer budget.Give(bytesMax)
 	list, err := q.here.Peek(limit, bytesMax)
-	e := &encoder{}
-	e.deliveries(list)
+	e, _ := deliveriesIn(list)
 	e.err(err)
 	q.c.Answer(e.payload()...)
 }

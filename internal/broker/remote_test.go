@@ -445,6 +445,45 @@ func TestRemoteReceiveWaits(t *testing.T) {
 	}
 }
 
+// What one answer cannot carry, for the last of it is long, comes in several.
+func TestRemoteReceiveOfMoreThanAnAnswerCarries(t *testing.T) {
+	w, a, b := newPair(t)
+	w.topic("t", 1)
+	p, err := a.Partition("t", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{answerBytesMax - 1<<20, peer.PayloadMax - answerBytesMax + 2<<20} {
+		long := record.NewBuilder(record.Zstd)
+		long.Append(time.Now().UnixMilli(), nil, make([]byte, size), nil)
+		batch, err := long.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		appended := make(chan error, 1)
+		p.Append(t.Context(), batch, func(_ Appended, err error) { appended <- err })
+		if err := <-appended; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := a.CreateQueue(catalog.QueueSpec{Name: "view", Topic: "t", Settings: catalog.DefaultQueueSettings()}); err != nil {
+		t.Fatal(err)
+	}
+	q, err := b.Queue("view")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := q.Peek(10, answerBytesMax); err != nil || len(list) != 1 {
+		t.Errorf("%d peeked at, %v", len(list), err)
+	}
+	for i := range record.Offset(2) {
+		list, err := q.Receive(t.Context(), ReceiveRequest{Max: 10, Lease: time.Minute, Wait: time.Minute})
+		if err != nil || len(list) != 1 || list[0].Record.Offset != i {
+			t.Fatalf("%d: received %d, %v", i, len(list), err)
+		}
+	}
+}
+
 // What a broker had leased without end is given back when it is gone; a lease that ends
 // is not.
 func TestRemoteLeasesEndWithTheSession(t *testing.T) {
