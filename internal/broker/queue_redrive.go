@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/narumq/naru/internal/fault"
+	"github.com/narumq/naru/internal/journal"
 	"github.com/narumq/naru/internal/queue"
 	"github.com/narumq/naru/internal/record"
 )
@@ -83,11 +84,25 @@ func (b *Broker) StartRedrive(spec RedriveSpec) (RedriveTask, error) {
 
 // CancelRedrive stops a redrive; what was moved stays moved.
 func (b *Broker) CancelRedrive(id string) (RedriveTask, error) {
+	var unseen error // of a queue that may have it
+	away := make(map[journal.SlotID]bool)
 	for _, q := range b.queues.handles() {
+		if away[q.home()] {
+			continue // each would be waited for
+		}
 		t, err := q.backend().CancelRedrive(id)
-		if err == nil || !errors.Is(err, ErrUnknownRedrive) {
+		switch code := fault.CodeOf(err); {
+		case err == nil:
+			return t, nil
+		case errors.Is(err, ErrUnknownRedrive), errors.Is(err, ErrQueueDeleted):
+		case code == fault.Unavailable, code == fault.DeadlineExceeded:
+			unseen, away[q.home()] = err, true
+		default:
 			return t, err
 		}
+	}
+	if unseen != nil {
+		return RedriveTask{}, unseen
 	}
 	return RedriveTask{}, fmt.Errorf("%w: %s", ErrUnknownRedrive, id)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/narumq/naru/internal/catalog"
 	"github.com/narumq/naru/internal/coord"
 	"github.com/narumq/naru/internal/fault"
+	"github.com/narumq/naru/internal/journal"
 )
 
 func TestRetentionKnowsTheQueuesOfOtherBrokers(t *testing.T) {
@@ -41,6 +42,32 @@ func TestRetentionKnowsTheQueuesOfOtherBrokers(t *testing.T) {
 	}
 	if at := p.LogStart(); at != 0 {
 		t.Errorf("what the view has to read is gone up to %d", at)
+	}
+}
+
+// A redrive is found and cancelled, whatever other queues are nobody's at the moment.
+func TestCancelRedriveBesideQueuesThatNobodyHas(t *testing.T) {
+	w, a, _ := newPairWith(t, waits{owner: time.Millisecond, redrive: time.Millisecond})
+	from := w.queue("from", nil)
+	to := w.queue(w.outside("to", from.home()), nil)
+	for i := range 5 { // they are looked at in any order
+		w.queue(w.outside(fmt.Sprintf("other-%d-", i), from.home()), nil)
+	}
+	sendTo(t, from, "m")
+	for slot := range journal.SlotID(pairSlots) {
+		if slot != from.home() {
+			w.take(slot)
+		}
+	}
+	task, err := a.StartRedrive(RedriveSpec{From: "from", To: to.Meta().Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.CancelRedrive(task.ID); err != nil {
+		t.Error(err)
+	}
+	if _, err := a.CancelRedrive("none"); !errors.Is(err, ErrNotOwner) {
+		t.Errorf("what nobody can tell: %v", err)
 	}
 }
 
