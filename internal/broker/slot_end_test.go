@@ -47,3 +47,28 @@ func TestQueueOfASlotThatEndsDoesNotWaitForTheNextOwner(t *testing.T) {
 	q.mu.Unlock()
 	<-ended
 }
+
+// A slot that ends does not wait for what others say of a name that is sought for a trigger: nothing has come of that yet.
+func TestSlotEndsWhileANameIsSought(t *testing.T) {
+	w, a, _ := newPair(t)
+	const name = "name"
+	home := a.homeOf(name)
+	queue := w.outside("q", home)
+	w.queue(queue, nil)
+	w.take((home + 1) % pairSlots) // whose triggers are waited for
+	named := make(chan error, 1)
+	go func() {
+		_, err := a.CreateTrigger(t.Context(), onFirst(name, queue))
+		named <- err
+	}()
+	naming := a.slot(home).triggers.naming
+	until(t, func() bool { return len(naming) > 0 })
+	began := time.Now()
+	w.take(home)
+	if took := time.Since(began); took >= ownerWaitMax/2 {
+		t.Errorf("it waited %v", took)
+	}
+	if err := <-named; !errors.Is(err, ErrNotOwner) {
+		t.Errorf("named: %v", err)
+	}
+}

@@ -36,14 +36,17 @@ func (t *triggers) name(ctx context.Context, spec trigger.Spec) (info TriggerInf
 	case <-ctx.Done():
 		return info, context.Cause(ctx)
 	}
-	list, err := t.b.seeTriggers(ctx, spec.Name)
+	looks, stop := context.WithCancel(ctx)
+	defer context.AfterFunc(t.s.ctx, stop)() // the slot's next owner waits for this one
+	list, err := t.b.seeTriggers(looks, spec.Name)
+	stop()
 	switch {
 	case len(list) > 0:
 		return info, fmt.Errorf("%w: %s", ErrTriggerExists, spec.Name)
-	case err != nil:
-		return info, err
 	case t.s.ctx.Err() != nil:
 		return info, ErrNotOwner
+	case err != nil:
+		return info, err
 	}
 	// Who asked may go: the next one of that name has to see what becomes of this one.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), triggersAskMax)
