@@ -35,6 +35,7 @@ type following struct {
 	outcome error         // of that
 	mu      sync.Mutex    // held while handles are made what the catalog has; guards users
 	before  []*user.User
+	gone    []*catalog.Queue // queues that others deleted, and that may be bound still; guarded by admin of queues
 	vain    vainNames
 }
 
@@ -215,12 +216,12 @@ func (b *Broker) takeUpTopics() {
 func (b *Broker) takeUpQueues() {
 	b.queues.admin.Lock()
 	defer b.queues.admin.Unlock()
-	var gone []*catalog.Queue
+	gone := &b.following.gone
 	for _, q := range b.queues.handles() {
 		meta, err := b.catalog.Queue(q.Meta().Name)
 		if err != nil || meta.ID != q.id {
 			b.queues.hide(b, q)
-			gone = append(gone, q.Meta())
+			*gone = append(*gone, q.Meta())
 		}
 	}
 	for _, meta := range b.catalog.Queues() {
@@ -231,16 +232,25 @@ func (b *Broker) takeUpQueues() {
 			b.log.Error("queue of another broker's making is not served", "queue", meta.Name, "err", err)
 		}
 	}
-	if len(gone) > 0 && b.routing().here() == nil {
-		b.work.Go(func() { b.unbindGone(gone) })
+	if b.routing().here() != nil {
+		*gone = nil // the owner of the exchanges sees to it
+	} else if len(*gone) > 0 {
+		b.work.Go(func() {
+			r := b.routing()
+			r.admin.Lock()
+			defer r.admin.Unlock()
+			b.unbindGone()
+		})
 	}
 }
 
-// unbindGone ends the bindings of queues that other brokers deleted.
-func (b *Broker) unbindGone(gone []*catalog.Queue) {
-	r := b.routing()
-	r.admin.Lock()
-	defer r.admin.Unlock()
+// unbindGone ends the bindings of queues that other brokers deleted. What is bound later is to others, maybe of the same names. Caller
+// holds admin of routing.
+func (b *Broker) unbindGone() {
+	b.queues.admin.Lock()
+	gone := b.following.gone
+	b.following.gone = nil
+	b.queues.admin.Unlock()
 	for _, meta := range gone {
 		if err := b.unbindQueue(meta); err != nil {
 			b.log.Warn("bindings of a queue that is gone stay", "queue", meta.Name, "err", err)

@@ -158,3 +158,30 @@ func TestPublishToATopicThatCannotBeTakenUp(t *testing.T) {
 		t.Errorf("published: %v", p.Err)
 	}
 }
+
+// What is bound to a queue that another broker made anew stays bound, though here it is heard only then that the one before is gone.
+func TestWhatIsBoundToAQueueMadeAnewStaysBound(t *testing.T) {
+	w, a, b := newPair(t)
+	w.queue("q", nil)
+	declare := func(name string) {
+		if err := a.DeclareExchange(DefaultNamespace, exchange.Spec{Name: name, Kind: exchange.Direct, Durable: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	declare("x")
+	bind(t, a.Broker, "x", "q", "of the one before")
+	err := unheardOf(t, a, func() error { return errors.Join(b.DeleteQueue("q"), making(b, "q")()) }, func() error {
+		return a.Bind(DefaultNamespace, exchange.Binding{Source: "x", Destination: "q", Key: "k"})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.known(func(*Broker) bool { return true })
+	declare("y") // after what was to be unbound
+	if list := a.Bindings(DefaultNamespace); len(list) != 1 || list[0].Key != "k" {
+		t.Errorf("bound: %+v", list)
+	}
+	if p := publishTo(a, "x", "k"); p.Err != nil || p.Queues != 1 {
+		t.Errorf("published to %d queues, %v", p.Queues, p.Err)
+	}
+}

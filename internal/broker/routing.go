@@ -243,9 +243,15 @@ func (b *Broker) DeleteExchange(ns, name string, ifUnused bool) error {
 // Bind binds a queue or an exchange to an exchange; see exchange.Table.Bind. The
 // binding of a queue is durable if the queue's label LabelTransient is not set.
 func (b *Broker) Bind(ns string, x exchange.Binding) error {
+	if x.DestinationKind == exchange.ToQueue {
+		if err := b.missed(); err != nil { // the queue that is known may be gone, and another one have its name
+			return err
+		}
+	}
 	err := b.routing().change(ns, func(t *exchange.Table) ([]exchange.Change, error) {
 		durable := true
 		if x.DestinationKind == exchange.ToQueue {
+			b.unbindGone()
 			q, err := b.namespaceQueue(ns, x.Destination)
 			if err != nil {
 				return nil, err
