@@ -1,6 +1,7 @@
 package lives
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -74,8 +75,13 @@ func (s *Server) Start(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+	return fmt.Errorf("the server did not start within 10 s; %s", s.lastWords())
+}
+
+// lastWords is the end of the server's log.
+func (s *Server) lastWords() string {
 	b, _ := os.ReadFile(filepath.Join(s.dir, "naru.log"))
-	return fmt.Errorf("the server did not start within 10 s; its log ends:\n%s", b[max(0, len(b)-2000):])
+	return "its log ends:\n" + string(b[max(0, len(b)-2000):])
 }
 
 // Kill ends the process at once, if it runs.
@@ -105,7 +111,7 @@ func (s *Server) signal(sig syscall.Signal) error {
 // A directory that was broken on purpose need not be sound.
 func (s *Server) Reopen(ctx context.Context, broken bool) error {
 	if err := s.Stop(); err != nil {
-		return fmt.Errorf("stop at the end: %w", err)
+		return fmt.Errorf("stop at the end: %w; %s", err, s.lastWords())
 	}
 	if err := s.Check(ctx); err != nil && !broken {
 		return err
@@ -125,7 +131,9 @@ func (s *Server) Check(ctx context.Context) error {
 // LoseBytes overwrites the second half of what the newest segment with data
 // holds with zeros, as if a flush had never reached the disk. The server must be dead.
 // It returns false, and leaves all as it is, if that segment is not half full: what
-// is so little may be what was still to be flushed, and nobody was told of.
+// is so little may be what was still to be flushed, and nobody was told of. Or if it
+// is full: it is sealed then, and what is not whole in it is no end of a log, but
+// damage, with which the server may refuse to start.
 func (s *Server) LoseBytes() (bool, error) {
 	names, err := filepath.Glob(filepath.Join(s.data(), "journal", "*.seg"))
 	if err != nil {
@@ -137,14 +145,11 @@ func (s *Server) LoseBytes() (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		used := len(b)
-		for used > 0 && b[used-1] == 0 {
-			used--
-		}
-		if used < 4096 {
-			continue
-		}
-		if used < len(b)/2 {
+		used := len(bytes.TrimRight(b, "\x00"))
+		switch {
+		case used <= headerBytes:
+			continue // it waits for its turn
+		case used < len(b)/2, used == len(b):
 			return false, nil
 		}
 		f, err := os.OpenFile(name, os.O_WRONLY, 0)
@@ -157,3 +162,6 @@ func (s *Server) LoseBytes() (bool, error) {
 	}
 	return false, errors.New("no segment holds anything to lose")
 }
+
+// headerBytes is what a segment begins with.
+const headerBytes = 64
