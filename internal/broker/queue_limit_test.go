@@ -5,7 +5,6 @@ import (
 	"errors"
 	"runtime"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,21 +104,7 @@ func TestExpectedReceiveIsNotAwaitedForEver(t *testing.T) {
 	} {
 		q := routed(t, w.b, name, set)
 		defer q.Expect()()
-		const n = wantedMax + 10
-		var left atomic.Int32
-		left.Store(n)
-		sent := make(chan struct{})
-		for range n {
-			q.Send(context.Background(), []Message{{Value: []byte("m"), Delay: -1}}, func(list []Sent) {
-				if list[0].Err != nil {
-					t.Error(list[0].Err)
-				}
-				if left.Add(-1) == 0 {
-					close(sent)
-				}
-			})
-		}
-		<-sent
+		sendTo(t, q, slices.Repeat([]string{"m"}, wantedMax+10)...)
 		q.local().poke()
 		if held := q.Stats().Ready; held > wantedMax {
 			t.Errorf("%s holds %d messages", name, held)

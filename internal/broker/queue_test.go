@@ -27,6 +27,16 @@ func sendAll(t *testing.T, q *Queue, msgs ...Message) []Sent {
 	return list
 }
 
+// store appends a batch and waits.
+func store(t *testing.T, p *Partition, batch []byte) {
+	t.Helper()
+	done := make(chan error, 1)
+	p.Append(t.Context(), batch, func(_ Appended, err error) { done <- err })
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
 func ackAll(t *testing.T, q *Queue, list []Delivery) {
 	t.Helper()
 	var tags []queue.Tag
@@ -211,11 +221,7 @@ func TestQueueView(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		done := make(chan error, 1)
-		p.Append(context.Background(), batch, func(_ Appended, err error) { done <- err })
-		if err := <-done; err != nil {
-			t.Fatal(err)
-		}
+		store(t, p, batch)
 	}
 	view := func(name, filter string) *Queue {
 		spec := catalog.QueueSpec{Name: name, Topic: "orders", Settings: catalog.DefaultQueueSettings()}

@@ -149,16 +149,16 @@ func TestWhatCannotBeLookedUpIsNotSaidToBeMissing(t *testing.T) {
 	_, topic := b.Topic("t")
 	_, partition := b.Partition("t", 0)
 	_, x := a.Exchange(DefaultNamespace, "t")
-	for _, err := range []error{<-both, <-both, topic, partition, x, publishTo(a, "t", "key").Err} {
+	for _, err := range []error{<-both, <-both, topic, partition, x, publish(t, a.Broker, "t", "key", "m").Err} {
 		if fault.CodeOf(err) != fault.Unavailable || errors.Is(err, catalog.ErrUnknownQueue) || errors.Is(err, catalog.ErrUnknownTopic) {
 			t.Errorf("etcd is away: %v", err)
 		}
 	}
-	if p := publishByName(a, "q"); fault.CodeOf(p.Err) != fault.Unavailable || p.Queues != 0 {
+	if p := publishByName(t, a, "q"); fault.CodeOf(p.Err) != fault.Unavailable || p.Queues != 0 {
 		t.Errorf("etcd is away: published to %d, %v", p.Queues, p.Err)
 	}
 	asked, published := a.following.begun.Load(), make(chan Published, 1)
-	go func() { published <- publishByName(a, "known", "q") }()
+	go func() { published <- publishByName(t, a, "known", "q") }()
 	until(t, func() bool { return a.following.begun.Load() > asked })
 	if err := a.following.turn.lock(t.Context()); err != nil { // it has its answer
 		t.Fatal(err)

@@ -460,11 +460,7 @@ func TestRemoteReceiveOfMoreThanAnAnswerCarries(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		appended := make(chan error, 1)
-		p.Append(t.Context(), batch, func(_ Appended, err error) { appended <- err })
-		if err := <-appended; err != nil {
-			t.Fatal(err)
-		}
+		store(t, p, batch)
 	}
 	if _, err := a.CreateQueue(catalog.QueueSpec{Name: "view", Topic: "t", Settings: catalog.DefaultQueueSettings()}); err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -36,6 +35,20 @@ func making(b *pairNode, name string) func() error {
 	}
 }
 
+// makingTopic is making of a topic.
+func makingTopic(b *pairNode, name string) func() error {
+	return func() error {
+		_, err := b.CreateTopic(catalog.TopicSpec{Name: name, Partitions: 1}, false)
+		return err
+	}
+}
+
+// heardOf waits until a broker's catalog has a topic, and the broker itself may not.
+func heardOf(t *testing.T, a *pairNode, name string) {
+	t.Helper()
+	until(t, func() bool { _, err := a.catalog.Topic(name); return err == nil })
+}
+
 func TestRedriveFindsAQueueThatAnotherBrokerMade(t *testing.T) {
 	w, a, b := newPair(t)
 	w.queue("from", nil)
@@ -52,23 +65,16 @@ func TestRedriveFindsAQueueThatAnotherBrokerMade(t *testing.T) {
 	}
 }
 
-// publishTo publishes to an exchange.
-func publishTo(b *pairNode, name, key string, more ...string) Published {
-	done := make(chan Published, 1)
-	m := &exchange.Message{Key: key, CC: more}
-	b.Publish(context.Background(), DefaultNamespace, name, m, Message{Value: []byte("m"), Delay: -1}, func(p Published) { done <- p })
-	return <-done
-}
-
 // publishByName publishes to queues by their names.
-func publishByName(b *pairNode, name string, more ...string) Published {
-	return publishTo(b, exchange.Default, name, more...)
+func publishByName(t *testing.T, b *pairNode, name string, more ...string) Published {
+	t.Helper()
+	return publish(t, b.Broker, exchange.Default, name, "m", more...)
 }
 
 func TestPublishFindsAQueueThatAnotherBrokerMade(t *testing.T) {
 	w, a, b := newPair(t)
 	w.queue("known", nil)
-	p := unheardOf(t, a, making(b, "new"), func() Published { return publishByName(a, "known", "new") })
+	p := unheardOf(t, a, making(b, "new"), func() Published { return publishByName(t, a, "known", "new") })
 	if p.Err != nil || p.Queues != 2 {
 		t.Errorf("routed to %d queues, %v", p.Queues, p.Err)
 	}
@@ -76,20 +82,14 @@ func TestPublishFindsAQueueThatAnotherBrokerMade(t *testing.T) {
 
 func TestATopicThatAnotherBrokerMadeIsAnExchange(t *testing.T) {
 	_, a, b := newPair(t)
-	making := func(name string) func() error {
-		return func() error {
-			_, err := b.CreateTopic(catalog.TopicSpec{Name: name, Partitions: 1}, false)
-			return err
-		}
-	}
-	p := unheardOf(t, a, making("t"), func() Published { return publishTo(a, "t", "key") })
+	p := unheardOf(t, a, makingTopic(b, "t"), func() Published { return publish(t, a.Broker, "t", "key", "m") })
 	if p.Err != nil || p.Queues != 1 {
 		t.Errorf("published to %d, %v", p.Queues, p.Err)
 	}
-	if err := unheardOf(t, a, making("t2"), func() error { _, err := a.Exchange(DefaultNamespace, "t2"); return err }); err != nil {
+	if err := unheardOf(t, a, makingTopic(b, "t2"), func() error { _, err := a.Exchange(DefaultNamespace, "t2"); return err }); err != nil {
 		t.Error(err)
 	}
-	if p := publishTo(a, "none", "key"); !errors.Is(p.Err, exchange.ErrNotFound) {
+	if p := publish(t, a.Broker, "none", "key", "m"); !errors.Is(p.Err, exchange.ErrNotFound) {
 		t.Errorf("published to an exchange that is not there: %v", p.Err)
 	}
 }
@@ -99,7 +99,7 @@ func TestPublishDoesNotLookUpAMissingQueueEachTime(t *testing.T) {
 	_, a, b := newPair(t)
 	asked, began := a.following.begun.Load(), time.Now()
 	for range 200 {
-		if p := publishByName(a, "q"); p.Err != nil || p.Queues != 0 {
+		if p := publishByName(t, a, "q"); p.Err != nil || p.Queues != 0 {
 			t.Fatalf("routed to %d queues, %v", p.Queues, p.Err)
 		}
 	}
@@ -118,20 +118,14 @@ func TestPublishDoesNotLookUpAMissingQueueEachTime(t *testing.T) {
 	if _, err := b.CreateQueue(catalog.QueueSpec{Name: "q", Settings: catalog.DefaultQueueSettings()}); err != nil {
 		t.Fatal(err)
 	}
-	until(t, func() bool { return publishByName(a, "q").Queues == 1 })
+	until(t, func() bool { return publishByName(t, a, "q").Queues == 1 })
 }
 
 // The catalog hears of a topic before the broker has partitions of it, and an exchange is there from then on.
 func TestBindToATopicThatIsBeingTakenUp(t *testing.T) {
 	w, a, b := newPair(t)
 	w.queue("q", nil)
-	making := func() error {
-		if _, err := b.CreateTopic(catalog.TopicSpec{Name: "t", Partitions: 1}, false); err != nil {
-			return err
-		}
-		until(t, func() bool { _, err := a.catalog.Topic("t"); return err == nil })
-		return nil
-	}
+	making := func() error { defer heardOf(t, a, "t"); return makingTopic(b, "t")() }
 	err := unheardOf(t, a, making, func() error {
 		if _, err := a.Exchange(DefaultNamespace, "t"); err != nil {
 			return err
@@ -148,13 +142,13 @@ func TestPublishToATopicThatCannotBeTakenUp(t *testing.T) {
 	w, a, b := newPairWith(t, waits{lookUp: 50 * time.Millisecond})
 	a.following.mu.Lock() // it does not take up what others do
 	defer a.following.mu.Unlock()
-	if _, err := b.CreateTopic(catalog.TopicSpec{Name: "t", Partitions: 1}, false); err != nil {
+	if err := makingTopic(b, "t")(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, func() bool { _, err := a.catalog.Topic("t"); return err == nil })
+	heardOf(t, a, "t")
 	w.quorum.SetRates(coord.Rates{coord.FateBroken: 1})
 	defer w.quorum.SetRates(coord.Rates{})
-	if p := publishTo(a, "t", "key"); !errors.Is(p.Err, errCannotTell) {
+	if p := publish(t, a.Broker, "t", "key", "m"); !errors.Is(p.Err, errCannotTell) {
 		t.Errorf("published: %v", p.Err)
 	}
 }
@@ -181,7 +175,7 @@ func TestWhatIsBoundToAQueueMadeAnewStaysBound(t *testing.T) {
 	if list := a.Bindings(DefaultNamespace); len(list) != 1 || list[0].Key != "k" {
 		t.Errorf("bound: %+v", list)
 	}
-	if p := publishTo(a, "x", "k"); p.Err != nil || p.Queues != 1 {
+	if p := publish(t, a.Broker, "x", "k", "m"); p.Err != nil || p.Queues != 1 {
 		t.Errorf("published to %d queues, %v", p.Queues, p.Err)
 	}
 }

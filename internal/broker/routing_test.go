@@ -14,10 +14,10 @@ import (
 	"github.com/narumq/naru/internal/record"
 )
 
-func publish(t *testing.T, b *Broker, name, key, value string) Published {
+func publish(t *testing.T, b *Broker, name, key, value string, cc ...string) Published {
 	t.Helper()
 	done := make(chan Published, 1)
-	m := &exchange.Message{Key: key, Header: func(string) (exchange.Value, bool) { return exchange.Value{}, false }}
+	m := &exchange.Message{Key: key, CC: cc, Header: func(string) (exchange.Value, bool) { return exchange.Value{}, false }}
 	headers := []record.HeaderField{{Key: HeaderExchange, Value: []byte(name)}, {Key: HeaderRoutingKey, Value: []byte(key)}}
 	b.Publish(context.Background(), DefaultNamespace, name, m, Message{Value: []byte(value), Headers: headers, Delay: -1}, func(p Published) { done <- p })
 	return <-done

@@ -19,10 +19,8 @@ var ErrTopicExchange = fault.New(fault.Unimplemented, "the exchange is a topic, 
 // declared by the name, and that was not made for a queue. Its error is exchange.ErrNotFound.
 func (b *Broker) topicExchange(ns, name string) (*catalog.Topic, error) {
 	topic, err := b.catalog.Topic(name)
-	if ns != DefaultNamespace || err != nil || topic.Internal {
-		return nil, fmt.Errorf("%w: '%s'", exchange.ErrNotFound, name)
-	}
-	if q, err := b.catalog.Queue(name); err == nil && q.Owned { // the topic of a queue has the queue's name
+	q, none := b.catalog.Queue(name) // the topic of a queue has the queue's name
+	if ns != DefaultNamespace || err != nil || topic.Internal || none == nil && q.Owned {
 		return nil, fmt.Errorf("%w: '%s'", exchange.ErrNotFound, name)
 	}
 	return topic, nil

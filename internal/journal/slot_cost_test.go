@@ -235,16 +235,22 @@ func TestManifestsInSeveralObjects(t *testing.T) {
 	}
 }
 
-// A round merges more than one group, of several tiers, and begins none when what it has merged has waited for long.
-func TestMergeRound(t *testing.T) {
-	w := newSlotWorld(t)
-	f := w.flusher(nil)
-	s := w.open(f, 0)
+// twoTiers has a slot hold objects of two sizes, as many of each as are merged into one.
+func twoTiers(t *testing.T, s *Slot) {
+	t.Helper()
 	for i := range record.Offset(2 * mergeObjectsMin) {
 		if err := put(s, 3, i, make([]byte, 1+i%2*mergeTierBytes)); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// A round merges more than one group, of several tiers, and begins none when what it has merged has waited for long.
+func TestMergeRound(t *testing.T) {
+	w := newSlotWorld(t)
+	f := w.flusher(nil)
+	s := w.open(f, 0)
+	twoTiers(t, s)
 	if swaps, err := f.mergeAll(t.Context(), f.owned(), time.Now().Add(-f.opt.AgeMax)); len(swaps) != 0 || err != nil {
 		t.Errorf("%d slots have merged objects, late: %v", len(swaps), err)
 	}
@@ -263,11 +269,7 @@ func TestMergingEndsForWhoWaits(t *testing.T) {
 	w := newSlotWorld(t)
 	f := w.flusher(nil)
 	s := w.open(f, 0)
-	for i := range record.Offset(2 * mergeObjectsMin) {
-		if err := put(s, 3, i, make([]byte, 1+i%2*mergeTierBytes)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	twoTiers(t, s)
 	began, drains, merged := make(chan struct{}), make(chan struct{}), 0
 	w.bucket.SetGate(func(_ context.Context, c *objectstore.Call) objectstore.Fate {
 		if c.Op.Kind == objectstore.OpPut && strings.HasPrefix(c.Op.Key, "log/") {
